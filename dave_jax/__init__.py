@@ -1,0 +1,3 @@
+"""Audio-visual saliency prediction for video (DAVE) in JAX and Flax."""
+
+__version__ = '0.1.0'
