@@ -1,0 +1,196 @@
+"""DAVE: audio-visual, video-only and audio-only saliency networks."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from flax import traverse_util
+
+from dave_jax.model.resnet3d import ResNet3D
+
+MODALITIES = ('audio_visual', 'video', 'audio')
+_FAN_IN = nn.initializers.variance_scaling(2.0, 'fan_in', 'normal')
+
+
+class DAVE(nn.Module):
+  """Predicts where people look at the end of a window of 16 frames.
+
+  Deep Audio-Visual Embedding for dynamic saliency prediction, Tavakoli et al.,
+  arXiv 1905.10693, section 3: two 3D residual encoders, their features
+  concatenated and mixed by a 1x1 convolution, and a decoder of two upsampling
+  blocks. A single-modality network has one encoder and no mixing.
+
+  Attributes:
+    modality: 'audio_visual', 'video' or 'audio'.
+    depth: Depth of the encoders: 10, 18, 34 or 50.
+    width: Channels of the encoders' stems; the rest follows from it.
+    shortcut: 'A' or 'B', see `ResNet3D`.
+    detach_shortcut: See `ResNet3D`.
+    decoder_batch_norm: Batch norm in the upsampling blocks, as the paper has
+      it. The published weights are for a network without.
+    frame_size: Height and width of the frames; read by the audio-only network
+      alone, which sees none.
+    dtype: Type of the computation; parameters, statistics and maps are float32.
+  """
+
+  modality: str = 'audio_visual'
+  depth: int = 18
+  width: int = 64
+  shortcut: str = 'A'
+  detach_shortcut: bool = False
+  decoder_batch_norm: bool = False
+  frame_size: tuple[int, int] = (256, 320)
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(
+    self,
+    video: jax.Array | None,
+    audio: jax.Array | None = None,
+    *,
+    train: bool,
+    visual_only: bool = False,
+  ) -> jax.Array:
+    """Returns saliency maps [b, h / 8, w / 8], float32, not below zero.
+
+    Args:
+      video: Normalised frames [b, 16, h, w, 3], h and w divisible by 32; None
+        for the audio-only network.
+      audio: Log-mel examples [b, 16, 64, 64], one a frame, each [time, mel
+        band]; None for the video-only network and the visual-only route.
+      train: Whether batch norm uses, and updates with, the batch's statistics.
+      visual_only: Takes the route of still images: the visual features go
+        straight into the first upsampling block; sound and mixing convolution
+        are left out.
+
+    Raises:
+      ValueError: For inputs that do not fit the network.
+    """
+    self._check(video, audio, visual_only)
+    features = []
+    if self.modality != 'audio':
+      x = self._encoder('video_encoder')(video, train=train)
+      features.append(x[:, 0])  # Sixteen frames have become one.
+      _, h, w, _ = features[0].shape
+    else:
+      h, w = (size // 32 for size in self.frame_size)
+    if self.modality != 'video' and not visual_only:
+      x = self._encoder('audio_encoder')(audio[..., None], train=train)
+      x = x.mean(axis=(1, 2, 3))
+      self.sow('intermediates', 'audio_features', x)
+      b, c = x.shape
+      features.append(jnp.broadcast_to(x[:, None, None], (b, h, w, c)))
+    x = features[0]
+    if len(features) == 2:
+      self.sow('intermediates', 'video_features', x)
+      mix = nn.Conv(
+        x.shape[-1],
+        (1, 1),
+        kernel_init=_FAN_IN,
+        dtype=self.dtype,
+        name='combined_embedding',
+      )
+      x = nn.relu(mix(jnp.concatenate(features, axis=-1)))
+    x = self._upscale(8 * self.width, 'upscale1')(x, train=train)
+    x = self._upscale(2 * self.width, 'upscale2')(x, train=train)
+    head = nn.Conv(1, (1, 1), kernel_init=_FAN_IN, name='saliency')
+    return nn.relu(head(x.astype(jnp.float32)))[..., 0]
+
+  @nn.nowrap
+  def initialise(self, key: jax.Array) -> dict:
+    """Returns fresh variables: He initialisation, as published."""
+    h, w = 64, 64  # No parameter's shape depends on them.
+    video = jnp.zeros((1, 16, h, w, 3)) if self.modality != 'audio' else None
+    audio = jnp.zeros((1, 16, 64, 64)) if self.modality != 'video' else None
+    variables = self.init(key, video, audio, train=False)
+    return {name: variables[name] for name in ('params', 'batch_stats')}
+
+  @nn.nowrap
+  def variable_shapes(self) -> dict[tuple[str, ...], tuple[int, ...]]:
+    """Returns {path: shape} of the parameters and batch statistics."""
+    variables = jax.eval_shape(self.initialise, jax.random.key(0))
+    flat = traverse_util.flatten_dict(variables)
+    return {path: leaf.shape for path, leaf in flat.items()}
+
+  @nn.nowrap
+  def _encoder(self, name: str) -> ResNet3D:
+    return ResNet3D(
+      depth=self.depth,
+      width=self.width,
+      shortcut=self.shortcut,
+      detach_shortcut=self.detach_shortcut,
+      dtype=self.dtype,
+      name=name,
+    )
+
+  @nn.nowrap
+  def _upscale(self, features: int, name: str) -> 'Upscale':
+    return Upscale(features, self.decoder_batch_norm, self.dtype, name=name)
+
+  @nn.nowrap
+  def _check(self, video, audio, visual_only):
+    if self.modality not in MODALITIES:
+      raise ValueError(f'modality {self.modality!r} is none of {MODALITIES}')
+    if visual_only and self.modality == 'audio':
+      raise ValueError('an audio-only network has no visual-only route')
+    if self.modality != 'audio':
+      shape = None if video is None else video.shape
+      fits = shape is not None and len(shape) == 5 and shape[1] == 16
+      if not fits or shape[4] != 3 or shape[2] % 32 or shape[3] % 32:
+        raise ValueError(
+          f'video is {shape}; wanted [b, 16, h, w, 3], h and w divisible by 32'
+        )
+    if self.modality != 'video' and not visual_only:
+      shape = None if audio is None else audio.shape
+      if shape is None or shape[1:] != (16, 64, 64):
+        raise ValueError(f'audio is {shape}; wanted [b, 16, 64, 64]')
+
+
+class Upscale(nn.Module):
+  """Doubles a map: bilinear, 3x3 convolution, batch norm if asked, ReLU."""
+
+  features: int
+  batch_norm: bool
+  dtype: Any
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    """Maps [b, h, w, c] to [b, 2 h, 2 w, features]."""
+    x = nn.Conv(
+      self.features,
+      (3, 3),
+      padding=1,
+      kernel_init=_FAN_IN,
+      dtype=self.dtype,
+      name='combine',
+    )(double_bilinear(x))
+    if self.batch_norm:
+      x = nn.BatchNorm(
+        use_running_average=not train,
+        momentum=0.9,
+        epsilon=1e-5,
+        dtype=self.dtype,
+        name='bn',
+      )(x)
+    return nn.relu(x)
+
+
+def double_bilinear(x: jax.Array) -> jax.Array:
+  """Doubles height and width of [b, h, w, c], corners on corners.
+
+  As `torch.nn.functional.interpolate(scale_factor=2, mode='bilinear',
+  align_corners=True)`.
+  """
+  _, h, w, _ = x.shape
+  rows = jnp.asarray(_doubling(h), x.dtype)
+  columns = jnp.asarray(_doubling(w), x.dtype)
+  x = jnp.einsum('ih,bhwc->biwc', rows, x)
+  return jnp.einsum('jw,biwc->bijc', columns, x)
+
+
+def _doubling(n: int) -> np.ndarray:
+  """Returns the matrix [2 n, n] that interpolates n points at 2 n places."""
+  place = np.linspace(0, n - 1, 2 * n)
+  return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(n)))

@@ -1,0 +1,199 @@
+"""3D residual networks: the encoders of sound and picture."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from dave_jax.model.conv import Conv3D, conv3d
+
+BLOCKS = {
+  10: (1, 1, 1, 1),
+  18: (2, 2, 2, 2),
+  34: (3, 4, 6, 3),
+  50: (3, 4, 6, 3),
+}
+_FAN_OUT = nn.initializers.variance_scaling(2.0, 'fan_out', 'normal')
+
+
+class ResNet3D(nn.Module):
+  """Encodes a window of 16 frames into one map of features.
+
+  The network of Hara, Kataoka and Satoh, "Can Spatiotemporal 3D CNNs Retrace
+  the History of 2D CNNs and ImageNet?" (CVPR 2018, table 2), without its
+  classifier. Parameters are named as in its published state dicts.
+
+  Attributes:
+    depth: 10, 18, 34 (basic blocks) or 50 (bottlenecks).
+    width: Channels of the stem; 64 in the published networks.
+    shortcut: 'A' (subsampled, zero channels appended) or 'B' (projected).
+    detach_shortcut: Lets no gradient through the shortcuts of type 'A', as the
+      published code does by mistake.
+    dtype: Type of the computation; parameters are float32.
+  """
+
+  depth: int = 18
+  width: int = 64
+  shortcut: str = 'A'
+  detach_shortcut: bool = False
+  dtype: Any = jnp.float32
+
+  @property
+  def features(self) -> int:
+    """Number of channels that come out."""
+    return self.width * 8 * (4 if self.depth == 50 else 1)
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    """Returns features [b, t / 16, h / 32, w / 32, features].
+
+    Args:
+      x: [b, t, h, w, c]; c is 3, or 1 for three channels that are equal.
+      train: Whether batch norm uses, and updates with, the batch's statistics.
+
+    Raises:
+      ValueError: For an unknown depth or shortcut.
+    """
+    if self.depth not in BLOCKS:
+      raise ValueError(f'depth {self.depth} is none of {sorted(BLOCKS)}')
+    if self.shortcut not in ('A', 'B'):
+      raise ValueError(f"shortcut {self.shortcut!r} is neither 'A' nor 'B'")
+    x = Stem(self.width, self.dtype, name='stem')(x, train=train)
+    self.sow('intermediates', 'pooled_stem', x)
+    block = Bottleneck if self.depth == 50 else BasicBlock
+    for stage, blocks in enumerate(BLOCKS[self.depth], start=1):
+      for i in range(blocks):
+        x = block(
+          features=self.width * 2 ** (stage - 1),
+          stride=2 if i == 0 and stage > 1 else 1,
+          shortcut=self.shortcut,
+          detach_shortcut=self.detach_shortcut,
+          dtype=self.dtype,
+          name=f'layer{stage}_{i}',
+        )(x, train=train)
+      self.sow('intermediates', f'layer{stage}', x)
+    return x
+
+
+class Stem(nn.Module):
+  """7x7x7 convolution at stride (1, 2, 2), batch norm, ReLU, 3x3x3 max pool."""
+
+  features: int
+  dtype: Any
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    """Maps [b, t, h, w, 1 or 3] to [b, t / 2, h / 4, w / 4, features]."""
+    kernel = self.param('kernel', _FAN_OUT, (7, 7, 7, 3, self.features))
+    if x.shape[-1] == 1:
+      # Three equal channels give what their kernels' sum gives on one of them,
+      # for a third of the work.
+      kernel = kernel.sum(axis=3, keepdims=True)
+    x = conv3d(
+      x.astype(self.dtype),
+      kernel.astype(self.dtype),
+      strides=(1, 2, 2),
+      padding=((3, 3), (3, 3), (3, 3)),
+    )
+    x = nn.relu(_batch_norm(self.dtype, train, 'bn')(x))
+    return nn.max_pool(x, (3, 3, 3), (2, 2, 2), ((1, 1), (1, 1), (1, 1)))
+
+
+class BasicBlock(nn.Module):
+  """Two 3x3x3 convolutions and a shortcut around them."""
+
+  features: int
+  stride: int
+  shortcut: str
+  detach_shortcut: bool
+  dtype: Any
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    residual = _Shortcut(
+      self.features,
+      self.stride,
+      self.shortcut,
+      self.detach_shortcut,
+      self.dtype,
+      name='downsample',
+    )(x, train=train)
+    x = _conv(self.features, 3, self.stride, self.dtype, 'conv1')(x)
+    x = nn.relu(_batch_norm(self.dtype, train, 'bn1')(x))
+    x = _conv(self.features, 3, 1, self.dtype, 'conv2')(x)
+    x = _batch_norm(self.dtype, train, 'bn2')(x)
+    return nn.relu(x + residual)
+
+
+class Bottleneck(nn.Module):
+  """1x1x1, 3x3x3 and 1x1x1 convolutions and a shortcut around them."""
+
+  features: int
+  stride: int
+  shortcut: str
+  detach_shortcut: bool
+  dtype: Any
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    residual = _Shortcut(
+      4 * self.features,
+      self.stride,
+      self.shortcut,
+      self.detach_shortcut,
+      self.dtype,
+      name='downsample',
+    )(x, train=train)
+    x = _conv(self.features, 1, 1, self.dtype, 'conv1')(x)
+    x = nn.relu(_batch_norm(self.dtype, train, 'bn1')(x))
+    x = _conv(self.features, 3, self.stride, self.dtype, 'conv2')(x)
+    x = nn.relu(_batch_norm(self.dtype, train, 'bn2')(x))
+    x = _conv(4 * self.features, 1, 1, self.dtype, 'conv3')(x)
+    x = _batch_norm(self.dtype, train, 'bn3')(x)
+    return nn.relu(x + residual)
+
+
+class _Shortcut(nn.Module):
+  """Brings a block's input to the shape of its output."""
+
+  features: int
+  stride: int
+  shortcut: str
+  detach_shortcut: bool
+  dtype: Any
+
+  @nn.compact
+  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    if self.stride == 1 and x.shape[-1] == self.features:
+      return x
+    if self.shortcut == 'B':
+      x = _conv(self.features, 1, self.stride, self.dtype, 'conv')(x)
+      return _batch_norm(self.dtype, train, 'bn')(x)
+    s = self.stride
+    x = x[:, ::s, ::s, ::s]
+    x = jnp.pad(x, ((0, 0),) * 4 + ((0, self.features - x.shape[-1]),))
+    return jax.lax.stop_gradient(x) if self.detach_shortcut else x
+
+
+def _conv(features: int, size: int, stride: int, dtype, name: str) -> Conv3D:
+  return Conv3D(
+    features=features,
+    kernel_size=(size,) * 3,
+    strides=(stride,) * 3,
+    padding=((size // 2,) * 2,) * 3,
+    dtype=dtype,
+    kernel_init=_FAN_OUT,
+    name=name,
+  )
+
+
+def _batch_norm(dtype, train: bool, name: str) -> nn.BatchNorm:
+  # PyTorch's momentum of 0.1 weighs the new value, Flax's 0.9 the old one.
+  return nn.BatchNorm(
+    use_running_average=not train,
+    momentum=0.9,
+    epsilon=1e-5,
+    dtype=dtype,
+    name=name,
+  )

@@ -1,0 +1,112 @@
+"""Where every entry of a PyTorch state dict lives in our variables."""
+
+import dataclasses
+import re
+
+from dave_jax.model.resnet3d import BLOCKS
+
+# Axes of PyTorch's kernels in the order of ours.
+_CONV3D = (2, 3, 4, 1, 0)  # [out, in, t, h, w] -> [t, h, w, in, out]
+_CONV2D = (2, 3, 1, 0)
+
+_BATCH_NORM = {
+  'weight': ('params', 'scale'),
+  'bias': ('params', 'bias'),
+  'running_mean': ('batch_stats', 'mean'),
+  'running_var': ('batch_stats', 'var'),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+  """Where an entry lives, and how its axes are permuted on the way.
+
+  Attributes:
+    path: Names from the collection down: ('params', 'saliency', 'kernel').
+    axes: For `numpy.transpose` from PyTorch's layout to ours; None leaves the
+      array as it is.
+  """
+
+  path: tuple[str, ...]
+  axes: tuple[int, ...] | None = None
+
+
+def encoder_places(depth: int, shortcut: str) -> dict[str, Place]:
+  """Returns {key of a 3D ResNet's state dict: place in `ResNet3D`}."""
+  places = {
+    'conv1.weight': Place(('params', 'stem', 'kernel'), _CONV3D),
+    **_batch_norm('bn1', ('stem', 'bn')),
+  }
+  convolutions = 3 if depth == 50 else 2
+  for stage, blocks in enumerate(BLOCKS[depth], start=1):
+    for i in range(blocks):
+      theirs, ours = f'layer{stage}.{i}', f'layer{stage}_{i}'
+      for n in range(1, convolutions + 1):
+        places[f'{theirs}.conv{n}.weight'] = Place(
+          ('params', ours, f'conv{n}', 'kernel'), _CONV3D
+        )
+        places |= _batch_norm(f'{theirs}.bn{n}', (ours, f'bn{n}'))
+      projected = stage > 1 or depth == 50
+      if i == 0 and projected and shortcut == 'B':
+        places[f'{theirs}.downsample.0.weight'] = Place(
+          ('params', ours, 'downsample', 'conv', 'kernel'), _CONV3D
+        )
+        places |= _batch_norm(
+          f'{theirs}.downsample.1', (ours, 'downsample', 'bn')
+        )
+  return places
+
+
+def dave_places() -> dict[str, Place]:
+  """Returns {key of the published DAVE's state dict: place in `DAVE`}."""
+  places = {}
+  for theirs, ours in [
+    ('video_branch', 'video_encoder'),
+    ('audio_branch', 'audio_encoder'),
+  ]:
+    for key, place in encoder_places(18, 'A').items():
+      collection, *rest = place.path
+      places[f'{theirs}.{key}'] = Place((collection, ours, *rest), place.axes)
+  for theirs, ours in [
+    ('combinedEmbedding', ('combined_embedding',)),
+    ('upscale1.combine', ('upscale1', 'combine')),
+    ('upscale2.combine', ('upscale2', 'combine')),
+    ('saliency', ('saliency',)),
+  ]:
+    places[f'{theirs}.weight'] = Place(('params', *ours, 'kernel'), _CONV2D)
+    places[f'{theirs}.bias'] = Place(('params', *ours, 'bias'))
+  return places
+
+
+# What the published DAVE holds and never uses, with its shape.
+DAVE_UNUSED = {
+  'audio_branch.fc_new.weight': (12, 512),
+  'audio_branch.fc_new.bias': (12,),
+  'video_branch.fc_new.weight': (400, 512),
+  'video_branch.fc_new.bias': (400,),
+  **{
+    f'upscale{i}.bn.{name}': (size,)
+    for i, size in [(1, 512), (2, 128)]
+    for name in _BATCH_NORM
+  },
+}
+
+
+def is_unused(key: str) -> bool:
+  """Tells whether a key is known to hold nothing that a saliency map needs.
+
+  Classifiers (`fc`, `fc_new`), batch norm's step counts, and the batch norm of
+  DAVE's decoder, which the published network never applies.
+  """
+  return bool(
+    re.search(r'(^|\.)fc(_new)?\.(weight|bias)$', key)
+    or key.endswith('.num_batches_tracked')
+    or key in DAVE_UNUSED
+  )
+
+
+def _batch_norm(theirs: str, ours: tuple[str, ...]) -> dict[str, Place]:
+  return {
+    f'{theirs}.{name}': Place((collection, *ours, leaf))
+    for name, (collection, leaf) in _BATCH_NORM.items()
+  }

@@ -1,0 +1,232 @@
+"""The three networks: shapes, routes, and the original's numbers."""
+
+import importlib.util
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import traverse_util
+
+from dave_jax.model.dave import DAVE, double_bilinear
+from dave_jax.model.resnet3d import ResNet3D
+from dave_jax.weights import conversion
+
+
+def _variables(model, seed=0):
+  return jax.jit(model.initialise)(jax.random.key(seed))
+
+
+def _apply(model, variables, video, audio=None, **route):
+  def apply(variables, video, audio):
+    return model.apply(variables, video, audio, train=False, **route)
+
+  return jax.jit(apply)(variables, video, audio)
+
+
+def _inputs(b=1, h=64, w=96, seed=0):
+  rng = np.random.default_rng(seed)
+  video = rng.standard_normal((b, 16, h, w, 3), dtype=np.float32)
+  audio = rng.standard_normal((b, 16, 64, 64), dtype=np.float32)
+  return video, audio
+
+
+@pytest.fixture(scope='module')
+def reference(goldens):
+  """Module of the goldens that draws the seeded weights and inputs."""
+  spec = importlib.util.spec_from_file_location(
+    'reference_weights', goldens / 'reference_weights.py'
+  )
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+@pytest.fixture(scope='module')
+def golden(goldens):
+  return np.load(goldens / 'dave_forward.npz')
+
+
+@pytest.mark.parametrize('size', ['64x96', '256x320'])
+def test_agrees_with_the_published_network(golden, reference, size):
+  state_dict = reference.reference_state_dict(
+    golden['names'],
+    [tuple(map(int, filter(None, s.split(',')))) for s in golden['shapes']],
+  )
+  variables, _ = conversion.dave_from_torch(state_dict)
+  video, audio = reference.reference_inputs(*map(int, size.split('x')))
+  saliency, seen = jax.jit(
+    lambda v, a: DAVE().apply(
+      variables, v, a, train=False, mutable='intermediates'
+    )
+  )(video.transpose(0, 2, 3, 4, 1), audio[:, 0])
+  seen = seen['intermediates']
+  expected = golden[f'saliency_{size}'][:, 0]
+  np.testing.assert_allclose(saliency, expected, atol=1e-4 * np.ptp(expected))
+  for stage in ('stem', 'layer1', 'layer2', 'layer3', 'layer4'):
+    name = 'pooled_stem' if stage == 'stem' else stage
+    (x,) = seen['video_encoder'][name]
+    moments = [x.mean(), x.std(), jnp.abs(x).max()]
+    np.testing.assert_allclose(
+      moments, golden[f'{stage}_moments_{size}'], rtol=1e-4
+    )
+    corner = golden[f'{stage}_corner_{size}']
+    np.testing.assert_allclose(
+      x[0, :, :3, :3, :4].transpose(3, 0, 1, 2), corner, atol=1e-4 * x.max()
+    )
+  video_features = golden[f'video_features_{size}'][0, :, 0]
+  (x,) = seen['video_features']
+  x = x[0].transpose(2, 0, 1)[:: x.shape[-1] // len(video_features)]
+  np.testing.assert_allclose(
+    x, video_features, atol=1e-4 * video_features.max()
+  )
+  (x,) = seen['audio_features']
+  expected = golden[f'audio_features_{size}'].reshape(1, -1)
+  np.testing.assert_allclose(x, expected, atol=1e-4 * expected.max())
+
+
+@pytest.mark.parametrize('modality', ['audio_visual', 'video', 'audio'])
+@pytest.mark.parametrize('decoder_batch_norm', [False, True])
+def test_maps_are_an_eighth_of_the_frame(modality, decoder_batch_norm):
+  model = DAVE(
+    modality=modality,
+    width=4,
+    depth=10,
+    decoder_batch_norm=decoder_batch_norm,
+    frame_size=(64, 96),
+  )
+  video, audio = _inputs(b=2)
+  variables = _variables(model)
+  saliency = _apply(
+    model,
+    variables,
+    None if modality == 'audio' else video,
+    None if modality == 'video' else audio,
+  )
+  assert saliency.shape == (2, 8, 12)
+  assert saliency.dtype == jnp.float32
+  assert saliency.min() >= 0
+  names = set(variables['params'])
+  assert ('combined_embedding' in names) == (modality == 'audio_visual')
+  has_batch_norm = 'bn' in variables['params']['upscale1']
+  assert has_batch_norm == decoder_batch_norm
+
+
+def test_visual_only_route_leaves_out_sound_and_mixing():
+  """The route of an audio-visual network is the video network of its parts."""
+  model = DAVE(width=4, depth=10)
+  variables = _variables(model)
+  video, _ = _inputs()
+  routed = _apply(model, variables, video, visual_only=True)
+  left = {
+    collection: {
+      name: leaf
+      for name, leaf in tree.items()
+      if name not in ('audio_encoder', 'combined_embedding')
+    }
+    for collection, tree in variables.items()
+  }
+  alone = DAVE(modality='video', width=4, depth=10)
+  np.testing.assert_array_equal(routed, _apply(alone, left, video))
+
+
+def test_sound_matters_and_goes_everywhere_alike():
+  model = DAVE(width=4, depth=10)
+  variables = _variables(model, seed=1)
+  video, audio = _inputs()
+  one = _apply(model, variables, video, audio)
+  other = _apply(model, variables, video, audio + 1.0)
+  assert np.abs(one - other).max() > 1e-3 * one.max()
+
+
+@pytest.mark.parametrize('depth, shortcut', [(34, 'B'), (50, 'A'), (50, 'B')])
+def test_other_depths_and_shortcuts(depth, shortcut):
+  encoder = ResNet3D(depth=depth, width=4, shortcut=shortcut)
+  x = _inputs(h=32, w=64)[0]
+  shapes = jax.eval_shape(
+    lambda x: encoder.init_with_output(jax.random.key(0), x, train=False), x
+  )
+  assert shapes[0].shape == (1, 1, 1, 2, encoder.features)
+  projected = [
+    path
+    for path in traverse_util.flatten_dict(shapes[1]['params'])
+    if 'downsample' in path and path[-1] == 'kernel'
+  ]
+  # One a stage, save that basic blocks need none in the first.
+  expected = {('34', 'B'): 3, ('50', 'A'): 0, ('50', 'B'): 4}
+  assert len(projected) == expected[str(depth), shortcut]
+
+
+def test_parameter_count_is_the_published_one():
+  """Of the published 69,747,485 the two classifiers (512 x 400 + 400 and
+  512 x 12 + 12) and the decoder's two batch norms (2 x 512, 2 x 128) are never
+  used."""
+  shapes = DAVE().variable_shapes()
+  total = sum(
+    int(np.prod(shape)) for path, shape in shapes.items() if path[0] == 'params'
+  )
+  assert total == 69_747_485 - (512 * 412 + 412) - 2 * (512 + 128)
+
+
+def test_detached_shortcut_cuts_the_gradient_and_nothing_else():
+  """With the blocks' last scales at zero only the shortcut carries a signal."""
+  encoder = ResNet3D(depth=10, width=4)
+  x = jnp.asarray(_inputs(h=32, w=32)[0])
+  variables = encoder.init(jax.random.key(0), x, train=False)
+  flat = traverse_util.flatten_dict(variables)
+  flat = {
+    p: jnp.zeros_like(v) if p[-2:] == ('bn2', 'scale') else v
+    for p, v in flat.items()
+  }
+  variables = traverse_util.unflatten_dict(flat)
+
+  def total(module, x):
+    return module.apply(variables, x, train=False).sum()
+
+  detached = ResNet3D(depth=10, width=4, detach_shortcut=True)
+  assert total(encoder, x) == total(detached, x)
+  assert jnp.abs(jax.grad(lambda x: total(encoder, x))(x)).max() > 0
+  assert jnp.abs(jax.grad(lambda x: total(detached, x))(x)).max() == 0
+
+
+def test_one_channel_stands_for_three_equal_ones():
+  encoder = ResNet3D(depth=10, width=4)
+  x = jnp.asarray(_inputs(h=32, w=32)[0][..., :1])
+  variables = encoder.init(jax.random.key(0), x, train=False)
+  one = encoder.apply(variables, x, train=False)
+  three = encoder.apply(variables, jnp.repeat(x, 3, axis=-1), train=False)
+  np.testing.assert_allclose(one, three, atol=1e-5 * three.max())
+
+
+def test_double_bilinear_keeps_the_corners():
+  """Two points become four, a third apart: hand computation."""
+  x = jnp.array([0.0, 3.0]).reshape(1, 1, 2, 1)
+  doubled = double_bilinear(x)
+  assert doubled.shape == (1, 2, 4, 1)
+  np.testing.assert_allclose(doubled[0, :, :, 0], [[0, 1, 2, 3]] * 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  'video, audio, message',
+  [
+    ((1, 16, 60, 64, 3), (1, 16, 64, 64), r'video is \(1, 16, 60, 64, 3\)'),
+    ((1, 15, 64, 64, 3), (1, 16, 64, 64), r'wanted \[b, 16, h, w, 3\]'),
+    ((1, 16, 64, 64, 3), (1, 16, 64, 32), r'audio is \(1, 16, 64, 32\)'),
+    ((1, 16, 64, 64, 3), None, 'audio is None'),
+    (None, (1, 16, 64, 64), 'video is None'),
+  ],
+)
+def test_inputs_that_do_not_fit_are_refused(video, audio, message):
+  model = DAVE(width=4, depth=10)
+  arrays = [None if s is None else jnp.zeros(s) for s in (video, audio)]
+  with pytest.raises(ValueError, match=message):
+    model.init(jax.random.key(0), *arrays, train=False)
+
+
+def test_unknown_choices_are_refused():
+  with pytest.raises(ValueError, match="modality 'sound' is none of"):
+    DAVE(modality='sound').init(jax.random.key(0), None, train=False)
+  with pytest.raises(ValueError, match='depth 20 is none of'):
+    DAVE(depth=20).initialise(jax.random.key(0))
+  with pytest.raises(ValueError, match="shortcut 'C'"):
+    DAVE(shortcut='C').initialise(jax.random.key(0))
