@@ -1,0 +1,50 @@
+"""Iteration in a thread, a few items ahead of whoever consumes them."""
+
+import contextlib
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+T = TypeVar('T')
+_END = object()
+
+
+def in_background(items: Iterable[T], ahead: int) -> Iterator[T]:
+  """Yields `items`, drawn in a thread that runs at most `ahead` items ahead.
+
+  What the thread raises is raised here, after the items before it. Closing the
+  iterator stops the thread and waits for it.
+  """
+  waiting: queue.Queue = queue.Queue(maxsize=ahead)
+  stopped = threading.Event()
+
+  def put(item) -> None:
+    while not stopped.is_set():
+      with contextlib.suppress(queue.Full):
+        waiting.put(item, timeout=0.1)
+        return
+
+  def draw() -> None:
+    try:
+      for item in items:
+        put((item, None))
+        if stopped.is_set():
+          return
+      put((_END, None))
+    except BaseException as error:  # Whatever it is, the consumer raises it.
+      put((_END, error))
+
+  thread = threading.Thread(target=draw, daemon=True)
+  thread.start()
+  try:
+    while True:
+      item, error = waiting.get()
+      if error is not None:
+        raise error
+      if item is _END:
+        return
+      yield item
+  finally:
+    stopped.set()
+    thread.join()
