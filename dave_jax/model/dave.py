@@ -30,8 +30,9 @@ class DAVE(nn.Module):
     detach_shortcut: See `ResNet3D`.
     decoder_batch_norm: Batch norm in the upsampling blocks, as the paper has
       it. The published weights are for a network without.
-    frame_size: Height and width of the frames; read by the audio-only network
-      alone, which sees none.
+    frame_size: Height and width of the frames the network is for. Its layers
+      take any that 32 divides; the audio-only network, which sees no frame,
+      spreads its features over this.
     dtype: Type of the computation; parameters, statistics and maps are float32.
   """
 
@@ -52,6 +53,7 @@ class DAVE(nn.Module):
     *,
     train: bool,
     visual_only: bool = False,
+    pooled_video: bool = False,
   ) -> jax.Array:
     """Returns saliency maps [b, h / 8, w / 8], float32, not below zero.
 
@@ -64,14 +66,17 @@ class DAVE(nn.Module):
       visual_only: Takes the route of still images: the visual features go
         straight into the first upsampling block; sound and mixing convolution
         are left out.
+      pooled_video: Whether `video` has been through the encoder's stem already
+        (`dave_jax.model.stream`): [b, 8, h / 4, w / 4, width].
 
     Raises:
       ValueError: For inputs that do not fit the network.
     """
-    self._check(video, audio, visual_only)
+    self._check(video, audio, visual_only, pooled_video)
     features = []
     if self.modality != 'audio':
-      x = self._encoder('video_encoder')(video, train=train)
+      encoder = self._encoder('video_encoder')
+      x = encoder(video, train=train, pooled=pooled_video)
       features.append(x[:, 0])  # Sixteen frames have become one.
       _, h, w, _ = features[0].shape
     else:
@@ -130,17 +135,21 @@ class DAVE(nn.Module):
     return Upscale(features, self.decoder_batch_norm, self.dtype, name=name)
 
   @nn.nowrap
-  def _check(self, video, audio, visual_only):
+  def _check(self, video, audio, visual_only, pooled_video):
     if self.modality not in MODALITIES:
       raise ValueError(f'modality {self.modality!r} is none of {MODALITIES}')
     if visual_only and self.modality == 'audio':
       raise ValueError('an audio-only network has no visual-only route')
     if self.modality != 'audio':
+      t, size, c = (8, 8, self.width) if pooled_video else (16, 32, 3)
       shape = None if video is None else video.shape
-      fits = shape is not None and len(shape) == 5 and shape[1] == 16
-      if not fits or shape[4] != 3 or shape[2] % 32 or shape[3] % 32:
+      fits = shape is not None and len(shape) == 5
+      if (
+        not fits or shape[2] % size or shape[3] % size or shape[1::3] != (t, c)
+      ):
         raise ValueError(
-          f'video is {shape}; wanted [b, 16, h, w, 3], h and w divisible by 32'
+          f'video is {shape}; wanted [b, {t}, h, w, {c}], h and w divisible '
+          f'by {size}'
         )
     if self.modality != 'video' and not visual_only:
       shape = None if audio is None else audio.shape

@@ -45,12 +45,16 @@ class ResNet3D(nn.Module):
     return self.width * 8 * (4 if self.depth == 50 else 1)
 
   @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+  def __call__(
+    self, x: jax.Array, *, train: bool, pooled: bool = False
+  ) -> jax.Array:
     """Returns features [b, t / 16, h / 32, w / 32, features].
 
     Args:
       x: [b, t, h, w, c]; c is 3, or 1 for three channels that are equal.
       train: Whether batch norm uses, and updates with, the batch's statistics.
+      pooled: Whether `x` has been through the stem already:
+        [b, t / 2, h / 4, w / 4, width].
 
     Raises:
       ValueError: For an unknown depth or shortcut.
@@ -59,7 +63,8 @@ class ResNet3D(nn.Module):
       raise ValueError(f'depth {self.depth} is none of {sorted(BLOCKS)}')
     if self.shortcut not in ('A', 'B'):
       raise ValueError(f"shortcut {self.shortcut!r} is neither 'A' nor 'B'")
-    x = Stem(self.width, self.dtype, name='stem')(x, train=train)
+    if not pooled:
+      x = Stem(self.width, self.dtype, name='stem')(x, train=train)
     self.sow('intermediates', 'pooled_stem', x)
     block = Bottleneck if self.depth == 50 else BasicBlock
     for stage, blocks in enumerate(BLOCKS[self.depth], start=1):
