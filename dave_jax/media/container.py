@@ -6,10 +6,6 @@ from collections.abc import Iterator
 
 import av
 
-# Seconds that the end of a stream may fall short of what the file promises:
-# encoders pad and round.
-_PROMISED = 0.1
-
 
 def open_media(path: str | os.PathLike) -> av.container.InputContainer:
   """Opens a media file for reading.
@@ -103,18 +99,30 @@ def end_time(container) -> float | None:
   return ((container.start_time or 0) + container.duration) / av.time_base
 
 
+def stream_end_time(container, stream) -> float | None:
+  """Returns the second that a file says a stream ends at, None where not."""
+  start = float((stream.start_time or 0) * stream.time_base)
+  if container.format.name == 'avi' and stream.frames and stream.average_rate:
+    # FFmpeg shortens the duration of an AVI to the bytes that are there.
+    return start + float(stream.frames / stream.average_rate)
+  if stream.duration is not None:
+    return start + float(stream.duration * stream.time_base)
+  if 'DURATION' in stream.metadata:  # Matroska and WebM; counts from 0.
+    h, m, s = stream.metadata['DURATION'].split(':')
+    return 3600 * int(h) + 60 * int(m) + float(s)
+  return None
+
+
 class StreamFrames:
   """Iterates over the decoded frames of a stream, past what is damaged.
 
   Attributes:
     damaged_packets: How many packets so far did not decode.
-    damaged_frames: How many frames so far decoded with errors in them.
     error: Why reading the file stopped before its end; '' where it did not.
   """
 
   def __init__(self, container, stream):
     self.damaged_packets = 0
-    self.damaged_frames = 0
     self.error = ''
     self._container = container
     self._stream = stream
@@ -128,17 +136,20 @@ class StreamFrames:
       except av.error.FFmpegError:
         self.damaged_packets += 1
         continue
-      for frame in frames:
-        self.damaged_frames += frame.is_corrupt
-        yield frame
+      yield from frames
 
-  def missing(self, end: float) -> float:
+  def missing(self, end: float, tolerance: float) -> float:
     """Returns the seconds from `end` to where the stream should have ended.
 
-    Zero where it ended as promised, or where the file promises nothing.
+    Zero where they are fewer than `tolerance`, or the file promises nothing.
     """
-    missing = self._promised_end() - end
-    return missing if missing > _PROMISED else 0.0
+    promised = stream_end_time(self._container, self._stream)
+    if promised is None:
+      # The longest stream makes the duration; this one may be shorter.
+      promised = end_time(self._container) or 0.0
+      if self._read_until >= promised - tolerance:
+        return 0.0
+    return promised - end if promised - end > tolerance else 0.0
 
   def _packets(self):
     # All streams are read: where the file ends is seen from them together.
@@ -152,18 +163,3 @@ class StreamFrames:
           yield packet
     except av.error.FFmpegError as error:
       self.error = error.strerror
-
-  def _promised_end(self) -> float:
-    stream, container = self._stream, self._container
-    start = float((stream.start_time or 0) * stream.time_base)
-    if container.format.name == 'avi' and stream.type == 'video':
-      # FFmpeg shortens the duration of an AVI to the bytes that are there.
-      return start + float((stream.frames or 0) / stream.average_rate)
-    if stream.duration is not None:
-      return start + float(stream.duration * stream.time_base)
-    if 'DURATION' in stream.metadata:  # Matroska and WebM.
-      h, m, s = stream.metadata['DURATION'].split(':')
-      return 3600 * int(h) + 60 * int(m) + float(s)
-    # The longest stream makes the duration; this one may be shorter.
-    end = end_time(container) or 0.0
-    return end if self._read_until < end - _PROMISED else 0.0

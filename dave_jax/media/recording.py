@@ -15,6 +15,9 @@ _MARGIN = 1
 # less is a coarse clock (1 ms in WebM and FLV); more is a hole in the sound.
 # Below half a frame at 30 a second.
 _STRAY = 0.015
+# Seconds that the end of the sound may fall short of what the file promises:
+# encoders pad and round.
+_PADDING = 0.1
 _JUMP = 1.0  # Seconds; clocks that go back further were set anew.
 
 
@@ -61,7 +64,7 @@ class Recording:
       'clock_jumps': self._jumps,
       'silence_seconds': self._silence / max(self.rate, 1),
       'overlap_seconds': self._overlap / max(self.rate, 1),
-      'missing_seconds': self._frames.missing(self._end),
+      'missing_seconds': self._frames.missing(self._end, _PADDING),
     }
 
   def problems(self) -> list[str]:

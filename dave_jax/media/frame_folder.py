@@ -1,0 +1,198 @@
+"""A video as a folder: numbered images and a WAV."""
+
+import collections
+import os
+import pathlib
+import re
+import types
+from collections.abc import Iterator
+
+import av
+import cv2
+import numpy as np
+
+from dave_jax.media.audio import Sound, load_log_mel
+from dave_jax.media.picture import PictureMaker
+from dave_jax.media.video import Frame, VideoInfo
+
+_IMAGES = ('.jpg', '.jpeg', '.png')
+
+
+class FolderReader:
+  """Iterates over the frames of a folder as `VideoReader` does over a file's.
+
+  Images are ordered by the last number in their names, and image i (from 0) is
+  shown at i / rate. The sound is the one WAV in the folder.
+
+  Attributes:
+    info: What the folder says of itself.
+    problems: What was wrong with it, for a person to read.
+    counts: The same in numbers.
+  """
+
+  def __init__(
+    self,
+    path: str | os.PathLike,
+    *,
+    rate: float | None = None,
+    size: tuple[int, int] | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    lead: int = 0,
+  ):
+    """Opens a folder.
+
+    Args:
+      path: The folder.
+      rate: Frames per second; None reads it of a name that ends as `_25`.
+      size: Height and width to resize to; None is the first image's.
+      start: First second to give; frames keep their numbers.
+      end: Second to stop before; None is the end.
+      lead: How many frames before `start` are given as well.
+
+    Raises:
+      OSError: There is no such folder.
+      ValueError: It holds no images, none decodes, two have one number, there
+        are several sounds, or the rate is not known.
+    """
+    folder = pathlib.Path(path)
+    self._images, strays, sounds = _sorted_content(folder)
+    self._sound = sounds[0] if sounds else None
+    rate = _rate_in(folder) if rate is None else rate
+    if rate <= 0:
+      raise ValueError(f'{path}: rate {rate} must be more than 0')
+    first = next(
+      filter(lambda i: i is not None, map(_read, self._images)), None
+    )
+    if first is None:
+      raise ValueError(
+        f'{path}: none of its {len(self._images)} images decodes'
+      )
+    h, w, _ = first.shape
+    self.info = VideoInfo(
+      path=os.fspath(path),
+      width=w,
+      height=h,
+      rate=float(rate),
+      duration=len(self._images) / rate,
+      frames=len(self._images),
+      start_time=0.0,
+      codec=self._images[0].suffix[1:].lower(),
+      rotation=0,
+      video_stream=None,
+      audio_stream=None,
+    )
+    self.problems: list[str] = []
+    self.counts: dict[str, float] = {}
+    self._strays = strays
+    self._size = size or (h, w)
+    self._start, self._end, self._lead = start, end, lead
+
+  def __enter__(self) -> 'FolderReader':
+    return self
+
+  def __exit__(
+    self,
+    kind: type[BaseException] | None,
+    error: BaseException | None,
+    trace: types.TracebackType | None,
+  ) -> None:
+    self.close()
+
+  def close(self) -> None:
+    """Does nothing: each image is closed once read."""
+
+  def __iter__(self) -> Iterator[Frame]:
+    times = np.arange(len(self._images)) / self.info.rate
+    first = max(0, np.searchsorted(times, self._start) - self._lead)
+    last = (
+      len(times) if self._end is None else np.searchsorted(times, self._end)
+    )
+    picture = PictureMaker(self._size)
+    counts = collections.Counter(stray_files=len(self._strays))
+    numbers = [_number(image) for image in self._images]
+    counts['missing_numbers'] = numbers[-1] - numbers[0] + 1 - len(numbers)
+    try:
+      for index in range(first, last):
+        image = _read(self._images[index])
+        if image is None:
+          counts['damaged_frames'] += 1
+          continue
+        counts['other_sizes'] += image.shape[:2] != (
+          self.info.height,
+          self.info.width,
+        )
+        counts['frames'] += 1
+        frame = av.VideoFrame.from_ndarray(image, format='rgb24')
+        yield Frame(index, float(times[index]), picture(frame))
+    finally:
+      self._report(counts)
+
+  def sound(self) -> Sound | None:
+    """Returns the sound of the folder; None without a WAV."""
+    return None if self._sound is None else load_log_mel(self._sound)
+
+  def _report(self, counts):
+    texts = {
+      'damaged_frames': '{} images do not decode; they are left out',
+      'stray_files': '{} files are no numbered images: '
+      + ', '.join(self._strays[:5]),
+      'missing_numbers': '{} numbers are missing between the images, which are '
+      'taken to follow each other without a gap',
+      'other_sizes': '{} images are of another size than the first',
+    }
+    self.counts = {'frames': counts['frames']} | {k: counts[k] for k in texts}
+    self.problems = [
+      'video: ' + text.format(counts[key])
+      for key, text in texts.items()
+      if counts[key]
+    ]
+
+
+def _sorted_content(folder):
+  """Returns (images by number, names of stray files, sounds)."""
+  images, strays, sounds = {}, [], []
+  for path in sorted(folder.iterdir()):
+    suffix = path.suffix.lower()
+    if suffix == '.wav':
+      sounds.append(path)
+    elif suffix in _IMAGES and _number(path) is not None:
+      other = images.setdefault(_number(path), path)
+      if other is not path:
+        raise ValueError(
+          f'{folder}: {other.name} and {path.name} have one number; remove one'
+        )
+    else:
+      strays.append(path.name)
+  if not images:
+    raise ValueError(
+      f'{folder}: holds no numbered images ({", ".join(_IMAGES)}); give a '
+      'video file, or a folder of frames like 0000001.jpg'
+    )
+  if len(sounds) > 1:
+    raise ValueError(
+      f'{folder}: holds {len(sounds)} sounds, '
+      f'{", ".join(s.name for s in sounds)}; leave one'
+    )
+  return [images[number] for number in sorted(images)], strays, sounds
+
+
+def _number(path):
+  numbers = re.findall(r'\d+', path.stem)
+  return int(numbers[-1]) if numbers else None
+
+
+def _rate_in(folder):
+  match = re.search(r'_(\d+(?:\.\d+)?)$', folder.resolve().name)
+  if match is None:
+    raise ValueError(
+      f'{folder}: does not say its frames per second; give the rate, or let '
+      'the name end in it, as clip_25'
+    )
+  return float(match[1])
+
+
+def _read(path):
+  """Returns an image as red, green, blue, None where it does not decode."""
+  image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+  return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
