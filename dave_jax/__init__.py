@@ -1,3 +1,29 @@
-"""Audio-visual saliency prediction for video (DAVE) in JAX and Flax."""
+"""Audio-visual saliency prediction for video (DAVE) in JAX and Flax.
+
+The names here stay stable:
+
+- `load(folder)`: a converted or trained checkpoint as a `SaliencyModel`.
+- `SaliencyModel`: maps of windows, of a video file, or of frames that come.
+- `LiveSaliency`: the newest map of a picture and a sound that are going on.
+- `normalise(frames)`: frames of 0 to 255 as the networks take them.
+"""
+
+import importlib
 
 __version__ = '0.1.0'
+
+_PUBLIC = {
+  'load': 'dave_jax.prediction.saliency_model',
+  'SaliencyModel': 'dave_jax.prediction.saliency_model',
+  'LiveSaliency': 'dave_jax.prediction.live',
+  'normalise': 'dave_jax.model.inputs',
+}
+
+__all__ = ['LiveSaliency', 'SaliencyModel', 'load', 'normalise']
+
+
+def __getattr__(name: str):
+  """Imports what is asked for: JAX takes seconds that `--help` need not."""
+  if name in _PUBLIC:
+    return getattr(importlib.import_module(_PUBLIC[name]), name)
+  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -77,12 +77,15 @@ _SUMS = {'one': 6, 'two': 5, 'three': 4}
 _POOLED = {'whole': 2, 'late': 4, 'head': 11, 'second': 9, 'triples': 7}
 
 
-def stem_weights(variables: dict, channels: int = 3) -> StemWeights:
+def stem_weights(
+  variables: dict, channels: int = 3, dtype=jnp.float32
+) -> StemWeights:
   """Returns the weights of an encoder's stem for inference.
 
   Args:
     variables: {'params', 'batch_stats'} of the encoder (`ResNet3D`).
     channels: Of the frames; 1 stands for three equal ones.
+    dtype: Type of the computation.
   """
   params, statistics = (
     variables[collection]['stem'] for collection in ('params', 'batch_stats')
@@ -95,9 +98,9 @@ def stem_weights(variables: dict, channels: int = 3) -> StemWeights:
   gain = scale * lax.rsqrt(jnp.asarray(variance) + _EPSILON)
   taps, h, w, c, features = kernel.shape
   kernel = (kernel * gain).transpose(1, 2, 3, 0, 4)
-  return StemWeights(
-    kernel.reshape(h, w, c, taps * features), bias - mean * gain
-  )
+  kernel = kernel.reshape(h, w, c, taps * features)
+  offset = bias - mean * gain
+  return StemWeights(kernel.astype(dtype), offset.astype(dtype))
 
 
 def first_state(weights: StemWeights, frame: jax.Array) -> StemState:

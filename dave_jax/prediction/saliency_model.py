@@ -1,22 +1,35 @@
 """A network with its weights: from arrays or a video file to saliency maps."""
 
+import contextlib
 import dataclasses
+import functools
 import itertools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dave_jax.media import clock
 from dave_jax.media.audio import Sound
 from dave_jax.media.source import open_source
 from dave_jax.media.video import Frame
+from dave_jax.model import stream
 from dave_jax.model.dave import DAVE
 from dave_jax.model.inputs import normalise
 from dave_jax.prediction.background import in_background
-from dave_jax.prediction.windows import Window, windows
+from dave_jax.prediction.windows import windows
 from dave_jax.weights import store
+
+# From this stride on a window's stem is cheaper than that of the frames between
+# two windows: four frames take about as long as one window.
+_PLAIN_STRIDE = 4
+# How many frames before the first that is predicted its window holds.
+LEAD = clock.WINDOW_FRAMES - 1
+# Strips of sound come in multiples of this many log-mel frames, so that few
+# lengths are ever compiled; two hold four windows at 25 frames a second.
+_STRIP = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,32 +57,34 @@ class SaliencyModel:
     self.variables = jax.device_put(variables)
     self.origin = origin
     self.fingerprint = fingerprint
-    self._forward = jax.jit(self._apply)
-    self._forward_bytes = jax.jit(
-      lambda variables, frames, audio: self._apply(
-        variables, None if frames is None else normalise(frames), audio
-      )
-    )
 
   @property
   def frame_size(self) -> tuple[int, int]:
     """Height and width that frames are resized to."""
     return self.module.frame_size
 
+  @property
+  def sees(self) -> bool:
+    """Whether the network looks at frames."""
+    return self.module.modality != 'audio'
+
+  @property
+  def hears(self) -> bool:
+    """Whether the network listens."""
+    return self.module.modality != 'video'
+
   def __call__(self, video, audio=None) -> jax.Array:
     """Returns saliency maps [b, h / 8, w / 8] of windows.
 
     Args:
-      video: Normalised frames [b, 16, h, w, 3], see `dave_jax.normalise`; None
-        for an audio-only network.
-      audio: Log-mel examples [b, 16, 64, 64], one a frame; None for a
-        video-only network.
+      video: Normalised frames [b, 16, h, w, 3], see `dave_jax.normalise`; an
+        audio-only network does not look at it.
+      audio: Log-mel examples [b, 16, 64, 64], one a frame; a video-only network
+        does not listen to it.
     """
-    if self.module.modality == 'audio':
-      video = None
-    if self.module.modality == 'video':
-      audio = None
-    return self._forward(self.variables, video, audio)
+    video = video if self.sees else None
+    audio = audio if self.hears else None
+    return _forward(self.module, self.variables, video, audio)
 
   def predict(
     self,
@@ -96,15 +111,15 @@ class SaliencyModel:
       ValueError, OSError: There is no such file, it holds no video, or a
         setting makes no sense.
     """
-    with open_source(source, size=self.frame_size, start=start) as reader:
-      sound = reader.sound() if self.module.modality != 'video' else None
+    with open_source(
+      source, size=self.frame_size, start=start, end=end, lead=LEAD
+    ) as reader:
       for prediction in self.predict_frames(
         reader,
-        sound,
+        reader.sound() if self.hears else None,
         rate=reader.info.rate,
         stride=stride,
         start=start,
-        end=end,
         batch_size=batch_size,
         alignment=alignment,
       ):
@@ -118,72 +133,148 @@ class SaliencyModel:
     rate: float,
     stride: int,
     start: float,
-    end: float | None,
     batch_size: int,
     alignment: str,
+    done: Container[int] = (),
   ) -> Iterator[Prediction]:
     """Yields the predictions of frames that come one by one.
 
-    Memory does not grow with their number: the frames of a window and two
-    batches of windows are held.
+    Frames are decoded in a thread of their own, and while the device computes a
+    batch the consumer has the one before. Memory does not grow with the number
+    of frames.
 
     Args:
       frames: In the order of presentation, pictures of `frame_size`; those
         before `start` serve as what came before.
       sound: The log-mel sound; None is silence.
       rate: Frames per second, which alignment 'reference' counts by.
-      stride, start, end, batch_size, alignment: As in `predict`.
+      stride, start, batch_size, alignment: As in `predict`.
+      done: Numbers of frames that need no map.
     """
     if stride < 1 or batch_size < 1:
       raise ValueError(
-        f'stride {stride} and batch_size {batch_size} must be 1 or more'
+        f'stride {stride} and batch_size {batch_size}: must be 1 or more'
       )
-    wanted = (
-      window
-      for window in windows(frames)
-      if window.last.time >= start and window.last.index % stride == 0
-    )
-    if end is not None:
-      wanted = itertools.takewhile(lambda w: w.last.time < end, wanted)
-    batches = (
-      (batch, *self._arrays(batch, sound, rate, batch_size, alignment))
-      for batch in _batched(wanted, batch_size)
-    )
-    # While the device computes one batch, the thread prepares the next and
-    # the consumer has the one before.
-    in_flight = None
-    for batch, images, examples in in_background(batches, ahead=1):
-      maps = self._forward_bytes(self.variables, images, examples)
+    log_mel = np.zeros((0, clock.MEL_BANDS), np.float32)
+    if sound is not None:
+      log_mel = sound.log_mel
+    sliding = windows(frames, sound, alignment=alignment, rate=rate)
+    with contextlib.closing(
+      in_background(sliding, ahead=4 * batch_size)
+    ) as sliding:
+      seen = self._seen(sliding, stride, start, done)
+      in_flight = None
+      for batch in _batched(seen, batch_size):
+        # A short last batch is filled up, so that one program serves all.
+        full = batch + [batch[-1]] * (batch_size - len(batch))
+        maps = self.maps(
+          [video for _, video in full] if self.sees else None,
+          log_mel,
+          np.stack([window.starts for window, _ in full]),
+        )
+        if in_flight is not None:
+          yield from _predictions(*in_flight)
+        in_flight = [window.last for window, _ in batch], maps
       if in_flight is not None:
         yield from _predictions(*in_flight)
-      in_flight = batch, maps
-    if in_flight is not None:
-      yield from _predictions(*in_flight)
 
-  def _apply(self, variables, video, audio):
-    return self.module.apply(variables, video, audio, train=False)
+  def _seen(self, sliding, stride, start, done):
+    """Yields the windows to predict, each with what `maps` takes of it."""
+    streamed = self.sees and stride < _PLAIN_STRIDE
+    state = video = None
+    for window in sliding:
+      frame = window.last
+      if streamed:
+        state, video = self.advance(state, frame.image)
+      if frame.time < start or frame.index % stride or frame.index in done:
+        continue
+      if self.sees and not streamed:
+        video = np.stack([frame.image for frame in window.frames])
+      yield window, video
 
-  def _arrays(self, batch, sound, rate, batch_size, alignment):
-    """Returns frames [b, 16, h, w, 3] and log-mel [b, 16, 64, 64] of a batch.
+  def advance(
+    self, state: stream.StemState | None, image: np.ndarray
+  ) -> tuple[stream.StemState, jax.Array]:
+    """Adds a frame to a stream; returns its state and the window's stem output.
 
-    A last batch that is short is filled up, so that one program serves all.
+    Args:
+      state: After the frame before; None before the first.
+      image: uint8 [h, w, 3].
+
+    Returns:
+      The new state, and [8, h / 4, w / 4, c], for `maps`.
     """
-    batch = batch + [batch[-1]] * (batch_size - len(batch))
-    images = examples = None
-    if self.module.modality != 'audio':
-      images = np.stack([window.images for window in batch])
-    if self.module.modality != 'video':
-      examples = np.stack(
-        [window_examples(w, sound, rate, alignment) for w in batch]
-      )
-    return images, examples
+    frame = _normalise(image)
+    if state is None:
+      state = stream.first_state(self._stem, frame)
+    return stream.push(self._stem, state, frame)
+
+  def maps(
+    self,
+    seen: Sequence[np.ndarray | jax.Array] | None,
+    log_mel: np.ndarray,
+    starts: np.ndarray,
+  ) -> jax.Array:
+    """Returns the maps [b, h / 8, w / 8] of windows, not waited for.
+
+    Args:
+      seen: For each window its frames, uint8 [16, h, w, 3], or what `advance`
+        gave; None for an audio-only network.
+      log_mel: [frames, 64]; outside it there is silence.
+      starts: [b, 16], where in it the frames' examples start.
+    """
+    strip = offsets = None
+    if self.hears:
+      length = -(-clock.strip_length(starts) // _STRIP) * _STRIP
+      strip, offsets = clock.cut_strip(log_mel, starts, length)
+    seen = None if seen is None else tuple(seen)
+    return _predict(self.module, self.variables, seen, strip, offsets)
+
+  @functools.cached_property
+  def _stem(self) -> stream.StemWeights:
+    encoder = {c: v['video_encoder'] for c, v in self.variables.items()}
+    return stream.stem_weights(encoder, dtype=self.module.dtype)
 
 
-def window_examples(
-  window: Window, sound: Sound | None, rate: float, alignment: str
-) -> np.ndarray:
-  """Returns the log-mel examples [16, 64, 64] of a window's frames."""
-  raise NotImplementedError
+@functools.partial(jax.jit, static_argnums=0)
+def _forward(module, variables, video, audio):
+  return module.apply(variables, video, audio, train=False)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _predict(module, variables, seen, strip, offsets):
+  """Computes a batch from what travels: bytes, or streams; one strip of sound.
+
+  Args:
+    module, variables: The network.
+    seen: For each window either uint8 frames [16, h, w, 3] or the stem's output
+      [8, h / 4, w / 4, c]; None for an audio-only network.
+    strip: Log-mel [frames, 64] that holds the examples of all windows.
+    offsets: [b, 16], where in the strip they start.
+  """
+  video = None if seen is None else jnp.stack(seen)
+  pooled = video is not None and video.dtype != jnp.uint8
+  if video is not None and not pooled:
+    video = normalise(video)
+  audio = None
+  if strip is not None:
+    audio = clock.examples_of_strip(strip, offsets.reshape(-1))
+    audio = audio.reshape(*offsets.shape, *audio.shape[1:])
+  return module.apply(variables, video, audio, train=False, pooled_video=pooled)
+
+
+_normalise = jax.jit(normalise)
+
+
+def _batched(items, size):
+  items = iter(items)
+  while batch := list(itertools.islice(items, size)):
+    yield batch
+
+
+def _predictions(frames, maps):
+  for frame, saliency in zip(frames, np.asarray(maps), strict=False):
+    yield Prediction(frame, saliency)
 
 
 def load(folder: str | os.PathLike, *, dtype=jnp.float32) -> SaliencyModel:
@@ -199,9 +290,10 @@ def load(folder: str | os.PathLike, *, dtype=jnp.float32) -> SaliencyModel:
   """
   stored = store.load(folder, dtype=dtype)
   if stored.contents != 'network':
+    names = ' and '.join(sorted(stored.variables['params']))
     raise ValueError(
-      f'{folder}: holds {" and ".join(sorted(stored.variables["params"]))} '
-      'alone, to train a network from; wanted a whole network'
+      f'{folder}: holds {names} alone, to train a network from; wanted a whole '
+      'network'
     )
   return SaliencyModel(
     stored.module,
@@ -209,15 +301,3 @@ def load(folder: str | os.PathLike, *, dtype=jnp.float32) -> SaliencyModel:
     origin=stored.origin,
     fingerprint=stored.fingerprint,
   )
-
-
-def _batched(items, size):
-  items = iter(items)
-  while batch := list(itertools.islice(items, size)):
-    yield batch
-
-
-def _predictions(batch, maps):
-  maps = np.asarray(maps)
-  for window, saliency in zip(batch, maps, strict=False):
-    yield Prediction(window.last, saliency)

@@ -20,6 +20,7 @@ class Settings:
     stride: A map for every how many frames.
     start, end: Seconds to begin at and to stop before; None is the end.
     alignment: Which sound belongs to a frame.
+    dtype: Name of the computation's type.
     video_stream, audio_stream: Indexes in the file; None is the best, the
       default.
     rate: Frames per second of a folder of frames; None reads the folder's name.
@@ -35,6 +36,7 @@ class Settings:
   start: float
   end: float | None
   alignment: str
+  dtype: str
   video_stream: int | None
   audio_stream: int | None
   rate: float | None

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
-from dave_jax.media.clock import WINDOW_FRAMES
+from dave_jax.media import clock
+from dave_jax.media.audio import Sound
 from dave_jax.media.video import Frame
 
 
@@ -17,29 +18,41 @@ class Window:
   Attributes:
     frames: The frames, oldest first; before the video's first frame, that one
       repeated.
+    starts: Where each frame's example starts in the sound, [16] log-mel frames.
   """
 
   frames: tuple[Frame, ...]
+  starts: np.ndarray
 
   @property
   def last(self) -> Frame:
     """The frame whose saliency the window predicts."""
     return self.frames[-1]
 
-  @property
-  def images(self) -> np.ndarray:
-    """The frames' pictures, uint8 [16, h, w, 3]."""
-    return np.stack([frame.image for frame in self.frames])
 
-  @property
-  def times(self) -> np.ndarray:
-    """When the frames are shown, seconds [16]."""
-    return np.array([frame.time for frame in self.frames])
+def windows(
+  frames: Iterable[Frame], sound: Sound | None, *, alignment: str, rate: float
+) -> Iterator[Window]:
+  """Yields the window that ends at each frame, for every frame.
 
-
-def windows(frames: Iterable[Frame]) -> Iterator[Window]:
-  """Yields the window that ends at each frame, for every frame."""
-  recent: deque[Frame] = deque(maxlen=WINDOW_FRAMES)
+  Args:
+    frames: In the order of presentation.
+    sound: What is heard; None is silence.
+    alignment: Which sound belongs to a frame, see `dave_jax.media.clock`.
+    rate: Frames per second, which alignment 'reference' counts by.
+  """
+  recent = deque(maxlen=clock.WINDOW_FRAMES)
+  start_time = 0.0 if sound is None else sound.start_time
+  length = 0 if sound is None else len(sound.log_mel)
   for frame in frames:
-    recent.extend([frame] * (1 if recent else WINDOW_FRAMES))
-    yield Window(tuple(recent))
+    (start,) = clock.example_starts(
+      [frame.time - start_time],
+      alignment=alignment,
+      rate=rate,
+      sound_frames=length,
+      first_frame=frame.index,
+    )
+    missing = 1 if recent else clock.WINDOW_FRAMES
+    recent.extend([(frame, start)] * missing)
+    seen, starts = zip(*recent, strict=True)
+    yield Window(seen, np.array(starts))

@@ -85,11 +85,10 @@ def save(
     checkpointer.save(partial / 'variables', variables)
     if unused:
       checkpointer.save(partial / 'unused', dict(unused))
-  network = {name: getattr(module, name) for name in _NETWORK_FIELDS}
   description = {
     'format': FORMAT,
     'contents': contents,
-    'network': network,
+    'network': network_fields(module),
     'origin': origin,
     'checksums': checksums(partial),
   }
@@ -97,6 +96,11 @@ def save(
   if folder.exists():
     folder.rmdir()
   os.replace(partial, folder)
+
+
+def network_fields(module: DAVE) -> dict:
+  """Returns the fields that tell one network from another, as JSON has them."""
+  return {name: getattr(module, name) for name in _NETWORK_FIELDS}
 
 
 def load(folder: str | os.PathLike, *, dtype=jnp.float32) -> Stored:

@@ -87,7 +87,7 @@ def test_files_and_missing_folders_are_told_apart(tmp_path):
   with pytest.raises(FileNotFoundError, match='no such folder'):
     store.load(tmp_path / 'nowhere')
   (tmp_path / 'model.pth').write_bytes(b'')
-  with pytest.raises(FileNotFoundError, match='dave_jax.convert --source'):
+  with pytest.raises(FileNotFoundError, match=r'dave_jax\.convert --source'):
     store.load(tmp_path / 'model.pth')
 
 
