@@ -203,8 +203,10 @@ class VideoReader:
         if first is None or first.pts is None or first.pts > entry.key_frame:
           return False
         # Frames shown before the key frame may lack what they refer to.
-        while first.pts < entry.key_frame:
-          first = next(frames)
+        while first.pts is None or first.pts < entry.key_frame:
+          first = next(frames, None)
+          if first is None:
+            return False
         index = bisect.bisect_left(entry.stamps, first.pts)
         frames = itertools.chain([first], frames)
       yield from self._timed(frames, index, decoded)
