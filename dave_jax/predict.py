@@ -21,6 +21,7 @@ import av
 import jax.numpy as jnp
 from tqdm import tqdm
 
+from dave_jax.compile_cache import keep_compiled_programs
 from dave_jax.media.clock import ALIGNMENTS
 from dave_jax.prediction import maps
 from dave_jax.prediction.job import Job
@@ -35,6 +36,7 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130
 def main(argv: list[str] | None = None) -> int:
   """Predicts as the command line says; returns the exit status."""
   args = _parser().parse_args(argv)
+  keep_compiled_programs()
   try:
     settings = Settings(
       formats=tuple(args.format.split(',')),

@@ -1,0 +1,74 @@
+"""Frames and sound pushed one at a time."""
+
+import jax
+import numpy as np
+import pytest
+
+from dave_jax import LiveSaliency
+from dave_jax.media.audio import load_waveform
+from dave_jax.media.source import open_source
+
+
+@pytest.fixture(scope='module')
+def watched(model, clip):
+  """The clip's frames and waveform."""
+  with open_source(clip, size=model.frame_size) as reader:
+    frames = list(reader)
+  waveform, start = load_waveform(clip)
+  assert start == 0
+  return frames, waveform
+
+
+def _watch(live, frames, waveform, first=0):
+  """Hears what there is up to each frame's time, then sees it."""
+  maps = []
+  heard = round(16000 * frames[first - 1].time) if first else 0
+  for frame in frames[first:]:
+    now = round(16000 * frame.time)
+    live.hear(waveform[heard:now])
+    heard = max(heard, now)
+    maps.append(live.see(frame.image, frame.time))
+  return np.stack(maps)
+
+
+def test_live_maps_are_the_causal_maps(model, clip, watched):
+  maps = _watch(LiveSaliency(model), *watched)
+  expected = [s for _, s in model.predict(clip, alignment='causal')]
+  np.testing.assert_allclose(maps, expected, atol=1e-5 * np.ptp(expected))
+
+
+def test_goes_on_where_the_state_was_saved(model, watched, tmp_path):
+  frames, waveform = watched
+  whole = _watch(LiveSaliency(model), frames, waveform)
+  live = LiveSaliency(model)
+  _watch(live, frames[:25], waveform)
+  live.save(tmp_path / 'state.npz')
+  again = LiveSaliency.restore(model, tmp_path / 'state.npz')
+  rest = _watch(again, frames, waveform, first=25)
+  np.testing.assert_array_equal(rest, whole[25:])
+
+
+def test_memory_does_not_grow(model, watched):
+  """Once a window's first example begins after the sound, 0.66 s and 16 frames
+  from the start, the state has the size that it keeps."""
+  frames, waveform = watched
+  live, sizes = LiveSaliency(model), []
+  _watch(live, frames[:33], waveform)
+  for first in range(33, 40):
+    _watch(live, frames[: first + 1], waveform, first=first)
+    sizes.append(sum(np.size(leaf) for leaf in jax.tree.leaves(live.state)))
+  # The log-mel frames kept vary by a few with the frames' times.
+  assert max(sizes) - min(sizes) <= 5 * 64 + 400
+
+
+def test_frames_of_another_size_are_refused(model):
+  with pytest.raises(ValueError, match=r'wanted uint8 \(64, 96, 3\)'):
+    LiveSaliency(model).see(np.zeros((64, 64, 3), np.uint8), 0.0)
+
+
+def test_a_state_of_another_model_is_refused(
+  model, single_modality_model, tmp_path
+):
+  LiveSaliency(single_modality_model).save(tmp_path / 'state.npz')
+  with pytest.raises(ValueError, match='another model'):
+    LiveSaliency.restore(model, tmp_path / 'state.npz')

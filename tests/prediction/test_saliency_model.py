@@ -1,0 +1,141 @@
+"""Maps of windows and of video files."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import dave_jax
+from dave_jax.media import clock
+from dave_jax.media.source import open_source
+from dave_jax.weights import store
+from tests.media import clips
+
+
+def _predict(model, clip, **settings):
+  return dict(model.predict(clip, **settings))
+
+
+@pytest.fixture(scope='module')
+def maps(model, clip):
+  return _predict(model, clip)
+
+
+def _largest_difference(one, other):
+  """Largest difference over the maps of both, as a share of their range."""
+  assert one.keys() & other.keys()
+  span = np.ptp(np.stack(list(one.values())))
+  return max(
+    np.abs(one[time] - other[time]).max() / span
+    for time in one.keys() & other.keys()
+  )
+
+
+def test_a_map_for_every_frame(maps):
+  assert list(maps) == pytest.approx(np.arange(40) / 25)
+  assert {saliency.shape for saliency in maps.values()} == {(8, 12)}
+  # Neither the picture nor the sound stands still.
+  values = list(maps.values())
+  assert all(np.any(a != b) for a, b in itertools.pairwise(values))
+
+
+def test_maps_are_those_of_the_windows_they_stand_for(model, clip, maps):
+  """By hand: frames k-15..k and the sound at each one's time."""
+  with open_source(clip, size=model.frame_size) as reader:
+    frames, sound = list(reader), reader.sound()
+  for last in (0, 7, 39):
+    window = [frames[max(0, i)] for i in range(last - 15, last + 1)]
+    video = dave_jax.normalise(np.stack([f.image for f in window]))
+    times = [frame.time - sound.start_time for frame in window]
+    starts = np.floor(100 * np.array(times) + 0.5).astype(int)
+    padded = np.pad(
+      sound.log_mel, ((100, 100), (0, 0)), constant_values=np.log(0.01)
+    )
+    audio = np.stack([padded[100 + s : 164 + s] for s in starts])
+    (expected,) = model(video[None], audio[None])
+    np.testing.assert_allclose(
+      maps[frames[last].time], expected, atol=1e-5 * np.ptp(expected)
+    )
+
+
+@pytest.mark.parametrize('batch_size', [1, 3, 64])
+def test_batch_size_does_not_change_the_maps(model, clip, maps, batch_size):
+  other = _predict(model, clip, batch_size=batch_size)
+  assert other.keys() == maps.keys()
+  assert _largest_difference(other, maps) < 1e-5
+
+
+@pytest.mark.parametrize('stride', [2, 3, 7])
+def test_stride_leaves_out_frames_and_changes_nothing(
+  model, clip, maps, stride
+):
+  """Small strides go through the stream, large ones window by window."""
+  other = _predict(model, clip, stride=stride)
+  assert list(other) == list(maps)[::stride]
+  assert _largest_difference(other, maps) < 1e-5
+
+
+def test_start_and_end_cut_without_a_change(model, clip, maps):
+  """The frames before the start are still what came before."""
+  other = _predict(model, clip, start=0.9, end=1.2)
+  assert list(other) == [time for time in maps if 0.9 <= time < 1.2]
+  assert _largest_difference(other, maps) < 1e-5
+
+
+def test_alignments_hear_different_sound(model, clip, maps):
+  causal = _predict(model, clip, alignment='causal')
+  assert causal.keys() == maps.keys()
+  assert _largest_difference(causal, maps) > 1e-3
+
+
+def test_single_modality_networks_predict(single_modality_model, clip):
+  maps = _predict(single_modality_model, clip, stride=10)
+  assert len(maps) == 4
+  assert all(saliency.shape == (8, 12) for saliency in maps.values())
+
+
+@pytest.mark.parametrize('seconds', [None, 0.8])
+def test_missing_sound_is_silence_and_the_picture_goes_on(
+  model, tmp_path, seconds
+):
+  """The original froze the picture where the sound ended."""
+  rng = np.random.default_rng(1)
+  pictures = rng.integers(0, 255, (40, 64, 96, 3), np.uint8)
+  sound = None if seconds is None else clips.tone(seconds)
+  path = clips.write_clip(tmp_path / 'a.mp4', frames=pictures, sound=sound)
+  maps = list(_predict(model, path, stride=1).values())
+  assert len(maps) == 40
+  for one, next_one in itertools.pairwise(maps[20:]):
+    assert np.any(one != next_one)
+
+
+def test_leaving_early_stops_the_reading(model, clip):
+  predictions = model.predict(clip)
+  next(predictions)
+  predictions.close()
+
+
+@pytest.mark.parametrize('setting', [{'stride': 0}, {'batch_size': 0}])
+def test_settings_without_sense_are_refused(model, clip, setting):
+  with pytest.raises(ValueError, match='must be 1 or more'):
+    next(model.predict(clip, **setting))
+
+
+def test_encoders_alone_are_not_a_model(tmp_path, model):
+  encoders = {
+    collection: {'video_encoder': tree['video_encoder']}
+    for collection, tree in model.variables.items()
+  }
+  store.save(
+    tmp_path / 'e', model.module, encoders, origin={}, contents='encoders'
+  )
+  with pytest.raises(ValueError, match='holds video_encoder alone'):
+    dave_jax.load(tmp_path / 'e')
+
+
+def test_strips_hold_what_windows_need_at_any_rate(model):
+  """At one frame a second a window's sound spans 15.64 s."""
+  starts = clock.example_starts(np.arange(16.0), alignment='exact')
+  images = np.zeros((16, *model.frame_size, 3), np.uint8)
+  log_mel = np.zeros((2000, 64), np.float32)
+  assert model.maps([images], log_mel, starts[None]).shape == (1, 8, 12)
