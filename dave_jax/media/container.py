@@ -130,7 +130,7 @@ class StreamFrames:
     stream.thread_type = 'AUTO'
 
   def __iter__(self) -> Iterator[av.VideoFrame | av.AudioFrame]:
-    for packet in self._packets():
+    for packet in self.packets():
       try:
         frames = packet.decode()
       except av.error.FFmpegError:
@@ -151,7 +151,8 @@ class StreamFrames:
         return 0.0
     return promised - end if promised - end > tolerance else 0.0
 
-  def _packets(self):
+  def packets(self) -> Iterator[av.Packet]:
+    """Yields the packets of the stream, up to an error or the end."""
     # All streams are read: where the file ends is seen from them together.
     try:
       for packet in self._container.demux():

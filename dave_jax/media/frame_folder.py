@@ -57,7 +57,6 @@ class FolderReader:
     """
     folder = pathlib.Path(path)
     self._images, strays, sounds = _sorted_content(folder)
-    self._sound = sounds[0] if sounds else None
     rate = _rate_in(folder) if rate is None else rate
     if rate <= 0:
       raise ValueError(f'{path}: rate {rate} must be more than 0')
@@ -80,7 +79,8 @@ class FolderReader:
       codec=self._images[0].suffix[1:].lower(),
       rotation=0,
       video_stream=None,
-      audio_stream=None,
+      sound_path=os.fspath(sounds[0]) if sounds else None,
+      audio_stream=0 if sounds else None,
     )
     self.problems: list[str] = []
     self.counts: dict[str, float] = {}
@@ -130,7 +130,9 @@ class FolderReader:
 
   def sound(self) -> Sound | None:
     """Returns the sound of the folder; None without a WAV."""
-    return None if self._sound is None else load_log_mel(self._sound)
+    if self.info.sound_path is None:
+      return None
+    return load_log_mel(self.info.sound_path, self.info.audio_stream)
 
   def _report(self, counts):
     texts = {

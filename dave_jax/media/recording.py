@@ -59,24 +59,24 @@ class Recording:
   def counts(self) -> dict[str, float]:
     """Returns what was wrong, in numbers; all zero for a sound file."""
     return {
-      'damaged_packets': self._frames.damaged_packets,
-      'skipped_frames': self._other_rate,
-      'clock_jumps': self._jumps,
-      'silence_seconds': self._silence / max(self.rate, 1),
-      'overlap_seconds': self._overlap / max(self.rate, 1),
-      'missing_seconds': self._frames.missing(self._end, _PADDING),
+      'sound_damaged_packets': self._frames.damaged_packets,
+      'sound_skipped_frames': self._other_rate,
+      'sound_clock_jumps': self._jumps,
+      'sound_silence_seconds': self._silence / max(self.rate, 1),
+      'sound_overlap_seconds': self._overlap / max(self.rate, 1),
+      'sound_missing_seconds': self._frames.missing(self._end, _PADDING),
     }
 
   def problems(self) -> list[str]:
     """Returns what was wrong, in words; nothing for a sound file."""
     counts = self.counts()
     texts = {
-      'damaged_packets': '{} packets do not decode',
-      'skipped_frames': '{} pieces of another sample rate are left out',
-      'clock_jumps': 'the clock jumps {} times; taken as unbroken',
-      'silence_seconds': '{:.2f} s of holes are filled with silence',
-      'overlap_seconds': '{:.2f} s that overlap are dropped',
-      'missing_seconds': 'the last {:.2f} s are missing',
+      'sound_damaged_packets': '{} packets do not decode',
+      'sound_skipped_frames': '{} pieces of another sample rate are left out',
+      'sound_clock_jumps': 'the clock jumps {} times; taken as unbroken',
+      'sound_silence_seconds': '{:.2f} s of holes are filled with silence',
+      'sound_overlap_seconds': '{:.2f} s that overlap are dropped',
+      'sound_missing_seconds': 'the last {:.2f} s are missing',
     }
     problems = [
       'sound: ' + text.format(counts[key])

@@ -52,7 +52,8 @@ class VideoInfo:
     codec: FFmpeg's name of it.
     rotation: Degrees counter-clockwise that the stored frames are turned by.
     video_stream: Its index in the file; None for a folder.
-    audio_stream: Index of the sound that belongs to it; None without sound.
+    sound_path: The file that holds the sound; None without sound.
+    audio_stream: Index there of the sound that belongs to the video.
   """
 
   path: str
@@ -65,6 +66,7 @@ class VideoInfo:
   codec: str
   rotation: int
   video_stream: int | None
+  sound_path: str | None
   audio_stream: int | None
 
 
@@ -107,6 +109,7 @@ def probe(path: str | os.PathLike, stream: int | None = None) -> VideoInfo:
       codec=video.name,
       rotation=frame.rotation,
       video_stream=video.index,
+      sound_path=None if sound is None else os.fspath(path),
       audio_stream=None if sound is None else sound.index,
     )
 
@@ -175,9 +178,9 @@ class VideoReader:
 
   def sound(self) -> Sound | None:
     """Returns the sound that belongs to the video; None without sound."""
-    if self.info.audio_stream is None:
+    if self.info.sound_path is None:
       return None
-    return load_log_mel(self.info.path, self.info.audio_stream)
+    return load_log_mel(self.info.sound_path, self.info.audio_stream)
 
   def _frames(self):
     # What comes long before `start` is not decoded, if the file lets us.

@@ -147,7 +147,7 @@ def test_hole_in_the_sound_is_silence_and_is_reported(tmp_path):
   np.testing.assert_allclose(waveform[27584:], sound[16384:], atol=1e-4)
   assert problems == ['sound: 0.70 s of holes are filled with silence']
   counts = audio.load_log_mel(path).counts
-  assert counts['silence_seconds'] == pytest.approx(0.7)
+  assert counts['sound_silence_seconds'] == pytest.approx(0.7)
 
 
 def test_cut_sound_reports_the_missing_seconds(tmp_path):
@@ -158,7 +158,7 @@ def test_cut_sound_reports_the_missing_seconds(tmp_path):
   path.write_bytes(whole[: len(whole) // 2])
   sound = audio.load_log_mel(path)
   assert 1.8 < sound.duration < 2.2
-  assert sound.counts['missing_seconds'] == pytest.approx(
+  assert sound.counts['sound_missing_seconds'] == pytest.approx(
     4 - sound.duration, abs=0.01
   )
   assert 'missing' in sound.problems[0]
