@@ -165,7 +165,9 @@ class OverlayWriter:
     self._video.pix_fmt = 'yuv420p'
     self._video.codec_context.time_base = _TIME_BASE
     self._video.options = (
-      {'crf': '20', 'preset': 'veryfast'} if has_x264 else {'q': '3'}
+      {'crf': '20', 'preset': 'veryfast'}
+      if has_x264
+      else {'qmin': '2', 'qmax': '5'}
     )
     self._video.codec_context.colorspace = Colorspace.ITU709
     self._video.codec_context.color_range = ColorRange.MPEG
