@@ -18,7 +18,10 @@ _STRAY = 0.015
 # Seconds that the end of the sound may fall short of what the file promises:
 # encoders pad and round.
 _PADDING = 0.1
-_JUMP = 1.0  # Seconds; clocks that go back further were set anew.
+# Seconds: a clock that goes back by more, or forward past the end of the file
+# or by more than an hour, was set anew.
+_JUMP = 1.0
+_LONGEST_HOLE = 3600.0
 
 
 class Recording:
@@ -120,10 +123,10 @@ class Recording:
     stray = time - reached
     if abs(stray) <= _STRAY:
       return 0
-    past_end = (
-      self._last_second is not None and time > self._last_second + _JUMP
+    past_end = self._last_second is not None and (
+      time > self._last_second + _JUMP
     )
-    if stray < -_JUMP or past_end:
+    if stray < -_JUMP or stray > _LONGEST_HOLE or past_end:
       self._jumps += 1
       self._origin += stray
       return 0

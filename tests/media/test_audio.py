@@ -150,6 +150,38 @@ def test_hole_in_the_sound_is_silence_and_is_reported(tmp_path):
   assert counts['sound_silence_seconds'] == pytest.approx(0.7)
 
 
+def test_clock_that_jumps_is_taken_as_unbroken(tmp_path):
+  sound = noise(64000)
+  path = clips.write_clip(
+    tmp_path / 'jump.mkv',
+    sound=sound,
+    sound_codec='pcm_s16le',
+    sound_hole=(2.048, 5000),
+    sound_start=10,
+  )
+  problems = []
+  waveform, start = audio.load_waveform(path, problems=problems)
+  assert start == pytest.approx(10, abs=0.001)
+  np.testing.assert_allclose(waveform, sound, atol=1e-4)
+  assert problems == ['sound: the clock jumps 1 times; taken as unbroken']
+
+
+def test_sound_that_overlaps_is_dropped(tmp_path):
+  sound = noise(64000)
+  path = clips.write_clip(
+    tmp_path / 'overlap.mkv',
+    sound=sound,
+    sound_codec='pcm_s16le',
+    sound_hole=(2.048, -0.05),
+  )
+  problems = []
+  waveform, _ = audio.load_waveform(path, problems=problems)
+  # By hand: 2.048 s, then what lies 0.05 s past the step back.
+  np.testing.assert_allclose(waveform[:32768], sound[:32768], atol=1e-4)
+  np.testing.assert_allclose(waveform[32768:], sound[33568:], atol=1e-4)
+  assert problems == ['sound: 0.05 s that overlap are dropped']
+
+
 def test_cut_sound_reports_the_missing_seconds(tmp_path):
   path = clips.write_clip(
     tmp_path / 'whole.mkv', sound=noise(64000), sound_codec='pcm_s16le'
