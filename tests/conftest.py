@@ -2,7 +2,14 @@
 
 import pathlib
 
+import numpy as np
 import pytest
+from flax import traverse_util
+
+import dave_jax
+from dave_jax.model.dave import DAVE
+from dave_jax.weights import store
+from tests.media import clips
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -26,3 +33,54 @@ def goldens(shared) -> pathlib.Path:
 def data(shared) -> pathlib.Path:
   """Folder of real photographs, gaze and clips."""
   return shared / 'data'
+
+
+def random_variables(module: DAVE, seed: int = 0) -> dict:
+  """Returns random weights, sooner than `initialise` is compiled."""
+  rng = np.random.default_rng(seed)
+  flat = {}
+  for path, shape in module.variable_shapes().items():
+    if path[-1] == 'kernel':
+      values = rng.normal(0, (2 / np.prod(shape[:-1])) ** 0.5, shape)
+    else:
+      values = np.full(shape, path[-1] in ('scale', 'var'))
+    flat[path] = values.astype(np.float32)
+  # A random last layer often gives nothing but zeros; this keeps it open.
+  flat['params', 'saliency', 'bias'] += 5
+  return traverse_util.unflatten_dict(flat)
+
+
+def _checkpoint(folder, **fields):
+  module = DAVE(depth=10, width=2, frame_size=(64, 96), **fields)
+  store.save(
+    folder, module, random_variables(module), origin={'made': 'at random'}
+  )
+  return folder
+
+
+@pytest.fixture(scope='session')
+def checkpoint(tmp_path_factory):
+  """Folder of an audio-visual network."""
+  return _checkpoint(tmp_path_factory.mktemp('checkpoints') / 'audio_visual')
+
+
+@pytest.fixture(scope='session')
+def model(checkpoint):
+  return dave_jax.load(checkpoint)
+
+
+@pytest.fixture(scope='session', params=['video', 'audio'])
+def single_modality_model(request, tmp_path_factory):
+  folder = tmp_path_factory.mktemp('checkpoints') / request.param
+  return dave_jax.load(_checkpoint(folder, modality=request.param))
+
+
+@pytest.fixture(scope='session')
+def clip(tmp_path_factory):
+  """40 frames at 25 a second, pictures and sound of noise."""
+  rng = np.random.default_rng(0)
+  pictures = rng.integers(0, 255, (40, 8, 12, 3), np.uint8)
+  pictures = pictures.repeat(8, axis=1).repeat(8, axis=2)
+  sound = rng.uniform(-0.5, 0.5, round(1.6 * 16000)).astype(np.float32)
+  path = tmp_path_factory.mktemp('clips') / 'noise.mp4'
+  return clips.write_clip(path, frames=pictures, sound=sound)

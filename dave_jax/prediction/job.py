@@ -7,6 +7,7 @@ from importlib import metadata
 
 from tqdm import tqdm
 
+import dave_jax
 from dave_jax.media.audio import load_log_mel
 from dave_jax.media.overlay import OverlayWriter
 from dave_jax.media.source import open_source
@@ -17,7 +18,7 @@ from dave_jax.prediction.settings import Settings
 from dave_jax.weights.store import network_fields
 
 FORMAT = 'dave-jax prediction 1'
-_VERSIONS = ('dave-jax', 'jax', 'jaxlib', 'flax', 'av', 'librosa', 'numpy')
+_LIBRARIES = ('jax', 'jaxlib', 'flax', 'av', 'librosa', 'numpy')
 
 
 class Job:
@@ -78,7 +79,7 @@ class Job:
         journal.finish(
           problems=problems,
           counts=reader.counts | (sound.counts if sound else {}),
-          versions={name: metadata.version(name) for name in _VERSIONS},
+          versions=_versions(),
         )
       finally:
         journal.close()
@@ -163,11 +164,21 @@ class Job:
     """Writes the overlay video; a frame without a map keeps the last one."""
     progress.set_description(f'{pathlib.Path(self.video).name}, overlay')
     with self._open(size=None, lead=0) as reader:
-      overlay = OverlayWriter(self.folder / 'overlay.mp4', reader.info)
-      with overlay:
-        saliency = None
+      progress.reset(reader.info.frames)
+      saliency = None
+      with OverlayWriter(
+        self.folder / 'overlay.mp4',
+        reader.info,
+        audio_stream=self.settings.audio_stream,
+      ) as overlay:
         for frame in reader:
           if frame.index + 1 in journal.rows:
             saliency = files.read(frame.index)
           if saliency is not None:
             overlay.write(frame.image, saliency, frame.time)
+          progress.update()
+
+
+def _versions() -> dict[str, str]:
+  libraries = {name: metadata.version(name) for name in _LIBRARIES}
+  return {'dave_jax': dave_jax.__version__, **libraries}

@@ -1,0 +1,224 @@
+"""The command line: what it writes, resumes, refuses and reports."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import av
+import cv2
+import numpy as np
+import pytest
+import soundfile
+
+from dave_jax import predict
+from dave_jax.prediction.saliency_model import SaliencyModel
+from tests.media import clips
+
+
+def _run(checkpoint, out, *arguments):
+  return predict.main(
+    [
+      f'--checkpoint={checkpoint}',
+      f'--out={out}',
+      *map(str, arguments),
+    ]
+  )
+
+
+def _manifest(folder):
+  return json.loads((folder / 'manifest.json').read_text())
+
+
+def test_writes_maps_overlay_and_manifest(checkpoint, clip, tmp_path, model):
+  assert _run(checkpoint, tmp_path, clip, '--stride=2') == 0
+  folder = tmp_path / 'noise'
+  names = {p.name for p in folder.iterdir()}
+  assert names == {'maps', 'overlay.mp4', 'manifest.json'}
+  manifest = _manifest(folder)
+  assert [row['frame'] for row in manifest['frames']] == list(range(1, 41, 2))
+  assert manifest['source']['file'] == 'noise.mp4'
+  assert manifest['settings']['alignment'] == 'exact'
+  assert manifest['model']['fingerprint'] == model.fingerprint
+  assert manifest['versions']['dave_jax']
+  assert manifest['problems'] == []
+  # The file and the manifest give back the map of the Python interface.
+  maps = dict(model.predict(clip))
+  row = manifest['frames'][7]
+  pixels = cv2.imread(str(folder / row['file']), cv2.IMREAD_UNCHANGED)
+  expected = maps[row['time']] / maps[row['time']].sum()
+  np.testing.assert_allclose(
+    pixels * row['scale'], expected, atol=expected.max() / 65535
+  )
+  with av.open(str(folder / 'overlay.mp4')) as overlay:
+    assert [s.type for s in overlay.streams] == ['video', 'audio']
+    assert sum(1 for _ in overlay.decode(video=0)) == 40
+
+
+def test_overlay_alone_leaves_no_maps(checkpoint, clip, tmp_path):
+  assert _run(checkpoint, tmp_path, clip, '--format=overlay') == 0
+  names = {p.name for p in (tmp_path / 'noise').iterdir()}
+  assert names == {'overlay.mp4', 'manifest.json'}
+
+
+def test_maps_of_the_videos_size(checkpoint, clip, tmp_path):
+  arguments = ['--format=npz', '--size=video', '--values=minmax', '--stride=8']
+  assert _run(checkpoint, tmp_path, clip, *arguments) == 0
+  with np.load(tmp_path / 'noise' / 'maps' / '000009.npz') as arrays:
+    assert arrays['saliency'].shape == (64, 96)
+    assert arrays['saliency'].min() == 0
+    assert arrays['saliency'].max() == 1
+
+
+def test_interrupted_it_goes_on(
+  checkpoint, clip, tmp_path, monkeypatch, capsys
+):
+  whole, broken = tmp_path / 'whole', tmp_path / 'broken'
+  assert _run(checkpoint, whole, clip) == 0
+  predict_frames = SaliencyModel.predict_frames
+
+  def interrupted(self, *args, **kwargs):
+    for i, prediction in enumerate(predict_frames(self, *args, **kwargs)):
+      if i == 13:
+        raise KeyboardInterrupt
+      yield prediction
+
+  with monkeypatch.context() as patch:
+    patch.setattr(SaliencyModel, 'predict_frames', interrupted)
+    assert _run(checkpoint, broken, clip) == predict.INTERRUPTED
+  assert '--resume goes on' in capsys.readouterr().err
+  assert not (broken / 'noise' / 'manifest.json').exists()
+  assert _run(checkpoint, broken, clip) == 1
+  assert 'holds an unfinished prediction' in capsys.readouterr().err
+  computed = []
+
+  def counted(self, *args, **kwargs):
+    for prediction in predict_frames(self, *args, **kwargs):
+      computed.append(prediction.frame.index)
+      yield prediction
+
+  with monkeypatch.context() as patch:
+    patch.setattr(SaliencyModel, 'predict_frames', counted)
+    assert _run(checkpoint, broken, clip, '--resume') == 0
+  assert computed == list(range(13, 40))
+  assert _manifest(broken / 'noise') == _manifest(whole / 'noise')
+  for path in (whole / 'noise' / 'maps').iterdir():
+    one, other = (
+      cv2.imread(str(p), cv2.IMREAD_UNCHANGED).astype(int)
+      for p in (path, broken / 'noise' / 'maps' / path.name)
+    )
+    # Other batches: 1e-5 of the range is under one of 65535 levels.
+    assert np.abs(one - other).max() <= 1
+
+
+def test_finished_it_is_neither_overwritten_nor_repeated(
+  checkpoint, clip, tmp_path, capsys
+):
+  arguments = [clip, '--format=png', '--stride=20']
+  assert _run(checkpoint, tmp_path, *arguments) == 0
+  assert _run(checkpoint, tmp_path, *arguments) == 1
+  assert 'holds a finished prediction' in capsys.readouterr().err
+  assert _run(checkpoint, tmp_path, *arguments, '--resume') == 0
+  assert _run(checkpoint, tmp_path, clip, '--stride=5', '--resume') == 1
+  assert 'stride 20 then, 5 now' in capsys.readouterr().err
+  assert _run(checkpoint, tmp_path, *arguments, '--overwrite') == 0
+
+
+def test_one_bad_file_does_not_stop_the_others(
+  checkpoint, clip, tmp_path, capsys
+):
+  text = tmp_path / 'notes.mp4'
+  text.write_text('not a video')
+  arguments = [text, tmp_path / 'absent.mp4', clip, '--format=png']
+  assert _run(checkpoint, tmp_path / 'out', *arguments, '--stride=20') == 1
+  printed = capsys.readouterr().err
+  assert 'notes.mp4: FFmpeg cannot read it' in printed
+  assert 'absent.mp4: no such file' in printed
+  assert '2 of 3 videos failed' in printed
+  assert len(_manifest(tmp_path / 'out' / 'noise')['frames']) == 2
+
+
+def test_a_truncated_file_gives_what_decodes(checkpoint, tmp_path, capsys):
+  # Motion JPEG, whose frames are about equally large.
+  path = clips.write_clip(
+    tmp_path / 'cut.avi',
+    frames=range(60),
+    codec='mjpeg',
+    pixel_format='yuvj420p',
+  )
+  whole = path.read_bytes()
+  path.write_bytes(whole[: len(whole) // 2])
+  assert _run(checkpoint, tmp_path / 'out', path, '--format=png') == 0
+  manifest = _manifest(tmp_path / 'out' / 'cut')
+  frames = len(manifest['frames'])
+  assert 25 < frames < 32
+  assert manifest['counts']['missing_frames'] == pytest.approx(
+    60 - frames, abs=2
+  )
+  assert any('are missing' in problem for problem in manifest['problems'])
+  assert 'are missing' in capsys.readouterr().err
+
+
+def test_a_folder_of_frames_and_a_wav(checkpoint, tmp_path, capsys):
+  folder = tmp_path / 'ball_25'
+  folder.mkdir()
+  for i in range(20):
+    cv2.imwrite(str(folder / f'{i + 1:07d}.png'), clips.picture(i))
+  soundfile.write(folder / 'ball.wav', clips.tone(0.8), 16000)
+  assert _run(checkpoint, tmp_path / 'out', folder) == 0
+  manifest = _manifest(tmp_path / 'out' / 'ball_25')
+  times = [row['time'] for row in manifest['frames']]
+  assert times == pytest.approx(np.arange(20) / 25)
+
+
+def test_silent_video_is_reported(checkpoint, tmp_path, capsys):
+  path = clips.write_clip(tmp_path / 'mute.mp4', frames=range(20))
+  assert _run(checkpoint, tmp_path / 'out', path, '--format=png') == 0
+  assert 'silence was heard' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+  'arguments, message',
+  [
+    (['--format=png,npz'], 'png or npz, not both'),
+    (['--format=gif'], "format 'gif': wanted one of"),
+    (['--stride=0'], 'stride 0: must be 1 or more'),
+    (['--start=3', '--end=2'], '0 <= start < end'),
+    (['--batch_size=0'], 'batch_size 0: must be 1 or more'),
+    (['--start=100'], 'no frame between start and end'),
+  ],
+)
+def test_settings_without_sense_are_refused(
+  checkpoint, clip, tmp_path, capsys, arguments, message
+):
+  assert _run(checkpoint, tmp_path / 'out', clip, *arguments) == 1
+  assert message in capsys.readouterr().err
+
+
+def test_checkpoints_that_are_none_are_refused(
+  checkpoint, clip, tmp_path, capsys
+):
+  assert _run(tmp_path / 'nowhere', tmp_path / 'out', clip) == 1
+  assert 'no such folder' in capsys.readouterr().err
+  half = shutil.copytree(checkpoint, tmp_path / 'half')
+  shutil.rmtree(half / 'variables')
+  assert _run(half, tmp_path / 'out', clip) == 1
+  assert 'not a whole checkpoint' in capsys.readouterr().err
+
+
+def test_two_videos_of_one_name_are_refused(checkpoint, clip, tmp_path, capsys):
+  other = shutil.copy(clip, tmp_path / pathlib.Path(clip).name)
+  assert _run(checkpoint, tmp_path / 'out', clip, other) == 1
+  assert 'would both write to' in capsys.readouterr().err
+
+
+def test_runs_as_a_module():
+  """`--help` comes without JAX having to be set up."""
+  done = subprocess.run(
+    [sys.executable, '-m', 'dave_jax.predict', '--help'],
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  assert '--checkpoint' in done.stdout
