@@ -1,6 +1,9 @@
 """One 3D convolution, computed in the form that suits the machine."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+import contextvars
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -8,8 +11,13 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
+from dave_jax.model import conv_cpu
+
 Padding = Sequence[tuple[int, int]]
 _FAN_OUT = nn.initializers.variance_scaling(2.0, 'fan_out', 'normal')
+
+
+_NATIVE = contextvars.ContextVar('native_convolutions', default=False)
 
 
 def conv3d(
@@ -21,6 +29,10 @@ def conv3d(
 ) -> jax.Array:
   """Convolves in time, height and width.
 
+  XLA's own convolution on GPUs and TPUs; on CPUs, where XLA's is several times
+  slower than the machine, `dave_jax.model.conv_cpu`. Which of them is decided
+  when a program is compiled for a platform.
+
   Args:
     x: [b, t, h, w, c_in].
     kernel: [k_t, k_h, k_w, c_in, c_out], of x's type.
@@ -30,6 +42,21 @@ def conv3d(
   Returns:
     [b, t', h', w', c_out], of x's type.
   """
+  strides = tuple(strides)
+  padding = tuple((low, high) for low, high in padding)
+  if _NATIVE.get():
+    return conv3d_native(x, kernel, strides=strides, padding=padding)
+  return _conv3d(x, kernel, strides, padding)
+
+
+def conv3d_native(
+  x: jax.Array,
+  kernel: jax.Array,
+  *,
+  strides: Sequence[int] = (1, 1, 1),
+  padding: Padding,
+) -> jax.Array:
+  """Does as `conv3d`, with XLA's convolution on every platform."""
   return lax.conv_general_dilated(
     x,
     kernel,
@@ -37,6 +64,63 @@ def conv3d(
     padding=padding,
     dimension_numbers=('NDHWC', 'DHWIO', 'NDHWC'),
   )
+
+
+@contextlib.contextmanager
+def native_convolutions() -> Iterator[None]:
+  """Makes what is traced inside use `conv3d_native`, for comparisons.
+
+  A function already jitted keeps the form it was first traced with.
+  """
+  token = _NATIVE.set(True)
+  try:
+    yield
+  finally:
+    _NATIVE.reset(token)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _conv3d(x, kernel, strides, padding):
+  return lax.platform_dependent(
+    x,
+    kernel,
+    cpu=lambda x, kernel: conv_cpu.forward(x, kernel, strides, padding),
+    default=functools.partial(conv3d_native, strides=strides, padding=padding),
+  )
+
+
+def _conv3d_forward(x, kernel, strides, padding):
+  return _conv3d(x, kernel, strides, padding), (x, kernel)
+
+
+def _conv3d_backward(strides, padding, residuals, dy):
+  x, kernel = residuals
+  native = functools.partial(conv3d_native, strides=strides, padding=padding)
+  # Two calls, so that a gradient nobody asks for is not computed.
+  dx = lax.platform_dependent(
+    dy,
+    kernel,
+    cpu=lambda dy, kernel: conv_cpu.input_gradient(
+      dy, kernel, x.shape, strides, padding
+    ),
+    default=lambda dy, kernel: jax.linear_transpose(
+      lambda x: native(x, kernel), x
+    )(dy)[0],
+  )
+  dkernel = lax.platform_dependent(
+    x,
+    dy,
+    cpu=lambda x, dy: conv_cpu.kernel_gradient(
+      x, dy, kernel.shape, strides, padding
+    ),
+    default=lambda x, dy: jax.linear_transpose(
+      lambda kernel: native(x, kernel), kernel
+    )(dy)[0],
+  )
+  return dx, dkernel
+
+
+_conv3d.defvjp(_conv3d_forward, _conv3d_backward)
 
 
 class Conv3D(nn.Module):
