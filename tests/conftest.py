@@ -1,5 +1,6 @@
 """Fixtures that more than one folder of tests needs."""
 
+import importlib.util
 import pathlib
 
 import numpy as np
@@ -33,6 +34,26 @@ def goldens(shared) -> pathlib.Path:
 def data(shared) -> pathlib.Path:
   """Folder of real photographs, gaze and clips."""
   return shared / 'data'
+
+
+@pytest.fixture(scope='session')
+def reference(goldens):
+  """Module of the goldens that draws their seeded weights and inputs."""
+  spec = importlib.util.spec_from_file_location(
+    'reference_weights', goldens / 'reference_weights.py'
+  )
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+
+  def golden_state_dict():
+    golden = np.load(goldens / 'dave_forward.npz')
+    shapes = [
+      tuple(int(n) for n in shape.split(',') if n) for shape in golden['shapes']
+    ]
+    return module.reference_state_dict(golden['names'], shapes)
+
+  module.golden_state_dict = golden_state_dict
+  return module
 
 
 def random_variables(module: DAVE, seed: int = 0) -> dict:

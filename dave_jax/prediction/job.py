@@ -98,7 +98,7 @@ class Job:
 
   def _sound(self, reader):
     if self.settings.audio_stream is not None:
-      return load_log_mel(self.video, self.settings.audio_stream)
+      return load_log_mel(reader.info.sound_path, self.settings.audio_stream)
     return reader.sound()
 
   def _heading(self, info) -> dict:

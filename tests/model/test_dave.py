@@ -1,7 +1,5 @@
 """The three networks: shapes, routes, and the original's numbers."""
 
-import importlib.util
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -32,27 +30,13 @@ def _inputs(b=1, h=64, w=96, seed=0):
 
 
 @pytest.fixture(scope='module')
-def reference(goldens):
-  """Module of the goldens that draws the seeded weights and inputs."""
-  spec = importlib.util.spec_from_file_location(
-    'reference_weights', goldens / 'reference_weights.py'
-  )
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
-@pytest.fixture(scope='module')
 def golden(goldens):
   return np.load(goldens / 'dave_forward.npz')
 
 
 @pytest.mark.parametrize('size', ['64x96', '256x320'])
 def test_agrees_with_the_published_network(golden, reference, size):
-  state_dict = reference.reference_state_dict(
-    golden['names'],
-    [tuple(map(int, filter(None, s.split(',')))) for s in golden['shapes']],
-  )
+  state_dict = reference.golden_state_dict()
   variables, _ = conversion.dave_from_torch(state_dict)
   video, audio = reference.reference_inputs(*map(int, size.split('x')))
   saliency, seen = jax.jit(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
+import dave_jax
 from dave_jax import convert
 from dave_jax.model.dave import DAVE, Upscale
 from dave_jax.weights import conversion, store, torch_file, torch_names
@@ -86,6 +87,23 @@ def test_there_and_back_is_exact(tmp_path, published, capsys, prefix, bare):
   for key, array in published.items():
     assert returned[key].dtype == array.dtype, key
     np.testing.assert_array_equal(returned[key], array, err_msg=key)
+
+
+def test_converted_weights_give_the_originals_maps(
+  goldens, reference, tmp_path
+):
+  """From a file as published, through the command, to `dave_jax.load`."""
+  golden = np.load(goldens / 'dave_forward.npz')
+  state_dict = reference.golden_state_dict()
+  source = _write(tmp_path / 'model.pth.tar', state_dict, 'module.')
+  folder = tmp_path / 'dave'
+  assert convert.main([f'--source={source}', f'--out={folder}']) == 0
+  model = dave_jax.load(folder)
+  for h, w in [(64, 96), (256, 320)]:
+    video, audio = reference.reference_inputs(h, w)
+    saliency = model(video.transpose(0, 2, 3, 4, 1), audio[:, 0])
+    expected = golden[f'saliency_{h}x{w}'][:, 0]
+    np.testing.assert_allclose(saliency, expected, atol=1e-4 * np.ptp(expected))
 
 
 @pytest.mark.parametrize(
