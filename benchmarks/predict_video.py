@@ -1,0 +1,120 @@
+"""Frames a second from video file to maps, against PyTorch window by window.
+
+  python benchmarks/predict_video.py clip.mp4 --frames=24 --json=rows.json
+
+The whole way: decoding, sound, network at 256x320, stride 1, float32, random
+weights. PyTorch computes each window by itself, as every system of this kind
+does, from frames and sound prepared by the same reader, in `inference_mode`.
+`plain` is this project without its convolutions and without the stream. The
+contestants take turns, `--rounds` times; medians are printed.
+"""
+
+import argparse
+import itertools
+import statistics
+import time
+
+import jax
+import numpy as np
+import torch
+from report import Row, report
+from torch_twin import DaveTwin
+
+from dave_jax.media import clock
+from dave_jax.media.source import open_source
+from dave_jax.model.conv import native_convolutions
+from dave_jax.model.dave import DAVE
+from dave_jax.model.inputs import MEAN, STANDARD_DEVIATION, normalise
+from dave_jax.prediction.saliency_model import SaliencyModel
+from dave_jax.prediction.windows import windows
+from dave_jax.weights.conversion import dave_from_torch
+
+
+def main():
+  parser = argparse.ArgumentParser(description=__doc__)
+  parser.add_argument('clip')
+  parser.add_argument('--frames', type=int, default=24)
+  parser.add_argument('--rounds', type=int, default=3)
+  parser.add_argument('--json')
+  args = parser.parse_args()
+  twin = DaveTwin().eval()
+  torch.nn.init.constant_(twin.saliency.bias, 1.0)  # No map of zeros alone.
+  state_dict = {k: v.numpy() for k, v in twin.state_dict().items()}
+  variables, _ = dave_from_torch(state_dict)
+  model = SaliencyModel(DAVE(), variables, origin={}, fingerprint='')
+  end = _end(args.clip, args.frames)
+  contestants = {
+    'stream': lambda: _ours(model, args.clip, end),
+    'PyTorch': lambda: _pytorch(twin, args.clip, end),
+    'plain': lambda: _plain(model, args.clip, end),
+  }
+  rates = {name: [] for name in contestants}
+  maps = {}
+  for turn in range(args.rounds + 1):  # The first compiles and warms up.
+    for name, predict in contestants.items():
+      begin = time.perf_counter()
+      maps[name] = predict()
+      if turn:
+        rates[name].append(len(maps[name]) / (time.perf_counter() - begin))
+  span = np.ptp(maps['PyTorch'])
+  for name in ('stream', 'plain'):
+    error = np.abs(maps[name] - maps['PyTorch']).max() / span
+    print(f'{name} differs from PyTorch by {error:.1e} of the range')
+  medians = {name: statistics.median(values) for name, values in rates.items()}
+  report(
+    [
+      Row('video prediction', medians['stream'], 'frames/s', against, ratio)
+      for against in ('PyTorch', 'plain')
+      for ratio in [medians['stream'] / medians[against]]
+    ],
+    args.json,
+  )
+
+
+def _end(clip, frames):
+  """Returns the second before which a clip has that many frames."""
+  with open_source(clip, size=(32, 32)) as reader:
+    times = [f.time for f in itertools.islice(reader, frames + 1)]
+  return times[-1]
+
+
+def _ours(model, clip, end):
+  return np.stack([saliency for _, saliency in model.predict(clip, end=end)])
+
+
+def _windows(model, clip, end):
+  """Yields frames [16, h, w, 3] and examples [16, 64, 64] of each window."""
+  with open_source(clip, size=model.frame_size, end=end) as reader:
+    sound = reader.sound()
+    rate = reader.info.rate
+    for window in windows(reader, sound, alignment='exact', rate=rate):
+      images = np.stack([frame.image for frame in window.frames])
+      yield images, clock.cut_examples(sound.log_mel, window.starts)
+
+
+def _pytorch(twin, clip, end):
+  model = SaliencyModel(DAVE(), {}, origin={}, fingerprint='')
+  mean, deviation = torch.tensor(MEAN), torch.tensor(STANDARD_DEVIATION)
+  maps = []
+  with torch.inference_mode():
+    for images, examples in _windows(model, clip, end):
+      video = (torch.from_numpy(images).float() - mean) / deviation
+      video = video.permute(3, 0, 1, 2)[None].contiguous()
+      audio = torch.from_numpy(examples)[None, None].expand(-1, 3, -1, -1, -1)
+      maps.append(twin(video, audio)[0, 0].numpy())
+  return np.stack(maps)
+
+
+def _plain(model, clip, end):
+  with native_convolutions():
+    forward = jax.jit(lambda v, a: model(normalise(v), a))
+    return np.stack(
+      [
+        np.asarray(forward(images[None], examples[None])[0])
+        for images, examples in _windows(model, clip, end)
+      ]
+    )
+
+
+if __name__ == '__main__':
+  main()
