@@ -1,0 +1,83 @@
+"""The published network in PyTorch, to measure against.
+
+Keys of the state dict are the published ones, entries that are never used (the
+classifiers `fc_new`, the decoder's `bn`) included.
+"""
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class DaveTwin(nn.Module):
+  """Audio-visual DAVE on two 3D ResNet-18 with shortcut A.
+
+  Unlike the published code, shortcuts let the gradient flow, as ours do.
+  """
+
+  def __init__(self):
+    super().__init__()
+    self.audio_branch = _Encoder(classes=12)
+    self.video_branch = _Encoder(classes=400)
+    self.combinedEmbedding = nn.Conv2d(1024, 512, kernel_size=1)
+    self.upscale1 = _Upscale(512, 512)
+    self.upscale2 = _Upscale(512, 128)
+    self.saliency = nn.Conv2d(128, 1, kernel_size=1)
+
+  def forward(self, video: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
+    """Maps [b, 3, 16, h, w] and [b, 3, 16, 64, 64] to [b, 1, h / 8, w / 8]."""
+    video = self.video_branch(video)
+    audio = F.adaptive_avg_pool3d(self.audio_branch(audio), 1)
+    x = torch.cat([video, audio.expand_as(video)], dim=1).squeeze(2)
+    x = F.relu(self.combinedEmbedding(x), inplace=True)
+    x = self.upscale2(self.upscale1(x))
+    return F.relu(self.saliency(x), inplace=True)
+
+
+class _Encoder(nn.Module):
+  def __init__(self, classes):
+    super().__init__()
+    self.conv1 = nn.Conv3d(3, 64, 7, stride=(1, 2, 2), padding=3, bias=False)
+    self.bn1 = nn.BatchNorm3d(64)
+    self.layer1 = nn.Sequential(_Block(64, 64, 1), _Block(64, 64, 1))
+    self.layer2 = nn.Sequential(_Block(64, 128, 2), _Block(128, 128, 1))
+    self.layer3 = nn.Sequential(_Block(128, 256, 2), _Block(256, 256, 1))
+    self.layer4 = nn.Sequential(_Block(256, 512, 2), _Block(512, 512, 1))
+    self.fc_new = nn.Linear(512, classes)
+
+  def forward(self, x):
+    x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+    x = F.max_pool3d(x, 3, stride=2, padding=1)
+    return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+
+
+class _Block(nn.Module):
+  def __init__(self, channels, features, stride):
+    super().__init__()
+    self.conv1 = nn.Conv3d(
+      channels, features, 3, stride=stride, padding=1, bias=False
+    )
+    self.bn1 = nn.BatchNorm3d(features)
+    self.conv2 = nn.Conv3d(features, features, 3, padding=1, bias=False)
+    self.bn2 = nn.BatchNorm3d(features)
+    self.stride = stride
+    self.appended = features - channels
+
+  def forward(self, x):
+    residual = x
+    if self.stride > 1:
+      s = self.stride
+      residual = F.pad(x[:, :, ::s, ::s, ::s], (0,) * 7 + (self.appended,))
+    x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+    return F.relu(self.bn2(self.conv2(x)) + residual, inplace=True)
+
+
+class _Upscale(nn.Module):
+  def __init__(self, channels, features):
+    super().__init__()
+    self.combine = nn.Conv2d(channels, features, 3, padding=1)
+    self.bn = nn.BatchNorm2d(features)
+
+  def forward(self, x):
+    x = F.interpolate(x, scale_factor=2, mode='bilinear', align_corners=True)
+    return F.relu(self.combine(x), inplace=True)
