@@ -1,6 +1,8 @@
 """Opening a built data set: its clips and its records."""
 
 import dataclasses
+import hashlib
+import json
 import os
 import pathlib
 from collections.abc import Sequence
@@ -18,8 +20,8 @@ class Dataset:
     folder: Where it is.
     name: Such as 'davos/raw'.
     settings: What it was built with, such as its 'frame_size'.
-    fingerprint: Hexadecimal digest of settings and files; two sets with one
-      fingerprint are the same.
+    fingerprint: Hexadecimal digest of settings, clips, their fixations' number
+      and the records' size: sets that differ do not share it.
   """
 
   folder: pathlib.Path
@@ -91,7 +93,7 @@ def open_dataset(data_dir: str | os.PathLike, name: str) -> Dataset:
   folder = _version_folder(pathlib.Path(data_dir), name)
   builder = tfds.builder_from_directory(folder)
   metadata = builder.info.metadata
-  for file, size in metadata['files'].items():
+  for file, size in metadata.get('files', {}).items():
     path = folder / file
     found = path.stat().st_size if path.exists() else None
     if found != size:
@@ -100,11 +102,17 @@ def open_dataset(data_dir: str | os.PathLike, name: str) -> Dataset:
         f'{path} {state}, wanted {size} bytes; copy the data set again, or '
         f'delete {folder} and build it again'
       )
+  records = [
+    (name, split.num_examples, split.num_bytes)
+    for name, split in builder.info.splits.items()
+  ]
+  content = [metadata['settings'], metadata['clips'], records]
+  digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
   return Dataset(
     folder=folder,
     name=folder.parent.relative_to(data_dir).as_posix(),
     settings=metadata['settings'],
-    fingerprint=metadata['fingerprint'],
+    fingerprint=digest.hexdigest()[:16],
     _builder=builder,
     _clips=tuple(
       Clip(**clip | {'fixated': tuple(map(tuple, clip['fixated']))})

@@ -1,0 +1,391 @@
+"""Building a data set in parallel, so that it can be interrupted."""
+
+import concurrent.futures
+import dataclasses
+import functools
+import hashlib
+import json
+import multiprocessing
+import os
+import pathlib
+import shutil
+import signal
+from collections.abc import Sequence
+
+import tensorflow_datasets as tfds
+from array_record.python import array_record_module
+from tqdm import tqdm
+
+from dave_jax.datasets import report as report_lib
+from dave_jax.datasets import schema
+from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.records import Storage, read_clip
+from dave_jax.datasets.source import Source, SourceClip
+
+# A unit is what one process builds at a time, and what is kept when it stops.
+_STILLS_PER_UNIT = 128
+# Shards below this size are joined, so that big sets of small clips do not
+# open hundreds of files.
+_SHARD_BYTES = 64 << 20
+_ONE_RECORD_A_GROUP = 'group_size:1'  # As TFDS writes: for random access.
+
+
+class IncompleteError(ValueError):
+  """Clips of a source are missing or cannot be read.
+
+  Attributes:
+    problems: All of them.
+  """
+
+  def __init__(self, summary: str, problems: Sequence[str]):
+    self.problems = tuple(problems)
+    super().__init__('\n'.join([summary, *(f'  {p}' for p in problems)]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Unit:
+  """Clips that are built together: one video, or some still images."""
+
+  clips: tuple[SourceClip, ...]
+
+  @property
+  def split(self) -> str:
+    return self.clips[0].split
+
+  def key(self, config: Config) -> str:
+    """Returns a digest that changes with the settings and the files."""
+    paths = [
+      path
+      for clip in self.clips
+      for path in (clip.picture, clip.sound, clip.gaze, clip.density)
+      if path is not None and path.exists()
+    ]
+    states = [(p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+    clips = [dataclasses.asdict(clip) for clip in self.clips]
+    content = [config.settings(), clips, states]
+    text = json.dumps(content, default=str, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def build(
+  builder: SaliencyBuilder,
+  root: pathlib.Path,
+  *,
+  processes: int = 1,
+  partial: bool = False,
+) -> dict:
+  """Builds a data set and returns its report.
+
+  What is done is kept in a folder VERSION.building; the set appears under its
+  name only once it is whole. Interrupted, the same call goes on.
+
+  Args:
+    builder: Says what to build, how, and where to.
+    root: The folder of downloads.
+    processes: How many clips are read at a time; 1 starts no processes.
+    partial: Leaves out what is missing or cannot be read.
+
+  Raises:
+    IncompleteError: Something is missing or cannot be read; all is listed.
+    FileExistsError: It is built already.
+    OSError: Nothing can be written, such as on a full disk.
+  """
+  folder = pathlib.Path(builder.data_dir)
+  if folder.exists():
+    raise FileExistsError(
+      f'{folder} is built already; delete it to build it again'
+    )
+  config = builder.builder_config
+  clips, problems = find(config.source, root)
+  if problems and not partial:
+    raise IncompleteError(
+      f'{root}: {len(problems)} things are missing or odd; mend them, or give '
+      f'--partial to build the {len(clips)} clips that are there:',
+      problems,
+    )
+  if not clips:
+    raise IncompleteError(f'{root}: holds no clips:', problems)
+  staging = folder.with_name(f'{folder.name}.building')
+  staging.mkdir(parents=True, exist_ok=True)
+  units = {unit.key(config): unit for unit in _units(clips)}
+  _build_units(units, config, staging, processes)
+  results = {key: _result(staging / f'{key}.json') for key in units}
+  skipped = [s for result in results.values() for s in result['skipped']]
+  if skipped and not partial:
+    raise IncompleteError(
+      f'{len(skipped)} clips cannot be read; mend them and run this again, '
+      'which goes on from here, or give --partial to leave them out:',
+      [f'{s["name"]}: {s["reason"]}' for s in skipped],
+    )
+  report = report_lib.report(builder.info.full_name, results.values(), problems)
+  if not report['clips']:
+    raise IncompleteError('not one clip could be read:', problems)
+  whole = staging / 'whole'
+  shutil.rmtree(whole, ignore_errors=True)
+  whole.mkdir()
+  shards = {key: (unit.split, results[key]) for key, unit in units.items()}
+  _assemble(builder, shards, staging, whole)
+  report_lib.write(report, whole)
+  whole.rename(folder)
+  shutil.rmtree(staging)
+  return report
+
+
+def find(
+  source: Source, root: pathlib.Path
+) -> tuple[list[SourceClip], list[str]]:
+  """Returns the clips of a source, and all that is missing or odd.
+
+  Raises:
+    FileNotFoundError: There is no such folder.
+  """
+  if not root.is_dir():
+    raise FileNotFoundError(f'{root}: no such folder; give --source')
+  clips, problems = source.find(root)
+  seen, clips_once, problems = set(), [], list(problems)
+  for clip in clips:
+    if clip.name in seen:
+      problems.append(f'{clip.picture}: a second clip named {clip.name}')
+    else:
+      clips_once.append(clip)
+    seen.add(clip.name)
+  return clips_once, problems
+
+
+def _units(clips) -> list[Unit]:
+  units, stills = [], {}
+  for clip in clips:
+    if not clip.still:
+      units.append(Unit((clip,)))
+      continue
+    waiting = stills.setdefault(clip.split, [])
+    waiting.append(clip)
+    if len(waiting) == _STILLS_PER_UNIT:
+      units.append(Unit(tuple(stills.pop(clip.split))))
+  return units + [Unit(tuple(waiting)) for waiting in stills.values()]
+
+
+def _build_units(units, config, staging, processes):
+  """Builds the units that are not there yet."""
+  for leftover in staging.glob('*.tmp'):
+    leftover.unlink()
+  done = {
+    key
+    for key in units
+    if (staging / f'{key}.json').exists()
+    and not _result(staging / f'{key}.json')['skipped']
+  }
+  todo = {key: unit for key, unit in units.items() if key not in done}
+  make = functools.partial(
+    build_unit, source=config.source, storage=config.storage, staging=staging
+  )
+  clips = {key: len(unit.clips) for key, unit in units.items()}
+  with tqdm(
+    total=sum(clips.values()),
+    initial=sum(clips[key] for key in done),
+    unit='clip',
+    desc='building',
+  ) as progress:
+    if processes <= 1:
+      for key, unit in todo.items():
+        make(key, unit)
+        progress.update(clips[key])
+      return
+    pool = concurrent.futures.ProcessPoolExecutor(
+      processes,
+      # A fork of a process with threads (there are TFDS's) may hang.
+      mp_context=multiprocessing.get_context('spawn'),
+      initializer=signal.signal,
+      initargs=(signal.SIGINT, signal.SIG_IGN),
+    )
+    with pool:
+      futures = {
+        pool.submit(make, key, unit): key for key, unit in todo.items()
+      }
+      try:
+        for future in concurrent.futures.as_completed(futures):
+          future.result()
+          progress.update(clips[futures[future]])
+      except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+          process.terminate()
+        raise
+
+
+def build_unit(
+  key: str,
+  unit: Unit,
+  *,
+  source: Source,
+  storage: Storage,
+  staging: pathlib.Path,
+) -> None:
+  """Writes KEY.array_record and, once that is whole, KEY.json beside it.
+
+  A clip that cannot be read is left out and said in the latter.
+
+  Raises:
+    OSError: Something cannot be written.
+  """
+  path = staging / f'{key}.array_record'
+  features = _features()
+  result = {'records': 0, 'bytes': 0, 'clips': [], 'skipped': []}
+  with _Shard(path) as shard:
+    for clip in unit.clips:
+      try:
+        content = read_clip(clip, source, storage)
+      except (ValueError, OSError) as error:
+        result['skipped'].append({'name': clip.name, 'reason': str(error)})
+        continue
+      entry = dataclasses.replace(content.entry, first_record=shard.records)
+      result['clips'].append(
+        {
+          'entry': dataclasses.asdict(entry),
+          'counts': content.counts,
+          'notes': content.notes,
+        }
+      )
+      for record in content.records():
+        shard.write(features.serialize_example(record))
+  result |= {'records': shard.records, 'bytes': shard.bytes}
+  _write_whole(staging / f'{key}.json', json.dumps(result))
+
+
+@functools.cache
+def _features():
+  return schema.features()
+
+
+class _Shard:
+  """Writes an array_record that appears under its name once it is whole."""
+
+  def __init__(self, path: pathlib.Path):
+    self.records = self.bytes = 0
+    self._path = path
+    self._temporary = path.with_name(f'{path.name}.tmp')
+
+  def __enter__(self) -> '_Shard':
+    self._writer = self._safely(
+      array_record_module.ArrayRecordWriter,
+      str(self._temporary),
+      _ONE_RECORD_A_GROUP,
+    )
+    return self
+
+  def __exit__(self, kind, error, trace):
+    if error is not None:
+      del self._writer
+      self._temporary.unlink(missing_ok=True)
+      return
+    self._safely(self._writer.close)
+    held = _open_shard(self._temporary).num_records()
+    if held != self.records:
+      raise OSError(
+        f'{self._temporary} holds {held} records after {self.records} were '
+        'written; is the disk full?'
+      )
+    self._temporary.rename(self._path)
+
+  def write(self, record: bytes) -> None:
+    self._safely(self._writer.write, record)
+    self.records += 1
+    self.bytes += len(record)
+
+  def _safely(self, function, *args):
+    try:
+      return function(*args)
+    except RuntimeError as error:  # All that array_record raises.
+      self._temporary.unlink(missing_ok=True)
+      raise OSError(
+        f'{self._temporary}: cannot be written ({error}); make room, then run '
+        'this again, which goes on from here'
+      ) from error
+
+
+def _open_shard(path):
+  return array_record_module.ArrayRecordReader(str(path))
+
+
+def _result(path) -> dict:
+  return json.loads(path.read_text())
+
+
+def _write_whole(path, text):
+  temporary = path.with_name(f'{path.name}.tmp')
+  temporary.write_text(text)
+  temporary.rename(path)
+
+
+def _assemble(builder, shards, staging, whole):
+  """Makes TFDS shards of the units' and writes what TFDS wants beside them."""
+  clips, files, infos = [], {}, []
+  for split in dict.fromkeys(split for split, _ in shards.values()):
+    results = {
+      key: result
+      for key, (owner, result) in shards.items()
+      if owner == split and result['records']
+    }
+    if not results:
+      continue
+    groups = _groups(results, staging)
+    template = tfds.core.ShardedFileTemplate(
+      data_dir=whole,
+      dataset_name=builder.name,
+      split=split,
+      filetype_suffix='array_record',
+    )
+    lengths = []
+    for number, group in enumerate(groups):
+      path = pathlib.Path(
+        template.sharded_filepath(shard_index=number, num_shards=len(groups))
+      )
+      _join([staging / f'{key}.array_record' for key in group], path)
+      files[path.name] = path.stat().st_size
+      lengths.append(sum(results[key]['records'] for key in group))
+    first = 0
+    for result in results.values():
+      for clip in result['clips']:
+        entry = clip['entry']
+        clips.append(entry | {'first_record': first + entry['first_record']})
+      first += result['records']
+    infos.append(
+      tfds.core.SplitInfo(
+        name=split,
+        shard_lengths=lengths,
+        num_bytes=sum(result['bytes'] for result in results.values()),
+        filename_template=template,
+      )
+    )
+  builder.info.metadata.update(
+    settings=builder.builder_config.settings(), clips=clips, files=files
+  )
+  builder.info.set_splits(tfds.core.splits.SplitDict(infos))
+  builder.info.write_to_directory(whole)
+
+
+def _groups(results, staging) -> list[list[str]]:
+  """Returns the keys of each shard: neighbours, up to about `_SHARD_BYTES`."""
+  groups, size = [], _SHARD_BYTES
+  for key in results:
+    own = (staging / f'{key}.array_record').stat().st_size
+    if size + own > _SHARD_BYTES:
+      groups.append([])
+      size = 0
+    groups[-1].append(key)
+    size += own
+  return groups
+
+
+def _join(parts, path):
+  if len(parts) == 1:
+    try:
+      os.link(parts[0], path)  # The same file: takes no room.
+    except OSError:  # Not every file system has links.
+      shutil.copyfile(parts[0], path)
+    return
+  with _Shard(path) as shard:
+    for part in parts:
+      reader = _open_shard(part)
+      for record in reader.read_all():
+        shard.write(record)
