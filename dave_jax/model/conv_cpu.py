@@ -1,12 +1,12 @@
 """3D convolution and its gradients as matrix products, for CPUs.
 
 XLA's CPU backend multiplies matrices at the machine's speed and convolves in 3D
-far below it, worst in the gradients. Here a convolution is a loop over pieces of
-its output. A piece gathers the inputs under each tap (im2col) or, where that
+far below it, worst in the gradients. Here a convolution is a loop over pieces
+of its output. A piece gathers the inputs under each tap (im2col) or, where that
 saves work, takes tiles to Winograd's points; multiplies by the kernel; and puts
-the result in its place. Pieces fit the caches, and their memory is used again by
-the next one: pages fresh from the system cost more than the arithmetic (1 to 3
-GB/s when first touched, 15 to 60 GB/s afterwards).
+the result in its place. Pieces fit the caches, and their memory is used again
+by the next one: pages fresh from the system cost more than the arithmetic (1 to
+3 GB/s when first touched, 15 to 60 GB/s afterwards).
 """
 
 import dataclasses
@@ -297,26 +297,25 @@ class _Cut:
         x, self.tiles[axis], self.kernel[axis], 1 + at + axis, at
       )
     x = x.reshape(-1, *x.shape[len(self.tiled) :])
-    if x.shape[-1] < 16 and not self.tiles[2]:
-      # Short runs of channels are slow to copy: first lengthen them.
-      x = lax.optimization_barrier(self._gather(x, [2]))
-      return self._gather(x, [axis for axis in self.gathered if axis < 2])
-    return self._gather(x, self.gathered)
+    for axis in reversed(self.gathered):
+      x = self._gather(x, axis)
+    return x
 
-  def _gather(self, x, axes):
-    """Stacks what lies under each of the axes' taps into the channels."""
-    parts = []
-    for taps in itertools.product(*(range(self.kernel[axis]) for axis in axes)):
-      part = x
-      for axis, tap in zip(axes, taps, strict=True):
-        s = self.strides[axis]
-        stop = tap + (self.piece[axis] - 1) * s + 1
-        part = lax.slice_in_dim(part, tap, stop, s, 2 + axis)
-      parts.append(part)
-    if len(parts) == 1:
+  def _gather(self, x, axis):
+    """Lines up what lies under each of an axis' taps in the channels.
+
+    One axis at a time: 27 slices at once took XLA 0.35 s to compile and ran no
+    faster than three times three.
+    """
+    step = self.strides[axis]
+    span = (self.piece[axis] - 1) * step + 1
+    taps = self.kernel[axis]
+    parts = [
+      lax.slice_in_dim(x, i, i + span, step, 2 + axis) for i in range(taps)
+    ]
+    if taps == 1:
       return parts[0]
-    x = jnp.stack(parts, axis=-2)
-    return x.reshape(*x.shape[:-2], -1)
+    return lax.optimization_barrier(jnp.concatenate(parts, axis=-1))
 
   def untile(self, y):
     """[points, b, t, h, w, n] -> [b, t, h, w, n], tiles to outputs."""
@@ -381,8 +380,12 @@ def _output_size(x, kernel_shape, strides, padding):
 
 
 def _pad(x, padding):
-  config = [(0, 0, 0), *((*pads, 0) for pads in padding), (0, 0, 0)]
-  return lax.pad(x, jnp.zeros((), x.dtype), config)
+  b, t, h, w, c = x.shape
+  *others, (low, high) = padding
+  # Width and channels as one: a loop the less, 0.05 s to compile for 0.2 s.
+  config = [(0, 0, 0), *((*pads, 0) for pads in others), (low * c, high * c, 0)]
+  x = lax.pad(x.reshape(b, t, h, w * c), jnp.zeros((), x.dtype), config)
+  return x.reshape(*x.shape[:3], -1, c)
 
 
 def _round_up(n, step):
