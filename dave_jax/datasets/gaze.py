@@ -14,6 +14,7 @@ from dave_jax.datasets.schema import POOLED
 # EyeLink events in DIEM's files; the others are -1 error, 0 blink, 2 saccade.
 _FIXATION = 1
 _DIEM_COLUMNS = 9
+_SAME_RATE = 0.01  # 29.97 is 30: gaze was recorded frame by frame.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,6 +173,29 @@ def of_positions(positions: np.ndarray) -> tuple[Fixations, dict[str, int]]:
     viewer=viewer.astype(np.int32),
   )
   return fixations, {'missing': int((~known).sum())} if viewers else {}
+
+
+def at_rate(
+  fixations: Fixations, rate: float, picture_rate: float
+) -> tuple[Fixations, tuple[str, ...]]:
+  """Returns fixations as they are if their rate is the picture's, else timed.
+
+  Args:
+    fixations: `when` counts rows of gaze.
+    rate: Rows per second.
+    picture_rate: Frames per second.
+
+  Returns:
+    (fixations, notes).
+  """
+  if abs(picture_rate / rate - 1) < _SAME_RATE:
+    return fixations, ()
+  middle = (fixations.when + 0.5) / rate
+  note = (
+    f'gaze has {rate:g} rows a second, the video {picture_rate:g} frames; '
+    'paired by time'
+  )
+  return dataclasses.replace(fixations, when=middle, timed=True), (note,)
 
 
 def of_map(fixated: np.ndarray, frame: int) -> Fixations:

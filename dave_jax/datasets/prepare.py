@@ -18,14 +18,24 @@ import sys
 from dave_jax.datasets import report as report_lib
 from dave_jax.datasets.build import build
 from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.davos import Davos
+from dave_jax.datasets.dhf1k import Dhf1k
+from dave_jax.datasets.folder import Folder
 from dave_jax.datasets.images import Cat2000, Mit1003, Osie, Scene500
 from dave_jax.datasets.records import Storage
+from dave_jax.datasets.salicon import Salicon
+from dave_jax.datasets.stavis import Stavis
 
 BUILDERS: dict[str, type[SaliencyBuilder]] = {
+  'davos': Davos,
+  'stavis': Stavis,
+  'dhf1k': Dhf1k,
+  'salicon': Salicon,
   'osie': Osie,
   'scene500': Scene500,
   'mit1003': Mit1003,
   'cat2000': Cat2000,
+  'folder': Folder,
 }
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 

@@ -103,6 +103,27 @@ def files_of(folder: pathlib.Path, suffixes: Iterable[str]) -> dict:
   }
 
 
+def numbered(folder: pathlib.Path, pattern: str) -> dict[int, pathlib.Path]:
+  """Returns {last number in the name: path} of the files that match."""
+  paths = [path for path in folder.glob(pattern) if path.name[0] != '.']
+  numbers = {path: re.findall(r'\d+', path.stem) for path in paths}
+  return {int(numbers[path][-1]): path for path in paths if numbers[path]}
+
+
+def gaps(folder: pathlib.Path, pattern: str) -> list[str]:
+  """Returns what is missing of files numbered from 1, as messages."""
+  present = numbered(folder, pattern)
+  if not present:
+    return [f'{folder / pattern} is missing']
+  lacking = sorted(set(range(1, max(present) + 1)) - set(present))
+  if not lacking:
+    return []
+  return [
+    f'{folder / pattern} lacks {len(lacking)} of {max(present)} numbers: '
+    f'{listing([str(number) for number in lacking])}'
+  ]
+
+
 def natural_order(path: pathlib.Path | str) -> list:
   """Returns a key that sorts clip_2 before clip_10."""
   name = path if isinstance(path, str) else path.name

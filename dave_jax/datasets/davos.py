@@ -1,0 +1,288 @@
+"""DAVoS (AVE): DIEM, Coutrot 1 and Coutrot 2 with the folds of the paper."""
+
+import dataclasses
+import functools
+import re
+
+import numpy as np
+
+from dave_jax.datasets import folds, stavis
+from dave_jax.datasets import gaze as gaze_lib
+from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.gaze import Gaze
+from dave_jax.datasets.source import (
+  VIDEOS,
+  Picture,
+  SourceClip,
+  files_of,
+  place_of,
+)
+
+# Where clips of Coutrot's lie, and what they are in his files. The files hold
+# other conditions too, in which other sounds were heard.
+_COUTROT = {
+  1: ('coutrot_database1.mat', 'Coutrot_Database1', 'OriginalSounds', 'ERB3'),
+  2: ('coutrot_database2.mat', 'Coutrot_Database2', 'AudioVisual', 'ERB4'),
+}
+_DIEM_RATE = 30.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Downloads:
+  """A folder of DIEM's and Coutrot's own downloads, viewers told apart.
+
+  DIEM: a folder a video, in the root or one below, with video/NAME.mp4,
+  audio/NAME.wav and event_data/*.txt. Coutrot: coutrot_database1.mat with
+  ERB3_Stimuli/clip_N.avi, coutrot_database2.mat with ERB4_Stimuli/clip_N.avi,
+  in the root or one folder below. Assumed: DIEM's WAV begins with the first
+  frame, and each row of gaze belongs to one frame unless the video's rate says
+  otherwise. Coutrot's positions come without events: saccades are in them.
+
+  Attributes:
+    eye: Of DIEM, whose both eyes were recorded: 'left', 'right', or 'mean' of
+      both where both fixate.
+    screen: Height and width of DIEM's screen, on which videos were centred.
+    diem_pixels_per_degree: A 21-inch screen of 1280 pixels, 90 cm away.
+    coutrot_pixels_per_degree: As in database 2; taken for database 1 too.
+  """
+
+  eye: str = 'left'
+  screen: tuple[int, int] = (960, 1280)
+  diem_pixels_per_degree: float = 50.0
+  coutrot_pixels_per_degree: float = 26.0
+
+  def __post_init__(self):
+    if self.eye not in ('left', 'right', 'mean'):
+      raise ValueError(f"eye is '{self.eye}', wanted left, right or mean")
+
+  def find(self, root):
+    clips, problems = [], []
+    for listed in folds.davos():
+      if listed.coutrot is None:
+        clip, problem = _find_diem(root, listed)
+      else:
+        clip, problem = _find_coutrot(root, listed)
+      if clip is not None:
+        clips.append(clip)
+      if problem:
+        problems.append(f'{listed.name} ({listed.split}): {problem}')
+    return clips, problems
+
+  def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
+    if clip.source == 'diem':
+      return self._diem(clip, picture)
+    return self._coutrot(clip, picture)
+
+  def _diem(self, clip, picture):
+    width, height = map(int, re.search(r'_(\d+)x(\d+)$', clip.name).groups())
+    paths = list(files_of(clip.gaze, ['.txt']).values())
+    fixations, frames, counts = gaze_lib.read_diem(
+      paths, height=height, width=width, screen=self.screen, eye=self.eye
+    )
+    fixations, notes = gaze_lib.at_rate(fixations, _DIEM_RATE, picture.rate)
+    return Gaze(
+      fixations=fixations,
+      height=height,
+      width=width,
+      frames=None if fixations.timed else frames,
+      viewers=len(paths),
+      sigma=self.diem_pixels_per_degree,
+      counts=counts,
+      notes=notes,
+    )
+
+  def _coutrot(self, clip, picture):
+    database = int(clip.source[-1])
+    number = int(clip.name.rpartition('_')[2])
+    recording = getattr(
+      _conditions(clip.gaze, database), f'clip_{number}', None
+    )
+    if recording is None:
+      raise ValueError(f'{clip.gaze}: holds no clip_{number}')
+    try:
+      positions = np.asarray(recording.data, np.float64)
+      rate = float(recording.info.fps)
+      height, width = (
+        int(recording.info.vidheight),
+        int(recording.info.vidwidth),
+      )
+    except (AttributeError, TypeError, ValueError) as error:
+      raise ValueError(
+        f'{clip.gaze}: clip_{number} is not data and info ({error})'
+      ) from error
+    if positions.ndim == 2:  # One viewer: MATLAB drops the dimension.
+      positions = positions[..., None]
+    if positions.ndim != 3 or positions.shape[0] != 2:
+      raise ValueError(
+        f'{clip.gaze}: clip_{number} has positions {positions.shape}, wanted '
+        '[2, frames, viewers]'
+      )
+    fixations, counts = gaze_lib.of_positions(positions)
+    fixations, notes = gaze_lib.at_rate(fixations, rate, picture.rate)
+    return Gaze(
+      fixations=fixations,
+      height=height,
+      width=width,
+      frames=None if fixations.timed else positions.shape[1],
+      viewers=positions.shape[2],
+      sigma=self.coutrot_pixels_per_degree,
+      counts=counts,
+      notes=notes,
+    )
+
+
+@functools.lru_cache(maxsize=2)
+def _conditions(path, database):
+  _, variable, condition, _ = _COUTROT[database]
+  return gaze_lib.read_mat(path, variable, condition)
+
+
+def _find_diem(root, listed):
+  """Returns (clip or None, what is wrong or '')."""
+  folder = place_of(root, listed.name)
+  if folder is None:
+    return None, f'no folder {listed.name}/'
+  videos = files_of(folder / 'video', VIDEOS)
+  sound = folder / 'audio' / f'{listed.name}.wav'
+  lacking = []
+  if listed.name not in videos:
+    lacking.append(f'video/{listed.name}.mp4')
+  if not files_of(folder / 'event_data', ['.txt']):
+    lacking.append('event_data/*.txt')
+  if not sound.exists():
+    lacking.append(f'audio/{sound.name}')
+  if lacking:
+    return None, f'{folder} lacks {", ".join(lacking)}'
+  return SourceClip(
+    name=listed.name,
+    source='diem',
+    split=listed.split,
+    category=listed.category,
+    picture=videos[listed.name],
+    sound=sound,
+    gaze=folder / 'event_data',
+  ), ''
+
+
+def _find_coutrot(root, listed):
+  database, number = listed.coutrot
+  matlab, _, _, prefix = _COUTROT[database]
+  gaze = place_of(root, matlab)
+  if gaze is None:
+    return None, f'no {matlab}'
+  stimuli = place_of(root, f'{prefix}_Stimuli')
+  videos = files_of(stimuli, VIDEOS) if stimuli else {}
+  if f'clip_{number}' not in videos:
+    return None, f'no {prefix}_Stimuli/clip_{number}.avi'
+  return SourceClip(
+    name=listed.name,
+    source=f'coutrot{database}',
+    split=listed.split,
+    category=listed.category,
+    picture=videos[f'clip_{number}'],
+    gaze=gaze,
+  ), ''
+
+
+@dataclasses.dataclass(frozen=True)
+class StavisRelease:
+  """The STAViS release (see stavis), which holds all 151 clips of DAVoS.
+
+  clip_N is clipN of its Coutrot_db1, clip_e_N is clipN of its Coutrot_db2.
+  Viewers are not told apart.
+
+  Attributes:
+    pixels_per_degree: As in `stavis.StavisSource`.
+  """
+
+  pixels_per_degree: float = 0.0
+
+  def find(self, root):
+    problems = stavis.lacking_folders(root)
+    if problems:
+      return [], problems
+    listed = {
+      name: folds.stavis(root / 'fold_lists', name)
+      for name in ('DIEM', 'Coutrot_db1', 'Coutrot_db2')
+    }
+    clips = []
+    for clip in folds.davos():
+      set_name, name = stavis_name(clip)
+      if name not in listed[set_name]:
+        problems.append(f'{clip.name}: {set_name}/{name} is in no fold list')
+        continue
+      found, problem = stavis.find_clip(
+        root, set_name, name, listed[set_name][name]
+      )
+      if problem:
+        problems.append(f'{clip.name} ({clip.split}): {problem}')
+      if found is None:
+        continue
+      database = clip.coutrot and clip.coutrot[0]
+      clips.append(
+        dataclasses.replace(
+          found,
+          name=clip.name,
+          source=f'coutrot{database}' if database else 'diem',
+          split=clip.split,
+          category=clip.category,
+        )
+      )
+    return clips, problems
+
+  def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
+    return stavis.read_gaze(clip, self.pixels_per_degree)
+
+
+def stavis_name(clip: folds.DavosClip) -> tuple[str, str]:
+  """Returns (set, name) of a DAVoS clip in the STAViS release."""
+  if clip.coutrot is None:
+    return 'DIEM', clip.name
+  database, number = clip.coutrot
+  return f'Coutrot_db{database}', f'clip{number}'
+
+
+_DIEM_CITATION = """@article{mital2011clustering,
+  title={Clustering of gaze during dynamic scene viewing is predicted by
+         motion},
+  author={Mital, Parag K and Smith, Tim J and Hill, Robin L and Henderson,
+          John M},
+  journal={Cognitive Computation}, volume={3}, number={1}, year={2011}}"""
+_COUTROT_CITATION = """@article{coutrot2014saliency,
+  title={How saliency, faces, and sound influence gaze in dynamic social
+         scenes},
+  author={Coutrot, Antoine and Guyader, Nathalie},
+  journal={Journal of Vision}, volume={14}, number={8}, year={2014}}
+@inproceedings{coutrot2015efficient,
+  title={An efficient audiovisual saliency model to predict eye positions when
+         looking at conversations},
+  author={Coutrot, Antoine and Guyader, Nathalie},
+  booktitle={EUSIPCO}, year={2015}}"""
+_DAVE_CITATION = """@article{tavakoli2019dave,
+  title={{DAVE}: A deep audio-visual embedding for dynamic saliency
+         prediction},
+  author={Tavakoli, Hamed R and Borji, Ali and Rahtu, Esa and Kannala, Juho},
+  journal={arXiv:1905.10693}, year={2019}}"""
+
+
+class Davos(SaliencyBuilder):
+  """DAVoS: 151 videos with sound, 93 to train, 29 to validate, 29 to test."""
+
+  BUILDER_CONFIGS = (
+    Config(
+      name='raw',
+      description='From the downloads of DIEM and Coutrot, with viewers.',
+      source=Downloads(),
+      citation='\n'.join([_DAVE_CITATION, _DIEM_CITATION, _COUTROT_CITATION]),
+      licence='DIEM: CC BY-NC-SA 3.0. Coutrot: for research.',
+      homepage='https://thediemproject.wordpress.com',
+    ),
+    Config(
+      name='stavis',
+      description='From the STAViS release, without viewers.',
+      source=StavisRelease(),
+      citation='\n'.join([_DAVE_CITATION, stavis.CITATION]),
+      licence=stavis.LICENCE,
+      homepage=stavis.HOMEPAGE,
+    ),
+  )
