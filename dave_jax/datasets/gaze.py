@@ -144,6 +144,8 @@ def read_diem(
 
 
 def _diem_table(path):
+  if not path.stat().st_size:
+    raise ValueError(f'{path}: is empty; download it again')
   try:
     table = np.loadtxt(path, delimiter='\t', ndmin=2)
   except ValueError as error:
@@ -151,7 +153,7 @@ def _diem_table(path):
       f'{path}: is no table of {_DIEM_COLUMNS} numbers a row ({error}); '
       'download it again'
     ) from error
-  if table.size == 0 or table.shape[1] != _DIEM_COLUMNS:
+  if table.shape[1] != _DIEM_COLUMNS:
     raise ValueError(
       f'{path}: has {table.shape[0]} rows of {table.shape[1]} columns, wanted '
       f'rows of {_DIEM_COLUMNS}; download it again'
