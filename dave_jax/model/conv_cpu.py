@@ -96,15 +96,23 @@ def kernel_gradient(
     piece = lax.dynamic_slice(dy, cut.start(i), (dy.shape[0], *cut.piece, n))
     piece = cut.tile(piece.astype(jnp.float32))
     points, k = patches.shape[0], patches.shape[-1]
-    return total + lax.dot_general(
-      patches.reshape(points, -1, k),
-      piece.reshape(points, -1, n),
-      (((1,), (1,)), ((0,), (0,))),
-    )
+    patches = patches.reshape(points, -1, k)
+    piece = piece.reshape(points, -1, n)
+    if cut.tiled:
+      # XLA gives products of this form to YNNPACK, those below to Eigen: 1.3
+      # against 2.1 ms for 36 x 160 x 192 x 64, the swaps included.
+      piece = lax.optimization_barrier(jnp.swapaxes(piece, 1, 2))
+      product = lax.dot_general(piece, patches, (((2,), (1,)), ((0,), (0,))))
+    else:
+      product = lax.dot_general(patches, piece, (((1,), (1,)), ((0,), (0,))))
+    return total + product
 
   like = jax.ShapeDtypeStruct(kernel_shape, jnp.float32)
-  matrix = jax.eval_shape(cut.matrix, like)
-  total = _loop(cut, step, jnp.zeros(matrix.shape, matrix.dtype))
+  points, k, _ = jax.eval_shape(cut.matrix, like).shape
+  shape = (points, n, k) if cut.tiled else (points, k, n)
+  total = _loop(cut, step, jnp.zeros(shape))
+  if cut.tiled:
+    total = jnp.swapaxes(total, 1, 2)
   return jax.linear_transpose(cut.matrix, like)(total)[0].astype(x.dtype)
 
 
