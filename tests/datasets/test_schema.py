@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+
+from dave_jax.datasets import schema
+
+
+def _clip(**fields):
+  settings = {
+    'name': 'a',
+    'source': 'diem',
+    'split': 'train',
+    'category': '',
+    'first_record': 5,
+    'frames': 33,
+    'rate': 25.0,
+    'height': 48,
+    'width': 80,
+    'has_sound': True,
+    'viewers': 2,
+    'fixations': 0,
+    'fixated': (),
+  }
+  return schema.Clip(**settings | fields)
+
+
+@pytest.mark.parametrize(
+  'frames, runs',
+  [
+    ([], ()),
+    ([4], ((4, 5),)),
+    ([7, 0, 1, 2, 2, 6], ((0, 3), (6, 8))),
+  ],
+)
+def test_runs_cover_just_the_frames_given(frames, runs):
+  assert schema.runs(frames) == runs
+  np.testing.assert_array_equal(
+    _clip(fixated=runs).fixated_frames(), sorted(set(frames))
+  )
+
+
+def test_a_frame_is_found_in_its_record():
+  clip = _clip()
+  assert clip.records == 3
+  assert clip.record_of(0) == (5, 0)
+  assert clip.record_of(15) == (5, 15)
+  assert clip.record_of(32) == (7, 0)
+
+
+def test_a_record_comes_back_as_it_was():
+  features = schema.features()
+  record = {
+    'clip': 'Blühen',
+    'source': 'diem',
+    'category': '',
+    'first_frame': 16,
+    'clip_frames': 18,
+    'rate': 29.97,
+    'height': 48,
+    'width': 80,
+    'frames': [b'\xff\xd8\x00', b''],
+    # A third at 24 a second: float32 would move it across a log-mel frame.
+    'times': np.array([1 / 24, 0.125]),
+    'has_sound': False,
+    'waveform': np.zeros(0, np.float32),
+    'waveform_start': 2**40,
+    'fixation_xy': np.array([[0.25, 47.5]], np.float32),
+    'fixation_frame': np.array([1], np.int32),
+    'fixation_viewer': np.array([schema.POOLED], np.int32),
+    'density': [],
+    'sigma': 0.0,
+    'sounding_box': np.zeros((0, 4), np.float32),
+    'sounding_frame': np.zeros(0, np.int32),
+  }
+  back = features.deserialize_example_np(features.serialize_example(record))
+  assert set(back) == set(record)
+  assert back['clip'].decode() == 'Blühen'
+  assert back['rate'] == pytest.approx(29.97)
+  for key, value in record.items():
+    if isinstance(value, np.ndarray):
+      np.testing.assert_array_equal(back[key], value)
+      assert back[key].dtype == value.dtype
+    elif key not in ('clip', 'rate', 'source', 'category'):
+      assert back[key] == value
