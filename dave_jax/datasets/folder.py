@@ -109,16 +109,17 @@ class FolderSource:
 
   def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
     tables = _table(clip.gaze)
-    rows = tables.get(clip.picture.name) or tables.get(clip.name)
+    # Both ways of naming a file may be in one table.
+    names = {clip.picture.name, clip.name} & set(tables)
+    kept = [row for name in sorted(names) for row in tables[name].kept]
     density = ()
     if clip.density is not None and clip.density.is_dir():
       maps = numbered(clip.density, '*.png')
       density = tuple(maps.get(i) for i in range(1, max(maps) + 1))
     elif clip.density is not None:
       density = (clip.density,)
-    viewers = sorted({row[1] for row in rows.kept} - {''}) if rows else []
+    viewers = sorted({viewer for _, viewer, _, _ in kept} - {''})
     numbers = {viewer: number for number, viewer in enumerate(viewers)}
-    kept = rows.kept if rows else []
     fixations = gaze_lib.no_fixations()
     if kept:
       fixations = Fixations(
@@ -127,7 +128,7 @@ class FolderSource:
         viewer=np.array(
           [numbers.get(row[1], POOLED) for row in kept], np.int32
         ),
-        timed=rows.timed,
+        timed=any(tables[name].timed for name in names),
       )
     return Gaze(
       fixations=fixations,
@@ -137,7 +138,7 @@ class FolderSource:
       viewers=len(viewers),
       density=density,
       sigma=self.pixels_per_degree,
-      counts={'missing': rows.missing if rows else 0},
+      counts={'missing': sum(tables[name].missing for name in names)},
     )
 
   def _listed(self, root, stems):

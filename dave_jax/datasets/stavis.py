@@ -63,7 +63,7 @@ class StavisSource:
       frozenset().union(*(c.train | c.test for c in listed.values()))
     )
     clips = []
-    for name, clip in listed.items():
+    for name, clip in sorted(listed.items()):
       found, problem = find_clip(root, self.set_name, name, clip)
       if problem:
         problems.append(problem)

@@ -117,7 +117,7 @@ def test_splits_joined_with_plus_are_read_one_after_the_other(
 def test_a_split_that_is_not_there_is_named(tmp_path, photographs):
   _build('mit1003', photographs, tmp_path)
   dataset = store.open_dataset(tmp_path, 'mit1003')
-  with pytest.raises(ValueError, match="no split 'dev'; it has .*train"):
+  with pytest.raises(ValueError, match="no split 'dev'; it has "):
     dataset.clips('train+dev')
 
 
