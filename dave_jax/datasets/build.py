@@ -6,28 +6,22 @@ import functools
 import hashlib
 import json
 import multiprocessing
-import os
 import pathlib
 import shutil
 import signal
 from collections.abc import Sequence
 
-import tensorflow_datasets as tfds
-from array_record.python import array_record_module
 from tqdm import tqdm
 
 from dave_jax.datasets import report as report_lib
 from dave_jax.datasets import schema
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.records import Storage, read_clip
+from dave_jax.datasets.shards import ShardWriter, assemble
 from dave_jax.datasets.source import Source, SourceClip
 
 # A unit is what one process builds at a time, and what is kept when it stops.
 _STILLS_PER_UNIT = 128
-# Shards below this size are joined, so that big sets of small clips do not
-# open hundreds of files.
-_SHARD_BYTES = 64 << 20
-_ONE_RECORD_A_GROUP = 'group_size:1'  # As TFDS writes: for random access.
 
 
 class IncompleteError(ValueError):
@@ -123,8 +117,8 @@ def build(
   whole = staging / 'whole'
   shutil.rmtree(whole, ignore_errors=True)
   whole.mkdir()
-  shards = {key: (unit.split, results[key]) for key, unit in units.items()}
-  _assemble(builder, shards, staging, whole)
+  splits = {key: (unit.split, results[key]) for key, unit in units.items()}
+  assemble(builder, splits, staging, whole)
   report_lib.write(report, whole)
   whole.rename(folder)
   shutil.rmtree(staging)
@@ -231,7 +225,7 @@ def build_unit(
   path = staging / f'{key}.array_record'
   features = _features()
   result = {'records': 0, 'bytes': 0, 'clips': [], 'skipped': []}
-  with _Shard(path) as shard:
+  with ShardWriter(path) as shard:
     for clip in unit.clips:
       try:
         content = read_clip(clip, source, storage)
@@ -257,56 +251,6 @@ def _features():
   return schema.features()
 
 
-class _Shard:
-  """Writes an array_record that appears under its name once it is whole."""
-
-  def __init__(self, path: pathlib.Path):
-    self.records = self.bytes = 0
-    self._path = path
-    self._temporary = path.with_name(f'{path.name}.tmp')
-
-  def __enter__(self) -> '_Shard':
-    self._writer = self._safely(
-      array_record_module.ArrayRecordWriter,
-      str(self._temporary),
-      _ONE_RECORD_A_GROUP,
-    )
-    return self
-
-  def __exit__(self, kind, error, trace):
-    if error is not None:
-      del self._writer
-      self._temporary.unlink(missing_ok=True)
-      return
-    self._safely(self._writer.close)
-    held = _open_shard(self._temporary).num_records()
-    if held != self.records:
-      raise OSError(
-        f'{self._temporary} holds {held} records after {self.records} were '
-        'written; is the disk full?'
-      )
-    self._temporary.rename(self._path)
-
-  def write(self, record: bytes) -> None:
-    self._safely(self._writer.write, record)
-    self.records += 1
-    self.bytes += len(record)
-
-  def _safely(self, function, *args):
-    try:
-      return function(*args)
-    except RuntimeError as error:  # All that array_record raises.
-      self._temporary.unlink(missing_ok=True)
-      raise OSError(
-        f'{self._temporary}: cannot be written ({error}); make room, then run '
-        'this again, which goes on from here'
-      ) from error
-
-
-def _open_shard(path):
-  return array_record_module.ArrayRecordReader(str(path))
-
-
 def _result(path) -> dict:
   return json.loads(path.read_text())
 
@@ -315,77 +259,3 @@ def _write_whole(path, text):
   temporary = path.with_name(f'{path.name}.tmp')
   temporary.write_text(text)
   temporary.rename(path)
-
-
-def _assemble(builder, shards, staging, whole):
-  """Makes TFDS shards of the units' and writes what TFDS wants beside them."""
-  clips, files, infos = [], {}, []
-  for split in dict.fromkeys(split for split, _ in shards.values()):
-    results = {
-      key: result
-      for key, (owner, result) in shards.items()
-      if owner == split and result['records']
-    }
-    if not results:
-      continue
-    groups = _groups(results, staging)
-    template = tfds.core.ShardedFileTemplate(
-      data_dir=whole,
-      dataset_name=builder.name,
-      split=split,
-      filetype_suffix='array_record',
-    )
-    lengths = []
-    for number, group in enumerate(groups):
-      path = pathlib.Path(
-        template.sharded_filepath(shard_index=number, num_shards=len(groups))
-      )
-      _join([staging / f'{key}.array_record' for key in group], path)
-      files[path.name] = path.stat().st_size
-      lengths.append(sum(results[key]['records'] for key in group))
-    first = 0
-    for result in results.values():
-      for clip in result['clips']:
-        entry = clip['entry']
-        clips.append(entry | {'first_record': first + entry['first_record']})
-      first += result['records']
-    infos.append(
-      tfds.core.SplitInfo(
-        name=split,
-        shard_lengths=lengths,
-        num_bytes=sum(result['bytes'] for result in results.values()),
-        filename_template=template,
-      )
-    )
-  builder.info.metadata.update(
-    settings=builder.builder_config.settings(), clips=clips, files=files
-  )
-  builder.info.set_splits(tfds.core.splits.SplitDict(infos))
-  builder.info.write_to_directory(whole)
-
-
-def _groups(results, staging) -> list[list[str]]:
-  """Returns the keys of each shard: neighbours, up to about `_SHARD_BYTES`."""
-  groups, size = [], _SHARD_BYTES
-  for key in results:
-    own = (staging / f'{key}.array_record').stat().st_size
-    if size + own > _SHARD_BYTES:
-      groups.append([])
-      size = 0
-    groups[-1].append(key)
-    size += own
-  return groups
-
-
-def _join(parts, path):
-  if len(parts) == 1:
-    try:
-      os.link(parts[0], path)  # The same file: takes no room.
-    except OSError:  # Not every file system has links.
-      shutil.copyfile(parts[0], path)
-    return
-  with _Shard(path) as shard:
-    for part in parts:
-      reader = _open_shard(part)
-      for record in reader.read_all():
-        shard.write(record)

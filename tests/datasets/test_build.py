@@ -13,7 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from dave_jax.datasets import build as build_lib
-from dave_jax.datasets import store
+from dave_jax.datasets import shards, store
 from dave_jax.datasets.build import IncompleteError, build
 from dave_jax.datasets.folder import Folder
 from dave_jax.datasets.images import Mit1003
@@ -204,7 +204,7 @@ def test_small_shards_are_joined(tmp_path, videos):
 
 
 def test_big_shards_stay_apart_and_in_order(tmp_path, videos, monkeypatch):
-  monkeypatch.setattr(build_lib, '_SHARD_BYTES', 1)
+  monkeypatch.setattr(shards, '_SHARD_BYTES', 1)
   _build('folder', videos, tmp_path, **DEGREE)
   dataset = store.open_dataset(tmp_path, 'folder')
   assert len(list(dataset.folder.glob('*train.array_record*'))) == 3
@@ -246,7 +246,7 @@ def test_a_disk_that_fills_while_shards_are_joined_leaves_no_set(
   builder = make_builder('folder', tmp_path, **DEGREE)
   room = 0
   with pytest.MonkeyPatch.context() as patch:
-    join = build_lib._join
+    join = shards._join
 
     def fill(parts, path):
       nonlocal room
@@ -254,7 +254,7 @@ def test_a_disk_that_fills_while_shards_are_joined_leaves_no_set(
       with _small_disk(room):
         join(parts, path)
 
-    patch.setattr(build_lib, '_join', fill)
+    patch.setattr(shards, '_join', fill)
     with pytest.raises(OSError, match='make room'):
       build(builder, videos)
   with pytest.raises(FileNotFoundError, match='not built to its end'):
