@@ -50,14 +50,13 @@ def main(argv: list[str] | None = None) -> int:
   if None in (args.name, args.source, args.data_dir):
     parser.error('give NAME, --source and --data_dir')
   try:
-    settings = dict(setting.split('=', 1) for setting in args.set)
     builder = make_builder(
       args.name,
       args.data_dir,
       storage=Storage(
         frame_size=_size(args.frame_size), jpeg_quality=args.jpeg_quality
       ),
-      settings=settings,
+      settings=dict(map(_setting, args.set)),
     )
     report = build(
       builder,
@@ -129,6 +128,13 @@ def names() -> list[str]:
     for name, kind in BUILDERS.items()
     for config in kind.BUILDER_CONFIGS
   ]
+
+
+def _setting(text):
+  field, equals, value = text.partition('=')
+  if not equals:
+    raise ValueError(f'got --set {text}, wanted --set FIELD=VALUE')
+  return field, value
 
 
 def _value(source, field, text):

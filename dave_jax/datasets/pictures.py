@@ -1,0 +1,177 @@
+"""Records as pictures: fixations and density drawn on frames."""
+
+import pathlib
+import tempfile
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import scipy.io.wavfile
+import simplejpeg
+
+from dave_jax.datasets.density import record_density
+from dave_jax.datasets.schema import POOLED, Clip
+from dave_jax.datasets.store import Dataset
+from dave_jax.media import overlay
+from dave_jax.media.audio import SAMPLE_RATE
+from dave_jax.media.video import VideoInfo
+
+_HEIGHT = 256  # Pixels of a picture.
+_CAPTION = 18
+_MANY = 60  # Fixations of which big rings would hide the picture.
+_POOLED_COLOUR = (255, 255, 255)
+_NO_DENSITY = np.zeros((1, 1))  # `overlay` leaves the picture as it is.
+
+
+def marked_frame(record: dict, place: int) -> np.ndarray:
+  """Returns a frame with its density over it and a ring a fixation.
+
+  Viewers have colours of their own; white is a viewer not told apart.
+
+  Returns:
+    uint8 [256, w, 3] of the original's proportions.
+  """
+  frame = simplejpeg.decode_jpeg(record['frames'][place], 'RGB')
+  scale = _HEIGHT / record['height']
+  width = max(2, round(record['width'] * scale))
+  image = cv2.resize(frame, (width, _HEIGHT), interpolation=cv2.INTER_AREA)
+  density = record_density(record, place, (_HEIGHT // 4, max(2, width // 4)))
+  if density is not None:
+    image = overlay.draw(image, density)
+  rows = record['fixation_frame'] == place
+  radius = 5 if rows.sum() < _MANY else 2
+  for (x, y), viewer in zip(
+    record['fixation_xy'][rows], record['fixation_viewer'][rows], strict=True
+  ):
+    # OpenCV's pixels have their middles at whole numbers.
+    centre = round(float(x) * scale - 0.5), round(float(y) * scale - 0.5)
+    cv2.circle(image, centre, radius, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.circle(image, centre, radius, viewer_colour(viewer), 2, cv2.LINE_AA)
+  for box in record['sounding_box'][record['sounding_frame'] == place]:
+    left, top, right, bottom = np.rint(box * scale).astype(int).tolist()
+    cv2.rectangle(image, (left, top), (right, bottom), (0, 255, 0), 2)
+  return image
+
+
+def viewer_colour(viewer: int) -> tuple[int, int, int]:
+  """Returns red, green, blue; numbers next to each other differ much."""
+  if viewer == POOLED:
+    return _POOLED_COLOUR
+  hue = int(viewer * 67 % 180)
+  colour = cv2.cvtColor(np.uint8([[[hue, 230, 255]]]), cv2.COLOR_HSV2RGB)
+  return tuple(colour[0, 0].tolist())
+
+
+def contact_sheet(
+  dataset: Dataset, split: str, *, rows: int, columns: int, seed: int
+) -> np.ndarray:
+  """Returns frames of clips drawn with a seed, uint8 [h, w, 3].
+
+  A row is a clip, its columns frames spread over those with fixations; still
+  images fill rows by themselves.
+  """
+  rng = np.random.default_rng(seed)
+  clips, records = dataset.clips(split), dataset.records(split)
+  order = [clips[number] for number in rng.permutation(len(clips))]
+  stills = [clip for clip in order if clip.frames == 1][: rows * columns]
+  lines = [
+    [(clip, 0) for clip in stills[first : first + columns]]
+    for first in range(0, len(stills), columns)
+  ]
+  for clip in (clip for clip in order if clip.frames > 1):
+    frames = clip.fixated_frames()
+    if not frames.size:
+      frames = np.arange(clip.frames)
+    chosen = np.linspace(0, frames.size - 1, columns).round().astype(int)
+    lines.append([(clip, int(frames[number])) for number in chosen])
+  return _pasted(
+    [
+      [_captioned(records, clip, frame) for clip, frame in line]
+      for line in lines[:rows]
+    ]
+  )
+
+
+def _captioned(records, clip, frame):
+  number, place = clip.record_of(frame)
+  record = records[number]
+  image = marked_frame(record, place)
+  fixations = int((record['fixation_frame'] == place).sum())
+  text = f'{clip.name} {frame}: {fixations}'
+  strip = np.full((_CAPTION, image.shape[1], 3), 255, np.uint8)
+  cv2.putText(
+    strip, text, (2, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1,
+    cv2.LINE_AA,
+  )  # fmt: skip
+  return np.concatenate([strip, image])
+
+
+def _pasted(lines):
+  """Returns one picture of rows of pictures of one height."""
+  gap = 4
+  height = _HEIGHT + _CAPTION
+  width = max(sum(i.shape[1] + gap for i in line) for line in lines)
+  sheet = np.full((len(lines) * (height + gap), width, 3), 255, np.uint8)
+  for row, line in enumerate(lines):
+    left, top = 0, row * (height + gap)
+    for image in line:
+      h, w, _ = image.shape
+      sheet[top : top + h, left : left + w] = image
+      left += w + gap
+  return sheet
+
+
+def write_clip(
+  path: pathlib.Path,
+  records: Sequence[dict],
+  clip: Clip,
+  *,
+  seconds: float,
+) -> None:
+  """Writes the middle of a clip as MP4, with what it sounds like.
+
+  Args:
+    path: The file.
+    records: Of the split.
+    clip: A clip of more than one frame.
+    seconds: How much of it.
+  """
+  frames = min(clip.frames, max(1, round(seconds * clip.rate)))
+  first = (clip.frames - frames) // 2
+  begin, _ = clip.record_of(first)
+  end, _ = clip.record_of(first + frames - 1)
+  chunks = [records[number] for number in range(begin, end + 1)]
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with tempfile.TemporaryDirectory() as folder:
+    sound = _write_sound(pathlib.Path(folder) / 'sound.wav', chunks)
+    info = VideoInfo(
+      path=clip.name,
+      width=clip.width,
+      height=clip.height,
+      rate=clip.rate,
+      duration=None,
+      frames=frames,
+      start_time=0.0,
+      codec='',
+      rotation=0,
+      video_stream=None,
+      sound_path=sound and str(sound),
+      audio_stream=0 if sound else None,
+    )
+    with overlay.OverlayWriter(path, info) as writer:
+      for record in chunks:
+        for place, time in enumerate(record['times']):
+          if first <= record['first_frame'] + place < first + frames:
+            writer.write(marked_frame(record, place), _NO_DENSITY, time)
+
+
+def _write_sound(path, chunks):
+  """Writes the sound of chunks where it is on their axis; None if silent."""
+  ends = [c['waveform_start'] + len(c['waveform']) for c in chunks]
+  if not any(len(chunk['waveform']) for chunk in chunks):
+    return None
+  waveform = np.zeros(max(ends), np.float32)
+  for chunk, end in zip(chunks, ends, strict=True):
+    waveform[chunk['waveform_start'] : end] = chunk['waveform']
+  scipy.io.wavfile.write(path, SAMPLE_RATE, waveform)
+  return path

@@ -1,0 +1,125 @@
+"""Pictures of a built data set: what one looks at before trusting it.
+
+  python -m dave_jax.datasets.show NAME --data_dir=DIR --out=DIR
+
+OUT/README.md holds the statistics of each split and the report of the build,
+and shows the rest: contact sheets of frames with their fixations (a colour a
+viewer, white where viewers are not told apart) and density, pages of plots, and
+short videos with sound.
+"""
+
+import argparse
+import pathlib
+import re
+import sys
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from dave_jax.datasets import pictures, statistics, store
+
+DONE, FAILED = 0, 1
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Shows as the command line says; returns the exit status."""
+  args = _parser().parse_args(argv)
+  try:
+    dataset = store.open_dataset(args.data_dir, args.name)
+    show(
+      dataset,
+      pathlib.Path(args.out),
+      clips=args.clips,
+      seconds=args.seconds,
+      rows=args.rows,
+      columns=args.columns,
+      records=args.records,
+      seed=args.seed,
+    )
+  except (ValueError, OSError) as error:
+    print(f'show: {error}', file=sys.stderr)
+    return FAILED
+  print(f'{args.out}/README.md')
+  return DONE
+
+
+def show(
+  dataset: store.Dataset,
+  out: pathlib.Path,
+  *,
+  clips: int,
+  seconds: float,
+  rows: int,
+  columns: int,
+  records: int,
+  seed: int,
+) -> None:
+  """Writes what the command writes.
+
+  Args:
+    dataset: What to show.
+    out: The folder to write.
+    clips: How many videos of each split.
+    seconds: How long each is.
+    rows, columns: Of a contact sheet.
+    records: How many of each split are looked at for statistics.
+    seed: Of what is drawn.
+  """
+  out.mkdir(parents=True, exist_ok=True)
+  page = [f'# {dataset.name}', '', f'`{dataset.fingerprint}`']
+  for split in tqdm(dataset.splits, desc='showing', unit='split'):
+    sheet = pictures.contact_sheet(
+      dataset, split, rows=rows, columns=columns, seed=seed
+    )
+    _write_png(out / f'{split}.png', sheet)
+    found = statistics.gather(dataset, split, most=records, seed=seed)
+    statistics.plot(dataset, split, found, out / f'{split}_statistics.png')
+    page += ['', f'## {split}', '', statistics.table(dataset, split, found), '']
+    page += [f'![]({split}.png)', f'![]({split}_statistics.png)', '']
+    moving = [clip for clip in dataset.clips(split) if clip.frames > 1]
+    order = np.random.default_rng(seed).permutation(len(moving))[:clips]
+    for number in order:
+      clip = moving[number]
+      name = f'{split}_{re.sub(r"[^A-Za-z0-9_.-]", "_", clip.name)}.mp4'
+      pictures.write_clip(
+        out / name, dataset.records(split), clip, seconds=seconds
+      )
+      page.append(f'- [{clip.name}]({name})')
+  report = dataset.folder / 'report.txt'
+  if report.exists():
+    page += ['', '## Report of the build', '', '```', report.read_text(), '```']
+  (out / 'README.md').write_text('\n'.join(page) + '\n')
+
+
+def _write_png(path, image):
+  if not cv2.imwrite(str(path), image[..., ::-1]):
+    raise OSError(f'{path}: cannot be written')
+
+
+def _parser():
+  parser = argparse.ArgumentParser(
+    prog='python -m dave_jax.datasets.show',
+    description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  add = parser.add_argument
+  add('name', metavar='NAME', help='a data set that prepare built')
+  add('--data_dir', required=True, help='folder that data sets are in')
+  add('--out', required=True, help='folder to write')
+  add('--clips', type=int, default=2, help='videos of a split (%(default)s)')
+  add('--seconds', type=float, default=8, help='of a video (%(default)s)')
+  add('--rows', type=int, default=6, help='of a sheet (%(default)s)')
+  add('--columns', type=int, default=6, help='of a sheet (%(default)s)')
+  add(
+    '--records',
+    type=int,
+    default=2000,
+    help='looked at for the statistics of a split (%(default)s)',
+  )
+  add('--seed', type=int, default=0, help='of what is drawn (%(default)s)')
+  return parser
+
+
+if __name__ == '__main__':
+  sys.exit(main())
