@@ -21,8 +21,10 @@ A batch is a dictionary of NumPy arrays; b counts the examples of one process.
 
 from collections.abc import Iterator
 
+import cv2
 import grain
 import numpy as np
+import threadpoolctl
 from absl import flags
 
 from dave_jax.data.transforms import TARGET_STRIDE
@@ -168,8 +170,16 @@ class Batches(Iterator[dict[str, np.ndarray]]):
       grain.MultiprocessingOptions(
         num_workers=self._workers,
         per_worker_buffer_size=max(1, self._prefetch),
-      )
+      ),
+      worker_init_fn=_one_thread,
     )
+
+
+def _one_thread(worker, workers):
+  """Keeps a worker to one core: libraries would take all, each of them."""
+  del worker, workers
+  threadpoolctl.threadpool_limits(1)
+  cv2.setNumThreads(0)
 
 
 def check_processes(
