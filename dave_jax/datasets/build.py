@@ -1,6 +1,7 @@
 """Building a data set in parallel, so that it can be interrupted."""
 
 import concurrent.futures
+import concurrent.futures.process
 import dataclasses
 import functools
 import hashlib
@@ -11,6 +12,7 @@ import shutil
 import signal
 from collections.abc import Sequence
 
+import av
 from tqdm import tqdm
 
 from dave_jax.datasets import report as report_lib
@@ -198,13 +200,23 @@ def _build_units(units, config, staging, processes):
       }
       try:
         for future in concurrent.futures.as_completed(futures):
-          future.result()
+          _outcome(future)
           progress.update(clips[futures[future]])
       except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in multiprocessing.active_children():
           process.terminate()
         raise
+
+
+def _outcome(future):
+  try:
+    future.result()
+  except concurrent.futures.process.BrokenProcessPool as error:
+    raise OSError(
+      'a process that read a clip was killed, as systems do when memory is '
+      'short; run this again with fewer --processes, which goes on from here'
+    ) from error
 
 
 def build_unit(
@@ -229,7 +241,7 @@ def build_unit(
     for clip in unit.clips:
       try:
         content = read_clip(clip, source, storage)
-      except (ValueError, OSError) as error:
+      except (ValueError, OSError, av.error.FFmpegError) as error:
         result['skipped'].append({'name': clip.name, 'reason': str(error)})
         continue
       entry = dataclasses.replace(content.entry, first_record=shard.records)

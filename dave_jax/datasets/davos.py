@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import pathlib
 import re
 
 import numpy as np
@@ -55,7 +56,7 @@ class Downloads:
     if self.eye not in ('left', 'right', 'mean'):
       raise ValueError(f"eye is '{self.eye}', wanted left, right or mean")
 
-  def find(self, root):
+  def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     clips, problems = [], []
     for listed in folds.davos():
       if listed.coutrot is None:
@@ -197,7 +198,7 @@ class StavisRelease:
 
   pixels_per_degree: float = 0.0
 
-  def find(self, root):
+  def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     problems = stavis.lacking_folders(root)
     if problems:
       return [], problems

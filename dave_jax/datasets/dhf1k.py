@@ -2,6 +2,7 @@
 
 import bisect
 import dataclasses
+import pathlib
 
 import cv2
 
@@ -40,7 +41,7 @@ class Dhf1kSource:
   rate: float = 30.0
   pixels_per_degree: float = 0.0
 
-  def find(self, root):
+  def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     videos, annotations = place_of(root, 'video'), place_of(root, 'annotation')
     if videos is None or annotations is None:
       return [], [f'{root}: wanted video/ and annotation/']

@@ -52,7 +52,7 @@ class FolderSource:
   pixels_per_degree: float = 0.0
   seed: int = 0
 
-  def find(self, root):
+  def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     pictures = {
       path.name: path for path in files_of(root, (*VIDEOS, *IMAGES)).values()
     } | {

@@ -59,6 +59,8 @@ class Gaze:
     viewers: How many viewers are told apart.
     density: The source's density maps, a file a frame or None; empty without.
     sigma: As in the record.
+    sounding_box: As in the record, of the whole clip.
+    sounding_frame: [k], number of the frame each box is in, ascending.
     counts: What was left out before, by reason.
     notes: What a person should know.
   """
@@ -70,6 +72,12 @@ class Gaze:
   viewers: int = 0
   density: tuple[pathlib.Path | None, ...] = ()
   sigma: float = 0.0
+  sounding_box: np.ndarray = dataclasses.field(
+    default_factory=lambda: np.zeros((0, 4), np.float32)
+  )
+  sounding_frame: np.ndarray = dataclasses.field(
+    default_factory=lambda: np.zeros(0, np.int32)
+  )
   counts: dict[str, int] = dataclasses.field(default_factory=dict)
   notes: tuple[str, ...] = ()
 

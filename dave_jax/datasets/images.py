@@ -44,7 +44,7 @@ class TableOfFixations:
   degrees_high: float | None = None
   seed: int = 0
 
-  def find(self, root):
+  def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     stimuli, table = place_of(root, 'stimuli'), place_of(root, 'fixations.npz')
     if stimuli is None or table is None:
       return [], [
@@ -145,7 +145,7 @@ class Mit1003Source:
   pixels_per_degree: float = 35.0
   seed: int = 0
 
-  def find(self, root):
+  def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     stimuli = place_of(root, 'ALLSTIMULI')
     maps = place_of(root, 'ALLFIXATIONMAPS')
     if stimuli is None or maps is None:
@@ -186,7 +186,7 @@ class Cat2000Source:
   pixels_per_degree: float = 38.0
   seed: int = 0
 
-  def find(self, root):
+  def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     base = place_of(root, 'trainSet')
     if base is None and (root / 'Stimuli').is_dir():
       base = root

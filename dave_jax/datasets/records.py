@@ -70,12 +70,13 @@ class ClipContent:
     Raises:
       ValueError, OSError: A density map cannot be read.
     """
-    entry, fixations = self.entry, self._fixations
+    entry, gaze, fixations = self.entry, self._gaze, self._fixations
     frame = fixations.when.astype(np.int32)
     for first in range(0, entry.frames, schema.CHUNK_FRAMES):
       last = min(first + schema.CHUNK_FRAMES, entry.frames)
       times = self._times[first:last]
       rows = slice(*np.searchsorted(frame, [first, last]))
+      boxes = slice(*np.searchsorted(gaze.sounding_frame, [first, last]))
       yield {
         'clip': entry.name,
         'source': entry.source,
@@ -92,10 +93,10 @@ class ClipContent:
         'fixation_xy': fixations.xy[rows].astype(np.float32),
         'fixation_frame': frame[rows] - first,
         'fixation_viewer': fixations.viewer[rows],
-        'density': _density_files(self._gaze.density, first, last),
-        'sigma': self._gaze.sigma,
-        'sounding_box': np.zeros((0, 4), np.float32),
-        'sounding_frame': np.zeros(0, np.int32),
+        'density': _density_files(gaze.density, first, last),
+        'sigma': gaze.sigma,
+        'sounding_box': gaze.sounding_box[boxes],
+        'sounding_frame': gaze.sounding_frame[boxes] - first,
       }
 
 

@@ -1,6 +1,7 @@
 """SALICON: photographs looked at with the mouse."""
 
 import dataclasses
+import pathlib
 
 import numpy as np
 
@@ -32,7 +33,7 @@ class SaliconSource:
 
   pixels_per_degree: float = 0.0
 
-  def find(self, root):
+  def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     images = place_of(root, 'images')
     if images is None:
       return [], [f'{root}: wanted images/, maps/ and fixations/']

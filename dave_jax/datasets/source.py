@@ -60,9 +60,7 @@ class Picture:
 class Source(Protocol):
   """A source of clips in one layout: a frozen dataclass of its settings."""
 
-  def find(
-    self, root: pathlib.Path
-  ) -> tuple[Sequence[SourceClip], Sequence[str]]:
+  def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     """Returns the clips that are whole, and all that is missing or odd.
 
     Looks at names, not into files.

@@ -54,7 +54,7 @@ class StavisSource:
   name: str
   pixels_per_degree: float = 0.0
 
-  def find(self, root):
+  def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     problems = lacking_folders(root)
     if problems:
       return [], problems

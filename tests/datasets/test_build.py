@@ -314,6 +314,31 @@ def test_an_interrupted_build_goes_on(tmp_path, videos, how, processes):
   )
 
 
+def _die(*unused, **also_unused):
+  os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_process_is_said_and_the_build_goes_on(
+  tmp_path, videos, monkeypatch
+):
+  with monkeypatch.context() as patch:
+    patch.setattr(build_lib, 'build_unit', _die)
+    with pytest.raises(OSError, match='fewer --processes'):
+      _build('folder', videos, tmp_path, processes=2, **DEGREE)
+  _build('folder', videos, tmp_path, processes=2, **DEGREE)
+  assert len(store.open_dataset(tmp_path, 'folder').clips('train')) == 3
+
+
+def test_a_full_disk_in_a_process_stops_the_build(tmp_path, videos):
+  with (
+    _small_disk(20_000),  # Processes inherit the limit.
+    pytest.raises(OSError, match='make room, then run this again'),
+  ):
+    _build('folder', videos, tmp_path, processes=2, **DEGREE)
+  with pytest.raises(FileNotFoundError, match='not built to its end'):
+    store.open_dataset(tmp_path, 'folder')
+
+
 def test_a_changed_file_is_read_again(tmp_path, videos):
   (videos / 'c.mp4').write_bytes(b'no video')
   with pytest.raises(IncompleteError):

@@ -187,6 +187,27 @@ def test_what_is_left_out_is_counted(video):
   assert content.counts['fixations'] == 2
 
 
+def test_sounding_boxes_come_to_their_frames(video):
+  @dataclasses.dataclass(frozen=True)
+  class Sounding:
+    def gaze(self, clip, picture):
+      return Gaze(
+        gaze_lib.no_fixations(),
+        picture.height,
+        picture.width,
+        None,
+        sounding_box=np.array([[0, 1, 2, 3], [4, 5, 6, 7]], np.float32),
+        sounding_frame=np.array([3, 17], np.int32),
+      )
+
+  clip = SourceClip(name='a', source='b', split='train', picture=video)
+  records = list(read_clip(clip, Sounding(), STORAGE).records())
+  assert records[0]['sounding_frame'].tolist() == [3]
+  assert records[1]['sounding_frame'].tolist() == [1]
+  assert records[1]['sounding_box'].tolist() == [[4, 5, 6, 7]]
+  assert not records[2]['sounding_frame'].size
+
+
 @pytest.mark.parametrize('frames, without, over', [(37, 3, 0), (44, 0, 4)])
 def test_picture_and_gaze_of_different_length_are_told(
   video, frames, without, over
