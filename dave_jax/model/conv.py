@@ -44,7 +44,7 @@ def conv3d(
   """
   strides = tuple(strides)
   padding = tuple((low, high) for low, high in padding)
-  if _NATIVE.get():
+  if native():
     return conv3d_native(x, kernel, strides=strides, padding=padding)
   return _conv3d(x, kernel, strides, padding)
 
@@ -66,11 +66,17 @@ def conv3d_native(
   )
 
 
+def native() -> bool:
+  """Whether `native_convolutions` holds."""
+  return _NATIVE.get()
+
+
 @contextlib.contextmanager
 def native_convolutions() -> Iterator[None]:
-  """Makes what is traced inside use `conv3d_native`, for comparisons.
+  """Makes what is traced inside use XLA's own forms, for comparisons.
 
-  A function already jitted keeps the form it was first traced with.
+  Convolution and max pooling; a function already jitted keeps the form it was
+  first traced with.
   """
   token = _NATIVE.set(True)
   try:
@@ -95,7 +101,7 @@ def _conv3d_forward(x, kernel, strides, padding):
 
 def _conv3d_backward(strides, padding, residuals, dy):
   x, kernel = residuals
-  native = functools.partial(conv3d_native, strides=strides, padding=padding)
+  xla = functools.partial(conv3d_native, strides=strides, padding=padding)
   # Two calls, so that a gradient nobody asks for is not computed.
   dx = lax.platform_dependent(
     dy,
@@ -104,7 +110,7 @@ def _conv3d_backward(strides, padding, residuals, dy):
       dy, kernel, x.shape, strides, padding
     ),
     default=lambda dy, kernel: jax.linear_transpose(
-      lambda x: native(x, kernel), x
+      lambda x: xla(x, kernel), x
     )(dy)[0],
   )
   dkernel = lax.platform_dependent(
@@ -114,7 +120,7 @@ def _conv3d_backward(strides, padding, residuals, dy):
       x, dy, kernel.shape, strides, padding
     ),
     default=lambda x, dy: jax.linear_transpose(
-      lambda kernel: native(x, kernel), kernel
+      lambda kernel: xla(x, kernel), kernel
     )(dy)[0],
   )
   return dx, dkernel

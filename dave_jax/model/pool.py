@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from dave_jax.model.conv import native
+
 
 def max_pool3d(x: jax.Array) -> jax.Array:
   """Takes maxima over 3x3x3 values at stride 2, padded by 1.
@@ -24,7 +26,7 @@ def max_pool3d(x: jax.Array) -> jax.Array:
   Returns:
     [b, ceil(t / 2), ceil(h / 2), ceil(w / 2), c], of x's type.
   """
-  if any(n % 2 for n in x.shape[1:4]):
+  if native() or any(n % 2 for n in x.shape[1:4]):
     return _reduce_window(x)
   return _max_pool3d(x)
 

@@ -1,0 +1,143 @@
+"""The same network in three forms, and how they take turns.
+
+`ours` is this project, `plain` is this project with XLA's own convolutions and
+pooling, `PyTorch` is `torch_twin.py` with the same weights.
+"""
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from torch_twin import DaveTwin
+
+from dave_jax.model.conv import native_convolutions
+from dave_jax.model.dave import DAVE
+from dave_jax.weights.conversion import dave_from_torch
+
+
+def networks() -> tuple[DaveTwin, dict]:
+  """Returns a PyTorch twin with random weights, and variables with the same."""
+  torch.manual_seed(0)
+  twin = DaveTwin()
+  # With the published initialisation no map of zeros alone comes out.
+  torch.nn.init.constant_(twin.saliency.bias, 1.0)
+  state_dict = {k: v.numpy() for k, v in twin.state_dict().items()}
+  variables, _ = dave_from_torch(state_dict)
+  return twin, jax.tree.map(jnp.asarray, variables)
+
+
+def inputs(b: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Returns video [b, 16, h, w, 3], audio [b, 16, 64, 64] and targets."""
+  rng = np.random.default_rng(0)
+  return (
+    rng.standard_normal((b, 16, h, w, 3), dtype=np.float32),
+    rng.standard_normal((b, 16, 64, 64), dtype=np.float32),
+    rng.random((b, h // 8, w // 8), dtype=np.float32),
+  )
+
+
+def torch_inputs(video, audio, memory_format) -> tuple[torch.Tensor, ...]:
+  """Returns the same inputs as PyTorch's twin takes them."""
+  video = torch.from_numpy(video).permute(0, 4, 1, 2, 3)
+  audio = torch.from_numpy(audio)[:, None].expand(-1, 3, -1, -1, -1)
+  return tuple(
+    x.contiguous(memory_format=memory_format) for x in (video, audio)
+  )
+
+
+def channels_last(twin: DaveTwin) -> DaveTwin:
+  """Lays a twin's kernels out with channels last, in place."""
+  for module in twin.modules():
+    if isinstance(module, torch.nn.Conv3d):
+      form = torch.channels_last_3d
+    elif isinstance(module, torch.nn.Conv2d):
+      form = torch.channels_last
+    else:
+      continue
+    module.weight.data = module.weight.data.contiguous(memory_format=form)
+  return twin
+
+
+def jitted_forward(native: bool) -> Callable[..., jax.Array]:
+  """Returns the network's forward pass, traced at its first call."""
+  return _traced(
+    lambda variables, v, a: DAVE().apply(variables, v, a, train=False), native
+  )
+
+
+def loss(params, statistics_, video, audio, targets):
+  """Returns the mean squared error in training, and new statistics."""
+  maps, state = DAVE().apply(
+    {'params': params, 'batch_stats': statistics_},
+    video,
+    audio,
+    train=True,
+    mutable=['batch_stats'],
+  )
+  return ((maps - targets) ** 2).mean(), state['batch_stats']
+
+
+def jitted_gradient(native: bool) -> Callable:
+  """Returns forward and backward pass in training."""
+  return _traced(jax.value_and_grad(loss, has_aux=True), native)
+
+
+def _traced(function, native):
+  jitted = jax.jit(function)
+
+  def call(*args):
+    with native_convolutions() if native else contextlib.nullcontext():
+      return jax.block_until_ready(jitted(*args))
+
+  return call
+
+
+def torch_gradient(twin, video, audio, targets) -> None:
+  """Runs PyTorch's forward and backward pass in training."""
+  twin.train()
+  twin.zero_grad(set_to_none=True)
+  maps = twin(video, audio)[:, 0]
+  (maps - targets).pow(2).mean().backward()
+
+
+def flop(twin, video, audio) -> int:
+  """Returns the operations of a forward pass as its shapes imply them.
+
+  Of convolutions and matrix products, two for a product and its sum, taps that
+  meet padding included: whoever needs fewer has a higher rate.
+  """
+  counter = FlopCounterMode(display=False)
+  with counter, torch.inference_mode():
+    twin.eval()(video, audio)
+  return counter.get_total_flops()
+
+
+def matrix_product(size: int = 2048) -> tuple[Callable[[], None], int]:
+  """Returns a product of square matrices by XLA, and its operations."""
+  x = jax.random.normal(jax.random.key(0), (size, size))
+  multiply = jax.jit(jnp.matmul)
+  return lambda: jax.block_until_ready(multiply(x, x)), 2 * size**3
+
+
+def take_turns(
+  calls: dict[str, Callable[[], object]], rounds: int
+) -> dict[str, float]:
+  """Returns each call's median seconds; the first round only warms up.
+
+  One after another within each round, so that what else the machine does hits
+  all of them.
+  """
+  seconds = {name: [] for name in calls}
+  for turn in range(rounds + 1):
+    for name, call in calls.items():
+      begin = time.perf_counter()
+      call()
+      if turn:
+        seconds[name].append(time.perf_counter() - begin)
+  return {name: statistics.median(values) for name, values in seconds.items()}

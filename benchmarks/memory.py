@@ -1,0 +1,119 @@
+"""Peak memory of a training step with Adam, against PyTorch. Linux only.
+
+  python benchmarks/memory.py --batch=2 --json=rows.json
+
+Each contestant runs in a process of its own: resident memory at its highest
+during the third step, less what the process held before it had any weights.
+Weights, moments, gradients and batch are in; compiling is not.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import optax
+import torch
+from contestants import (
+  inputs,
+  loss,
+  networks,
+  torch_gradient,
+  torch_inputs,
+)
+from report import Row, report
+
+
+def main():
+  parser = argparse.ArgumentParser(description=__doc__)
+  parser.add_argument('--batch', type=int, default=2)
+  parser.add_argument('--height', type=int, default=256)
+  parser.add_argument('--width', type=int, default=320)
+  parser.add_argument('--json')
+  parser.add_argument('--contestant', choices=['ours', 'PyTorch'])
+  args = parser.parse_args()
+  if args.contestant is not None:
+    step = {'ours': _our_step, 'PyTorch': _torch_step}[args.contestant]
+    print(json.dumps(_peak(step, args.batch, args.height, args.width)))
+    return
+  sizes = [f'--{k}={vars(args)[k]}' for k in ('batch', 'height', 'width')]
+  peaks = {}
+  for contestant in ('ours', 'PyTorch'):
+    command = [sys.executable, __file__, f'--contestant={contestant}', *sizes]
+    output = subprocess.run(command, check=True, capture_output=True).stdout
+    peaks[contestant] = json.loads(output)
+  report(
+    [
+      Row(
+        f'training step, batch {args.batch}',
+        peaks['ours'] / 2**20,
+        'MiB',
+        'PyTorch',
+        peaks['PyTorch'] / peaks['ours'],
+      )
+    ],
+    args.json,
+  )
+
+
+def _peak(make_step, batch, height, width):
+  # Both libraries' first call has its own costs.
+  jax.block_until_ready(jnp.ones(1) + 1)
+  torch.ones(1) + 1
+  before = _memory('VmRSS')
+  step = make_step(*inputs(batch, height, width))
+  step()
+  step()
+  pathlib.Path('/proc/self/clear_refs').write_text('5')  # Resets the peak.
+  step()
+  return _memory('VmHWM') - before
+
+
+def _memory(field):
+  for line in pathlib.Path('/proc/self/status').read_text().splitlines():
+    if line.startswith(field):
+      return 1024 * int(line.split()[1])
+  raise ValueError(f'/proc/self/status has no {field}')
+
+
+def _our_step(video, audio, targets):
+  optimizer = optax.adam(1e-3)
+
+  def update(params, statistics, moments, *batch):
+    gradients, statistics = jax.grad(loss, has_aux=True)(
+      params, statistics, *batch
+    )
+    updates, moments = optimizer.update(gradients, moments)
+    return optax.apply_updates(params, updates), statistics, moments
+
+  update = jax.jit(update, donate_argnums=(0, 1, 2))
+  _, variables = networks()
+  params = variables['params']
+  state = params, variables['batch_stats'], optimizer.init(params)
+  del variables, params
+
+  def step():
+    nonlocal state
+    state = jax.block_until_ready(update(*state, video, audio, targets))
+
+  return step
+
+
+def _torch_step(video, audio, targets):
+  twin, _ = networks()
+  optimizer = torch.optim.Adam(twin.parameters(), 1e-3)
+  arrays = torch_inputs(video, audio, torch.contiguous_format)
+  targets = torch.from_numpy(targets)
+
+  def step():
+    torch_gradient(twin, *arrays, targets)
+    optimizer.step()
+
+  return step
+
+
+if __name__ == '__main__':
+  main()
