@@ -15,6 +15,8 @@ import pathlib
 import re
 import sys
 
+from absl import logging
+
 from dave_jax.datasets import report as report_lib
 from dave_jax.datasets.build import build
 from dave_jax.datasets.builder import Config, SaliencyBuilder
@@ -49,6 +51,8 @@ def main(argv: list[str] | None = None) -> int:
     return DONE
   if None in (args.name, args.source, args.data_dir):
     parser.error('give NAME, --source and --data_dir')
+  # TFDS warns of every changed setting, at length.
+  logging.set_verbosity(logging.ERROR)
   try:
     builder = make_builder(
       args.name,
