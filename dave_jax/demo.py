@@ -15,7 +15,6 @@ import sys
 from fractions import Fraction
 
 import av
-import jax
 import numpy as np
 
 from dave_jax import predict
@@ -40,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
   write_clip(clip)
   if not network.exists():
     module = DAVE(depth=10, width=8, frame_size=(128, 160))
-    variables = jax.jit(module.initialise)(jax.random.key(0))
+    variables = module.initialise(0)
     store.save(network, module, variables, origin={'made': 'random, seed 0'})
   print('The weights of this demonstration are random, not trained.')
   return predict.main(

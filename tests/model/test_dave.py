@@ -9,10 +9,7 @@ from flax import traverse_util
 from dave_jax.model.dave import DAVE, double_bilinear
 from dave_jax.model.resnet3d import ResNet3D
 from dave_jax.weights import conversion
-
-
-def _variables(model, seed=0):
-  return jax.jit(model.initialise)(jax.random.key(seed))
+from tests.conftest import random_variables
 
 
 def _apply(model, variables, video, audio=None, **route):
@@ -80,7 +77,7 @@ def test_maps_are_an_eighth_of_the_frame(modality, decoder_batch_norm):
     frame_size=(64, 96),
   )
   video, audio = _inputs(b=2)
-  variables = _variables(model)
+  variables = random_variables(model)
   saliency = _apply(
     model,
     variables,
@@ -99,7 +96,7 @@ def test_maps_are_an_eighth_of_the_frame(modality, decoder_batch_norm):
 def test_visual_only_route_leaves_out_sound_and_mixing():
   """The route of an audio-visual network is the video network of its parts."""
   model = DAVE(width=4, depth=10)
-  variables = _variables(model)
+  variables = random_variables(model)
   video, _ = _inputs()
   routed = _apply(model, variables, video, visual_only=True)
   left = {
@@ -116,7 +113,7 @@ def test_visual_only_route_leaves_out_sound_and_mixing():
 
 def test_sound_matters_and_goes_everywhere_alike():
   model = DAVE(width=4, depth=10)
-  variables = _variables(model, seed=1)
+  variables = random_variables(model, seed=1)
   video, audio = _inputs()
   one = _apply(model, variables, video, audio)
   other = _apply(model, variables, video, audio + 1.0)
@@ -150,6 +147,19 @@ def test_parameter_count_is_the_published_one():
     int(np.prod(shape)) for path, shape in shapes.items() if path[0] == 'params'
   )
   assert total == 69_747_485 - (512 * 412 + 412) - 2 * (512 + 128)
+
+
+def test_initialisation_is_he_and_seeded():
+  """Standard deviations sqrt(2 / fan out) in encoders, / fan in behind."""
+  model = DAVE(modality='video', depth=10, width=16)
+  params = model.initialise(0)['params']
+  kernel = params['video_encoder']['layer3_0']['conv2']['kernel']
+  assert kernel.std() == pytest.approx((2 / (27 * 64)) ** 0.5, rel=0.01)
+  kernel = params['upscale2']['combine']['kernel']
+  assert kernel.std() == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.02)
+  assert np.all(params['saliency']['bias'] == 0)
+  other = model.initialise(1)['params']['upscale2']['combine']['kernel']
+  assert np.any(kernel != other)
 
 
 def test_detached_shortcut_cuts_the_gradient_and_nothing_else():
@@ -211,6 +221,6 @@ def test_unknown_choices_are_refused():
   with pytest.raises(ValueError, match="modality 'sound' is none of"):
     DAVE(modality='sound').init(jax.random.key(0), None, train=False)
   with pytest.raises(ValueError, match='depth 20 is none of'):
-    DAVE(depth=20).initialise(jax.random.key(0))
+    DAVE(depth=20).initialise(0)
   with pytest.raises(ValueError, match="shortcut 'C'"):
-    DAVE(shortcut='C').initialise(jax.random.key(0))
+    DAVE(shortcut='C').initialise(0)

@@ -8,6 +8,7 @@ import pytest
 from dave_jax.model import stream
 from dave_jax.model.dave import DAVE
 from dave_jax.model.resnet3d import ResNet3D
+from tests.conftest import random_variables
 
 
 def _random_encoder(width, channels, seed=0):
@@ -75,7 +76,7 @@ def test_a_state_can_be_left_and_taken_up_again():
 def test_the_network_takes_the_streams_output():
   """Maps through the stream are the plain maps to 1e-5 of their range."""
   model = DAVE(width=4, depth=10)
-  variables = jax.jit(model.initialise)(jax.random.key(3))
+  variables = random_variables(model)
   rng = np.random.default_rng(3)
   frames = rng.standard_normal((16, 64, 64, 3), dtype=np.float32)
   audio = rng.standard_normal((1, 16, 64, 64), dtype=np.float32)

@@ -9,13 +9,14 @@ import pytest
 
 from dave_jax.model.dave import DAVE
 from dave_jax.weights import store
+from tests.conftest import random_variables
 
 
 @pytest.fixture(scope='module')
 def saved(tmp_path_factory):
   folder = tmp_path_factory.mktemp('store') / 'small'
   module = DAVE(width=2, depth=10, decoder_batch_norm=True)
-  variables = jax.jit(module.initialise)(jax.random.key(0))
+  variables = random_variables(module)
   store.save(folder, module, variables, origin={'made': 'for a test'})
   return folder, module, variables
 
