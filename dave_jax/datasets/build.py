@@ -2,7 +2,9 @@
 
 import concurrent.futures
 import concurrent.futures.process
+import contextlib
 import dataclasses
+import fcntl
 import functools
 import hashlib
 import json
@@ -84,7 +86,8 @@ def build(
   Raises:
     IncompleteError: Something is missing or cannot be read; all is listed.
     FileExistsError: It is built already.
-    OSError: Nothing can be written, such as on a full disk.
+    OSError: Nothing can be written, such as on a full disk; or another process
+      builds the set.
   """
   folder = pathlib.Path(builder.data_dir)
   if folder.exists():
@@ -103,28 +106,47 @@ def build(
     raise IncompleteError(f'{root}: holds no clips:', problems)
   staging = folder.with_name(f'{folder.name}.building')
   staging.mkdir(parents=True, exist_ok=True)
-  units = {unit.key(config): unit for unit in _units(clips)}
-  _build_units(units, config, staging, processes)
-  results = {key: _result(staging / f'{key}.json') for key in units}
-  skipped = [s for result in results.values() for s in result['skipped']]
-  if skipped and not partial:
-    raise IncompleteError(
-      f'{len(skipped)} clips cannot be read; mend them and run this again, '
-      'which goes on from here, or give --partial to leave them out:',
-      [f'{s["name"]}: {s["reason"]}' for s in skipped],
+  with _alone(staging):
+    units = {unit.key(config): unit for unit in _units(clips)}
+    _build_units(units, config, staging, processes)
+    results = {key: _result(staging / f'{key}.json') for key in units}
+    skipped = [s for result in results.values() for s in result['skipped']]
+    if skipped and not partial:
+      raise IncompleteError(
+        f'{len(skipped)} clips cannot be read; mend them and run this again, '
+        'which goes on from here, or give --partial to leave them out:',
+        [f'{s["name"]}: {s["reason"]}' for s in skipped],
+      )
+    report = report_lib.report(
+      builder.info.full_name, results.values(), problems
     )
-  report = report_lib.report(builder.info.full_name, results.values(), problems)
-  if not report['clips']:
-    raise IncompleteError('not one clip could be read:', problems)
-  whole = staging / 'whole'
-  shutil.rmtree(whole, ignore_errors=True)
-  whole.mkdir()
-  splits = {key: (unit.split, results[key]) for key, unit in units.items()}
-  assemble(builder, splits, staging, whole)
-  report_lib.write(report, whole)
-  whole.rename(folder)
+    if not report['clips']:
+      raise IncompleteError(
+        'not one clip could be read:',
+        [f'{s["name"]}: {s["reason"]}' for s in skipped],
+      )
+    whole = staging / 'whole'
+    shutil.rmtree(whole, ignore_errors=True)
+    whole.mkdir()
+    splits = {key: (unit.split, results[key]) for key, unit in units.items()}
+    assemble(builder, splits, staging, whole)
+    report_lib.write(report, whole)
+    whole.rename(folder)
   shutil.rmtree(staging)
   return report
+
+
+@contextlib.contextmanager
+def _alone(staging):
+  """Holds a lock that is free again when this process ends, however it does."""
+  with (staging / 'lock').open('w') as lock:
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+      raise BlockingIOError(
+        f'{staging}: another process builds this set; wait for it, or stop it'
+      ) from error
+    yield
 
 
 def find(

@@ -21,7 +21,8 @@ class ShardWriter:
   def __init__(self, path: pathlib.Path):
     self.records = self.bytes = 0
     self._path = path
-    self._temporary = path.with_name(f'{path.name}.tmp')
+    # A process that outlived its parent may still write the same.
+    self._temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
 
   def __enter__(self) -> 'ShardWriter':
     self._writer = self._safely(

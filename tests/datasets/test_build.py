@@ -314,6 +314,19 @@ def test_an_interrupted_build_goes_on(tmp_path, videos, how, processes):
   )
 
 
+def test_two_do_not_build_one_set_at_once(tmp_path, videos, monkeypatch):
+  original = build_lib.build_unit
+
+  def nested(key, unit, **options):
+    with pytest.raises(OSError, match='another process builds this set'):
+      _build('folder', videos, tmp_path, **DEGREE)
+    original(key, unit, **options)
+
+  monkeypatch.setattr(build_lib, 'build_unit', nested)
+  report = _build('folder', videos, tmp_path, **DEGREE)
+  assert len(report['clips']) == 4
+
+
 def _die(*unused, **also_unused):
   os.kill(os.getpid(), signal.SIGKILL)
 
