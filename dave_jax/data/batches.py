@@ -19,6 +19,10 @@ A batch is a dictionary of NumPy arrays; b counts the examples of one process.
 `media.clock.examples_of_strip` cuts the examples out of the strips.
 """
 
+import multiprocessing
+import os
+import signal
+import threading
 from collections.abc import Iterator
 
 import cv2
@@ -171,15 +175,24 @@ class Batches(Iterator[dict[str, np.ndarray]]):
         num_workers=self._workers,
         per_worker_buffer_size=max(1, self._prefetch),
       ),
-      worker_init_fn=_one_thread,
+      worker_init_fn=_prepare_worker,
     )
 
 
-def _one_thread(worker, workers):
+def _prepare_worker(worker, workers):
   """Keeps a worker to one core: libraries would take all, each of them."""
   del worker, workers
   threadpoolctl.threadpool_limits(1)
   cv2.setNumThreads(0)
+  # Control-C is for the process that reads batches, which ends this one.
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  # Else workers of a process that was killed would wait for ever.
+  threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent():
+  multiprocessing.parent_process().join()
+  os._exit(1)
 
 
 def check_processes(

@@ -3,6 +3,12 @@
 import collections
 import itertools
 import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -403,3 +409,42 @@ def test_fake_batches_are_as_the_table_says():
     assert_same([next(batches)], [second])
     if not still:
       assert first['offsets'].max() <= 128 - 64
+
+
+_KILLED = """
+import multiprocessing, os, signal, sys
+from dave_jax.data.pipeline import train_batches
+from dave_jax.datasets.store import open_dataset
+from tests.data.test_pipeline import TRAINING
+
+if __name__ == '__main__':
+  dataset = open_dataset(sys.argv[1], 'made/stills')
+  settings = TRAINING | {'workers': 1, 'prefetch': 1}
+  batches = train_batches([(dataset, 'train')], **settings)
+  next(batches)
+  (worker,) = multiprocessing.active_children()
+  print(worker.pid, flush=True)
+  os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+def test_workers_end_with_a_process_that_is_killed(stills, data_dir, tmp_path):
+  script = tmp_path / 'killed.py'
+  script.write_text(_KILLED)
+  root = pathlib.Path(__file__).resolve().parents[2]
+  run = subprocess.run(
+    [sys.executable, script, data_dir],
+    env=os.environ | {'PYTHONPATH': str(root)},
+    stdout=subprocess.PIPE,
+    text=True,
+    check=False,
+  )
+  assert run.returncode == -signal.SIGTERM
+  worker = int(run.stdout.split()[-1])
+  for _ in range(100):
+    try:
+      os.kill(worker, 0)
+    except ProcessLookupError:
+      return
+    time.sleep(0.1)
+  pytest.fail(f'worker {worker} is still there after 10 s')
