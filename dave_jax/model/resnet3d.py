@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from dave_jax.model.conv import Conv3D, conv3d
+from dave_jax.model.pool import max_pool3d
 
 BLOCKS = {
   10: (1, 1, 1, 1),
@@ -102,7 +103,7 @@ class Stem(nn.Module):
       padding=((3, 3), (3, 3), (3, 3)),
     )
     x = nn.relu(_batch_norm(self.dtype, train, 'bn')(x))
-    return nn.max_pool(x, (3, 3, 3), (2, 2, 2), ((1, 1), (1, 1), (1, 1)))
+    return max_pool3d(x)
 
 
 class BasicBlock(nn.Module):
