@@ -17,8 +17,8 @@ import time
 import jax
 import numpy as np
 import torch
+from contestants import networks
 from report import Row, report
-from torch_twin import DaveTwin
 
 from dave_jax.media import clock
 from dave_jax.media.source import open_source
@@ -27,7 +27,6 @@ from dave_jax.model.dave import DAVE
 from dave_jax.model.inputs import MEAN, STANDARD_DEVIATION, normalise
 from dave_jax.prediction.saliency_model import SaliencyModel
 from dave_jax.prediction.windows import windows
-from dave_jax.weights.conversion import dave_from_torch
 
 
 def main():
@@ -37,10 +36,8 @@ def main():
   parser.add_argument('--rounds', type=int, default=3)
   parser.add_argument('--json')
   args = parser.parse_args()
-  twin = DaveTwin().eval()
-  torch.nn.init.constant_(twin.saliency.bias, 1.0)  # No map of zeros alone.
-  state_dict = {k: v.numpy() for k, v in twin.state_dict().items()}
-  variables, _ = dave_from_torch(state_dict)
+  twin, variables = networks()
+  twin.eval()
   model = SaliencyModel(DAVE(), variables, origin={}, fingerprint='')
   end = _end(args.clip, args.frames)
   contestants = {

@@ -102,9 +102,10 @@ def end_time(container) -> float | None:
 def stream_end_time(container, stream) -> float | None:
   """Returns the second that a file says a stream ends at, None where not."""
   start = float((stream.start_time or 0) * stream.time_base)
-  if container.format.name == 'avi' and stream.frames and stream.average_rate:
+  rate = stream.average_rate if stream.type == 'video' else None
+  if container.format.name == 'avi' and stream.frames and rate:
     # FFmpeg shortens the duration of an AVI to the bytes that are there.
-    return start + float(stream.frames / stream.average_rate)
+    return start + float(stream.frames / rate)
   if stream.duration is not None:
     return start + float(stream.duration * stream.time_base)
   if 'DURATION' in stream.metadata:  # Matroska and WebM; counts from 0.

@@ -125,11 +125,6 @@ def test_one_degree_is_a_field_of_the_builder(downloads, build_set):
   assert 'diem_pixels_per_degree_41' in str(builder.data_dir)
 
 
-@pytest.mark.xfail(
-  strict=True,
-  raises=AttributeError,
-  reason='reading the sound of an AVI fails in media',
-)
 def test_avi_with_sound_is_read(tmp_path, build_set):
   layouts.write_coutrot(tmp_path, 1, [3])
   dataset, _ = build_set('davos/raw', tmp_path, partial=True)

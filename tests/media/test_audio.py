@@ -226,3 +226,18 @@ def test_real_clips_are_heard_whole(data, name, duration):
   assert sound.duration == pytest.approx(duration, abs=0.05)
   assert sound.problems == ()
   assert sound.log_mel.std() > 0.3
+
+
+@pytest.mark.parametrize('video', [(), range(10)])
+def test_sound_of_an_avi_is_read(tmp_path, video):
+  """AVI counts blocks of sound as frames, which have no rate."""
+  path = clips.write_clip(
+    tmp_path / 'a.avi',
+    frames=video,
+    codec='mpeg4',
+    sound=clips.tone(0.4),
+    sound_codec='pcm_s16le',
+  )
+  waveform, start = audio.load_waveform(path)
+  assert start == 0
+  assert waveform.size == 6400
