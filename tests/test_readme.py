@@ -42,6 +42,13 @@ def folder(tmp_path_factory):
   clips.write_clip(
     folder / 'clip.mp4', frames=range(11), sound=clips.tone(0.44)
   )
+  (folder / 'my_clips').mkdir()
+  clips.write_clip(
+    folder / 'my_clips' / 'own.mp4', frames=range(20), sound=clips.tone(0.8)
+  )
+  (folder / 'my_clips' / 'fixations.csv').write_text(
+    'name,time,viewer,x,y\nown,0.2,anna,40,30\nown,0.4,ben,50,20\n'
+  )
   state_dict, _ = dave_to_torch(DAVE(), random_variables(DAVE()), {})
   tensors = {k: torch.from_numpy(np.array(v)) for k, v in state_dict.items()}
   torch.save({'state_dict': tensors}, folder / 'model.pth.tar')
@@ -50,12 +57,13 @@ def folder(tmp_path_factory):
 
 def test_every_command_works(folder):
   commands = _commands()
-  assert len(commands) == 4
+  assert len(commands) == 6
   for command in commands:
     _run(shlex.split(command)[1:], folder)
   assert (folder / 'demo' / 'prediction' / 'clip' / 'overlay.mp4').exists()
   assert (folder / 'predictions' / 'clip' / 'manifest.json').exists()
   assert (folder / 'back.pth').exists()
+  assert (folder / 'sheets' / 'README.md').exists()
   (block,) = _blocks('python')
   assert _run(['-c', block], folder).startswith('0.00 s (32, 40)')
 
