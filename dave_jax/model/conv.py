@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
-from dave_jax.model import conv_cpu
+from dave_jax.model import conv_cpu, space_to_depth
 
 Padding = Sequence[tuple[int, int]]
 _FAN_OUT = nn.initializers.variance_scaling(2.0, 'fan_out', 'normal')
@@ -29,9 +29,10 @@ def conv3d(
 ) -> jax.Array:
   """Convolves in time, height and width.
 
-  XLA's own convolution on GPUs and TPUs; on CPUs, where XLA's is several times
-  slower than the machine, `dave_jax.model.conv_cpu`. Which of them is decided
-  when a program is compiled for a platform.
+  XLA's own convolution on GPUs and TPUs, where on TPUs the stem's few channels
+  are taken together (`dave_jax.model.space_to_depth`); on CPUs, where XLA's is
+  several times slower than the machine, `dave_jax.model.conv_cpu`. Which of
+  them is decided when a program is compiled for a platform.
 
   Args:
     x: [b, t, h, w, c_in].
@@ -85,13 +86,21 @@ def native_convolutions() -> Iterator[None]:
     _NATIVE.reset(token)
 
 
+def _tpu(x, kernel, *, strides, padding):
+  if space_to_depth.applies(x, strides):
+    return space_to_depth.convolve(x, kernel, padding)
+  return conv3d_native(x, kernel, strides=strides, padding=padding)
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _conv3d(x, kernel, strides, padding):
+  form = {'strides': strides, 'padding': padding}
   return lax.platform_dependent(
     x,
     kernel,
     cpu=lambda x, kernel: conv_cpu.forward(x, kernel, strides, padding),
-    default=functools.partial(conv3d_native, strides=strides, padding=padding),
+    tpu=functools.partial(_tpu, **form),
+    default=functools.partial(conv3d_native, **form),
   )
 
 
@@ -101,7 +110,18 @@ def _conv3d_forward(x, kernel, strides, padding):
 
 def _conv3d_backward(strides, padding, residuals, dy):
   x, kernel = residuals
-  xla = functools.partial(conv3d_native, strides=strides, padding=padding)
+  form = {'strides': strides, 'padding': padding}
+
+  def input_gradient(convolve):
+    return lambda dy, kernel: jax.linear_transpose(
+      lambda x: convolve(x, kernel, **form), x
+    )(dy)[0]
+
+  def kernel_gradient(convolve):
+    return lambda x, dy: jax.linear_transpose(
+      lambda kernel: convolve(x, kernel, **form), kernel
+    )(dy)[0]
+
   # Two calls, so that a gradient nobody asks for is not computed.
   dx = lax.platform_dependent(
     dy,
@@ -109,9 +129,8 @@ def _conv3d_backward(strides, padding, residuals, dy):
     cpu=lambda dy, kernel: conv_cpu.input_gradient(
       dy, kernel, x.shape, strides, padding
     ),
-    default=lambda dy, kernel: jax.linear_transpose(
-      lambda x: xla(x, kernel), x
-    )(dy)[0],
+    tpu=input_gradient(_tpu),
+    default=input_gradient(conv3d_native),
   )
   dkernel = lax.platform_dependent(
     x,
@@ -119,9 +138,8 @@ def _conv3d_backward(strides, padding, residuals, dy):
     cpu=lambda x, dy: conv_cpu.kernel_gradient(
       x, dy, kernel.shape, strides, padding
     ),
-    default=lambda x, dy: jax.linear_transpose(
-      lambda kernel: xla(x, kernel), kernel
-    )(dy)[0],
+    tpu=kernel_gradient(_tpu),
+    default=kernel_gradient(conv3d_native),
   )
   return dx, dkernel
 
