@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from dave_jax.model import conv_cpu, winograd
+from dave_jax.model import conv_pieces, winograd
 from dave_jax.model.conv import (
   Conv3D,
   conv3d,
@@ -122,7 +122,7 @@ def _assert_close(actual, expected, relative):
 @pytest.mark.parametrize('case', CASES)
 def test_value_and_both_gradients_are_those_of_xla(case, monkeypatch):
   # Small pieces, so that even these arrays are cut into several.
-  monkeypatch.setattr(conv_cpu, '_PIECE_BYTES', 1 << 16)
+  monkeypatch.setattr(conv_pieces, 'PIECE_BYTES', 1 << 16)
   *_, strides, padding = CASES[case]
   arrays = _arrays(*CASES[case])
   ours = _value_and_gradients(conv3d, strides, padding)(*arrays)
