@@ -12,7 +12,7 @@ from dave_jax.scoring.frames import (
   Protocol,
   check_protocol,
   fixated_pixels,
-  frames,
+  fixation_frames,
   generators,
 )
 
@@ -52,30 +52,27 @@ def auc_judd(
   """
   check_protocol(protocol)
   original = protocol == 'videosal'
+  pairs = fixation_frames(saliency, fixation_maps, repeated=not original)
   rngs = generators(seed, frame_numbers, len(saliency)) if jitter else None
   scores = []
-  for values, fixated in frames(saliency, fixation_maps, 'fixation_maps'):
+  for values, fixated in pairs:
     rng = next(rngs) if jitter else None
-    pixels = fixated_pixels(fixated, repeated=False)
+    pixels = np.unique(fixated)
     n, p = len(pixels), len(values)
-    constant = values.min() == values.max()
-    if n in (0, p) or (constant and original and not jitter):
+    if n in (0, p) or (original and not jitter and _constant(values)):
       scores.append(np.nan)
       continue
-    if jitter:
-      values = 0 * values if constant else _scaled(values, slice(None))
-      values = values + rng.random(p) / 1e7
+    ranks = _jittered(values, rng) if jitter else values
     # Sorting 82,000 float32 takes 0.2 ms, a search of each among 60 0.7 ms.
-    ordered = np.sort(values)
+    ordered = np.sort(ranks)
     if original:
-      thresholds = np.sort(values[pixels])[::-1]
+      thresholds = np.sort(ranks[pixels])[::-1]
       fixated_above = np.arange(1, n + 1)
       hits = fixated_above / n
     else:
-      thresholds = np.unique(values[pixels])[::-1]
-      fixated_above = _at_least(np.sort(values[pixels]), thresholds)
-      every = np.sort(values[fixated_pixels(fixated, repeated=True)])
-      hits = _at_least(every, thresholds) / len(every)
+      thresholds = np.unique(ranks[pixels])[::-1]
+      fixated_above = _at_least(np.sort(ranks[pixels]), thresholds)
+      hits = _at_least(np.sort(ranks[fixated]), thresholds) / len(fixated)
     above = _at_least(ordered, thresholds)
     scores.append(_area(hits, (above - fixated_above) / (p - n)))
   return np.array(scores, np.float64)
@@ -116,6 +113,7 @@ def shuffled_auc(
   """
   check_protocol(protocol)
   original = protocol == 'videosal'
+  pairs = fixation_frames(saliency, fixation_maps, repeated=not original)
   if len(negatives) != len(saliency):
     raise ValueError(
       f'got negatives of {len(negatives)} frames for {len(saliency)}; want '
@@ -126,11 +124,8 @@ def shuffled_auc(
     _check_splits(splits)
     rngs = generators(seed, frame_numbers, len(saliency))
   scores = []
-  for number, (values, fixated) in enumerate(
-    frames(saliency, fixation_maps, 'fixation_maps')
-  ):
+  for number, (values, pixels) in enumerate(pairs):
     rng = next(rngs) if random else None
-    pixels = fixated_pixels(fixated, repeated=not original)
     others = _negative_pixels(
       negatives[number], saliency.shape[1:], number, repeated=not original
     )
@@ -138,7 +133,7 @@ def shuffled_auc(
       scores.append(np.nan)
     elif not original:
       scores.append(_exact_area(values[pixels], values[others]))
-    elif values.min() == values.max():
+    elif _constant(values):
       scores.append(np.nan)
     else:
       positive = _histogram(_scaled(values, pixels))
@@ -176,14 +171,12 @@ def auc_borji(
     float64 [n] in 0..1; NaN for a constant map, without fixations, and with a
     single fixated pixel, on which the original stops.
   """
+  pairs = fixation_frames(saliency, fixation_maps, repeated=False)
   _check_splits(splits)
   rngs = generators(seed, frame_numbers, len(saliency))
   scores = []
-  for (values, fixated), rng in zip(
-    frames(saliency, fixation_maps, 'fixation_maps'), rngs, strict=True
-  ):
-    pixels = fixated_pixels(fixated, repeated=False)
-    if len(pixels) < 2 or values.min() == values.max():
+  for (values, pixels), rng in zip(pairs, rngs, strict=True):
+    if len(pixels) < 2 or _constant(values):
       scores.append(np.nan)
       continue
     drawn = rng.integers(len(values), size=splits * len(pixels))
@@ -225,6 +218,18 @@ def _negative_pixels(given, size, number, *, repeated):
     )
   given = given.astype(np.int64)
   return given if repeated else np.unique(given)
+
+
+def _constant(values):
+  return values.min() == values.max()
+
+
+def _jittered(values, rng):
+  if _constant(values):
+    scaled = np.zeros(len(values))
+  else:
+    scaled = _scaled(values, slice(None))
+  return scaled + rng.random(len(values)) / 1e7
 
 
 def _scaled(values, pixels):

@@ -15,23 +15,53 @@ def check_protocol(protocol: str) -> None:
     )
 
 
-def frames(
-  saliency: np.ndarray, truth: np.ndarray, name: str
+def density_frames(
+  saliency: np.ndarray, density: np.ndarray, name: str
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Yields a frame's saliency and its truth, flat, checked.
+  """Returns the saliency and the density of each frame in turn, flat.
 
   Args:
-    saliency: Real or whole numbers [n, h, w].
-    truth: [n, h, w], compared with it.
-    name: The truth's, for errors.
-
-  Yields:
-    Float saliency [h * w], finite; and the truth [h * w] as it came.
+    saliency: [n, h, w].
+    density: [n, h, w].
+    name: The density's, for errors.
 
   Raises:
     ValueError: Shapes differ, or a map holds NaN or infinity.
     TypeError: Something is no array of numbers.
   """
+  _check_arrays(saliency, density, name)
+  return (
+    (_finite(saliency[k], 'saliency', k), _finite(density[k], name, k))
+    for k in range(len(saliency))
+  )
+
+
+def fixation_frames(
+  saliency: np.ndarray, fixation_maps: np.ndarray, *, repeated: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+  """Returns the saliency of each frame in turn, flat, and its fixated pixels.
+
+  Args:
+    saliency: [n, h, w].
+    fixation_maps: Counts [n, h, w].
+    repeated: See `fixated_pixels`.
+
+  Raises:
+    ValueError: Shapes differ, a saliency map holds NaN or infinity, or a
+      fixation map anything but whole counts.
+    TypeError: Something is no array of numbers.
+  """
+  _check_arrays(saliency, fixation_maps, 'fixation_maps')
+  return (
+    (
+      _finite(saliency[k], 'saliency', k),
+      fixated_pixels(fixation_maps[k], repeated=repeated),
+    )
+    for k in range(len(saliency))
+  )
+
+
+def _check_arrays(saliency, truth, name):
   _check_array(saliency, 'saliency')
   _check_array(truth, name)
   if saliency.shape != truth.shape:
@@ -40,27 +70,24 @@ def frames(
       "predictions to the ground truth's size (bicubic) and pass as many "
       'frames of each'
     )
-  for number, (predicted, true) in enumerate(zip(saliency, truth, strict=True)):
-    yield finite(predicted, 'saliency', number), true.ravel()
 
 
 def _check_array(array, name):
   if not isinstance(array, np.ndarray) or array.dtype.kind not in 'buif':
     got = getattr(array, 'dtype', type(array).__name__)
-    raise TypeError(f'{name} is {got}; want a NumPy array of real numbers')
-  if array.ndim != 3 or not array[0:1].size:
+    raise TypeError(
+      f'{name} is {got}; want a NumPy array of real numbers '
+      '(np.asarray of other arrays)'
+    )
+  if array.ndim != 3 or not array.size:
     raise ValueError(
       f'{name} has the shape {array.shape}; want [n, h, w] of at least one '
       'frame and one pixel (a single map is map[None])'
     )
 
 
-def finite(frame: np.ndarray, name: str, number: int) -> np.ndarray:
-  """Returns a map flat, as float32 or float64 that holds its values exactly.
-
-  Raises:
-    ValueError: The map holds NaN or infinity.
-  """
+def _finite(frame, name, number):
+  """Flattens a map, as the float32 or float64 that holds its values."""
   exact = frame.dtype.itemsize < 4 or frame.dtype == np.float32
   values = frame.ravel().astype(np.float32 if exact else np.float64, copy=False)
   if not (np.isfinite(values.min()) and np.isfinite(values.max())):

@@ -11,13 +11,12 @@ import numpy as np
 from dave_jax.scoring.frames import (
   Protocol,
   check_protocol,
-  finite,
-  fixated_pixels,
-  frames,
+  density_frames,
+  fixation_frames,
 )
 
-# The constant of the original: MATLAB's machine epsilon.
-_EPSILON = 2.2204e-16
+# MATLAB's eps; pysaliency rounds it.
+_EPSILON = {'videosal': np.finfo(np.float64).eps, 'pysaliency': 2.2204e-16}
 
 
 def nss(
@@ -42,8 +41,9 @@ def nss(
   check_protocol(protocol)
   original = protocol == 'videosal'
   scores = []
-  for values, fixated in frames(saliency, fixation_maps, 'fixation_maps'):
-    pixels = fixated_pixels(fixated, repeated=not original)
+  for values, pixels in fixation_frames(
+    saliency, fixation_maps, repeated=not original
+  ):
     if not len(pixels):
       scores.append(np.nan)
     elif _constant(values):
@@ -75,10 +75,7 @@ def cc(
   """
   check_protocol(protocol)
   scores = []
-  for number, (values, truth) in enumerate(
-    frames(saliency, density, 'density')
-  ):
-    truth = finite(truth, 'density', number)
+  for values, truth in density_frames(saliency, density, 'density'):
     if _constant(truth):
       scores.append(np.nan)
     elif _constant(values):
@@ -109,10 +106,7 @@ def sim(
   """
   check_protocol(protocol)
   scores = []
-  for number, (values, truth) in enumerate(
-    frames(saliency, density, 'density')
-  ):
-    truth = finite(truth, 'density', number)
+  for values, truth in density_frames(saliency, density, 'density'):
     if protocol == 'videosal':
       a, b = _scaled_shares(values), _scaled_shares(truth)
     else:
@@ -150,17 +144,16 @@ def kld(
   check_protocol(protocol)
   scores = []
   for number, (values, truth) in enumerate(
-    frames(saliency, density, 'density')
+    density_frames(saliency, density, 'density')
   ):
-    truth = finite(truth, 'density', number)
     if protocol == 'videosal':
       p = _shares(values, 'saliency', number)
       g = _shares(truth, 'density', number)
     else:
       p, g = _lifted_shares(values), _lifted_shares(truth)
-    p += _EPSILON
+    p += _EPSILON[protocol]
     np.divide(g, p, out=p)
-    p += _EPSILON
+    p += _EPSILON[protocol]
     scores.append(g @ np.log(p, out=p))
   return np.array(scores, np.float64)
 
@@ -196,15 +189,14 @@ def information_gain(
   """
   check_protocol(protocol)
   original = protocol == 'videosal'
-  if baseline.ndim == 2:
+  if np.ndim(baseline) == 2:
     baseline = np.broadcast_to(baseline, (len(saliency), *baseline.shape))
   scores = []
-  references = frames(baseline, fixation_maps, 'fixation_maps')
-  for number, (values, fixated) in enumerate(
-    frames(saliency, fixation_maps, 'fixation_maps')
+  maps = density_frames(saliency, baseline, 'baseline')
+  fixations = fixation_frames(saliency, fixation_maps, repeated=not original)
+  for number, ((values, reference), (_, pixels)) in enumerate(
+    zip(maps, fixations, strict=True)
   ):
-    reference, _ = next(references)
-    pixels = fixated_pixels(fixated, repeated=not original)
     if not len(pixels):
       scores.append(np.nan)
       continue
@@ -212,7 +204,8 @@ def information_gain(
       p, q = _scaled_shares(values), _scaled_shares(reference)
       if _constant(values) or _constant(reference):
         p = p * np.nan
-      p, q = p[pixels] + _EPSILON, q[pixels] + _EPSILON
+      p = p[pixels] + _EPSILON[protocol]
+      q = q[pixels] + _EPSILON[protocol]
     else:
       p = _shares(values, 'saliency', number)[pixels]
       q = _shares(reference, 'baseline', number)[pixels]
