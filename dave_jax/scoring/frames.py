@@ -1,11 +1,35 @@
 """What every score needs of its arrays: checks, pixels, randomness."""
 
 from collections.abc import Iterator, Sequence
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 Protocol = Literal['videosal', 'pysaliency']
+
+
+class Frame(NamedTuple):
+  """A map with its extremes.
+
+  Attributes:
+    values: float32 or float64 [h * w], finite.
+    low: The smallest.
+    high: The largest.
+  """
+
+  values: np.ndarray
+  low: float
+  high: float
+
+  @property
+  def constant(self) -> bool:
+    # The standard deviation of a constant 0.1 rounds to above 0.
+    return self.low == self.high
+
+  def scaled(self, pixels: np.ndarray) -> np.ndarray:
+    """Scales the map to 0..1; returns float64 at some pixels."""
+    values = self.values[pixels].astype(np.float64)
+    return (values - self.low) / (self.high - self.low)
 
 
 def check_protocol(protocol: str) -> None:
@@ -17,8 +41,8 @@ def check_protocol(protocol: str) -> None:
 
 def density_frames(
   saliency: np.ndarray, density: np.ndarray, name: str
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Returns the saliency and the density of each frame in turn, flat.
+) -> Iterator[tuple[Frame, Frame]]:
+  """Returns the saliency and the density of each frame in turn.
 
   Args:
     saliency: [n, h, w].
@@ -31,15 +55,15 @@ def density_frames(
   """
   _check_arrays(saliency, density, name)
   return (
-    (_finite(saliency[k], 'saliency', k), _finite(density[k], name, k))
+    (_frame(saliency[k], 'saliency', k), _frame(density[k], name, k))
     for k in range(len(saliency))
   )
 
 
 def fixation_frames(
   saliency: np.ndarray, fixation_maps: np.ndarray, *, repeated: bool
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-  """Returns the saliency of each frame in turn, flat, and its fixated pixels.
+) -> Iterator[tuple[Frame, np.ndarray]]:
+  """Returns the saliency of each frame in turn, and its fixated pixels.
 
   Args:
     saliency: [n, h, w].
@@ -54,7 +78,7 @@ def fixation_frames(
   _check_arrays(saliency, fixation_maps, 'fixation_maps')
   return (
     (
-      _finite(saliency[k], 'saliency', k),
+      _frame(saliency[k], 'saliency', k),
       fixated_pixels(fixation_maps[k], repeated=repeated),
     )
     for k in range(len(saliency))
@@ -86,17 +110,17 @@ def _check_array(array, name):
     )
 
 
-def _finite(frame, name, number):
-  """Flattens a map, as the float32 or float64 that holds its values."""
-  exact = frame.dtype.itemsize < 4 or frame.dtype == np.float32
-  values = frame.ravel().astype(np.float32 if exact else np.float64, copy=False)
-  if not (np.isfinite(values.min()) and np.isfinite(values.max())):
+def _frame(array, name, number):
+  exact = array.dtype.itemsize < 4 or array.dtype == np.float32
+  values = array.ravel().astype(np.float32 if exact else np.float64, copy=False)
+  low, high = float(values.min()), float(values.max())
+  if not (np.isfinite(low) and np.isfinite(high)):
     wrong = np.count_nonzero(~np.isfinite(values))
     raise ValueError(
       f'frame {number} of {name} holds {wrong} NaN or infinite values; drop or '
       'repair the frame, a map has a finite number in every pixel'
     )
-  return values
+  return Frame(values, low, high)
 
 
 def fixated_pixels(fixation_map: np.ndarray, *, repeated: bool) -> np.ndarray:
@@ -110,7 +134,7 @@ def fixated_pixels(fixation_map: np.ndarray, *, repeated: bool) -> np.ndarray:
     ValueError: The map holds fractions or negative numbers.
   """
   counts = fixation_map.ravel()
-  pixels = np.flatnonzero(counts != 0)
+  (pixels,) = (counts != 0).nonzero()
   if counts.dtype.kind in 'if':
     found = counts[pixels]
     if (found < 0).any() or (found != np.rint(found)).any():
@@ -121,7 +145,7 @@ def fixated_pixels(fixation_map: np.ndarray, *, repeated: bool) -> np.ndarray:
       )
   if not repeated:
     return pixels
-  return np.repeat(pixels, counts[pixels].astype(np.int64))
+  return pixels.repeat(counts[pixels].astype(np.int64))
 
 
 def generators(

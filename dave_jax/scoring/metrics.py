@@ -9,6 +9,7 @@ that the score is undefined for the frame; the caller drops and counts it.
 import numpy as np
 
 from dave_jax.scoring.frames import (
+  Frame,
   Protocol,
   check_protocol,
   density_frames,
@@ -41,17 +42,17 @@ def nss(
   check_protocol(protocol)
   original = protocol == 'videosal'
   scores = []
-  for values, pixels in fixation_frames(
+  for predicted, pixels in fixation_frames(
     saliency, fixation_maps, repeated=not original
   ):
     if not len(pixels):
       scores.append(np.nan)
-    elif _constant(values):
+    elif predicted.constant:
       scores.append(np.nan if original else 0.0)
     else:
-      deviations = _deviations(values)
+      deviations = _deviations(predicted)
       squares = deviations @ deviations
-      variance = squares / (len(values) - original)
+      variance = squares / (len(deviations) - original)
       scores.append(deviations[pixels].mean() / np.sqrt(variance))
   return np.array(scores, np.float64)
 
@@ -75,13 +76,13 @@ def cc(
   """
   check_protocol(protocol)
   scores = []
-  for values, truth in density_frames(saliency, density, 'density'):
-    if _constant(truth):
+  for predicted, truth in density_frames(saliency, density, 'density'):
+    if truth.constant:
       scores.append(np.nan)
-    elif _constant(values):
+    elif predicted.constant:
       scores.append(np.nan if protocol == 'videosal' else 0.0)
     else:
-      a, b = _deviations(values), _deviations(truth)
+      a, b = _deviations(predicted), _deviations(truth)
       scores.append((a @ b) / np.sqrt(a @ a) / np.sqrt(b @ b))
   return np.array(scores, np.float64)
 
@@ -106,12 +107,12 @@ def sim(
   """
   check_protocol(protocol)
   scores = []
-  for values, truth in density_frames(saliency, density, 'density'):
+  for predicted, truth in density_frames(saliency, density, 'density'):
     if protocol == 'videosal':
-      a, b = _scaled_shares(values), _scaled_shares(truth)
+      a, b = _scaled_shares(predicted), _scaled_shares(truth)
     else:
-      a, b = _lifted_shares(values), _lifted_shares(truth)
-    scores.append(np.minimum(a, b).sum())
+      a, b = _lifted_shares(predicted), _lifted_shares(truth)
+    scores.append(np.minimum(a, b, out=a).sum())
   return np.array(scores, np.float64)
 
 
@@ -143,14 +144,14 @@ def kld(
   """
   check_protocol(protocol)
   scores = []
-  for number, (values, truth) in enumerate(
+  for number, (predicted, truth) in enumerate(
     density_frames(saliency, density, 'density')
   ):
     if protocol == 'videosal':
-      p = _shares(values, 'saliency', number)
+      p = _shares(predicted, 'saliency', number)
       g = _shares(truth, 'density', number)
     else:
-      p, g = _lifted_shares(values), _lifted_shares(truth)
+      p, g = _lifted_shares(predicted), _lifted_shares(truth)
     p += _EPSILON[protocol]
     np.divide(g, p, out=p)
     p += _EPSILON[protocol]
@@ -194,66 +195,65 @@ def information_gain(
   scores = []
   maps = density_frames(saliency, baseline, 'baseline')
   fixations = fixation_frames(saliency, fixation_maps, repeated=not original)
-  for number, ((values, reference), (_, pixels)) in enumerate(
+  for number, ((predicted, reference), (_, pixels)) in enumerate(
     zip(maps, fixations, strict=True)
   ):
     if not len(pixels):
       scores.append(np.nan)
       continue
     if original:
-      p, q = _scaled_shares(values), _scaled_shares(reference)
-      if _constant(values) or _constant(reference):
+      p, q = _scaled_shares(predicted), _scaled_shares(reference)
+      if predicted.constant or reference.constant:
         p = p * np.nan
       p = p[pixels] + _EPSILON[protocol]
       q = q[pixels] + _EPSILON[protocol]
     else:
-      p = _shares(values, 'saliency', number)[pixels]
+      p = _shares(predicted, 'saliency', number)[pixels]
       q = _shares(reference, 'baseline', number)[pixels]
-      if not (values.any() and reference.any()):
+      if not (predicted.high and reference.high):
         p = p * np.nan
     with np.errstate(divide='ignore'):
       scores.append((np.log2(p) - np.log2(q)).mean())
   return np.array(scores, np.float64)
 
 
-def _constant(values):
-  # By extremes: the standard deviation of a constant 0.1 rounds to above 0.
-  return values.min() == values.max()
-
-
-def _deviations(values):
-  deviations = values.astype(np.float64)
+def _deviations(frame: Frame):
+  deviations = frame.values.astype(np.float64)
   deviations -= deviations.mean()
   return deviations
 
 
-def _shares(values, name, number):
+def _shares(frame: Frame, name, number):
   """Divides by the sum; zeros stay."""
-  if values.min() < 0:
+  if frame.low < 0:
     raise ValueError(
-      f'frame {number} of {name} goes down to {values.min()}; want a map '
-      'without negative values (clip what bicubic resizing overshoots)'
+      f'frame {number} of {name} goes down to {frame.low}; want a map without '
+      'negative values (clip what bicubic resizing overshoots)'
     )
-  shares = values.astype(np.float64)
-  return shares / shares.sum() if values.any() else shares
+  shares = frame.values.astype(np.float64)
+  if frame.high:
+    shares /= shares.sum()
+  return shares
 
 
-def _scaled_shares(values):
-  """Scales to 0..1 and divides by the sum, as MATLAB: 0/0 is NaN."""
-  shares = values.astype(np.float64)
-  if _constant(values):
-    return np.full_like(shares, np.nan) if values[0] else shares
-  shares -= shares.min()
+def _scaled_shares(frame: Frame):
+  """Scales to 0..1 and divides by the sum; zeros stay, constants are NaN."""
+  shares = frame.values.astype(np.float64)
+  if frame.constant:
+    return np.full_like(shares, np.nan) if frame.high else shares
+  shares -= frame.low
   # Dividing by the largest first would cancel.
   shares /= shares.sum()
   return shares
 
 
-def _lifted_shares(values):
+def _lifted_shares(frame: Frame):
   """Lifts negative values to 0 and divides by the sum; zeros are uniform."""
-  shares = values.astype(np.float64)
-  lowest = shares.min()
-  if lowest < 0:
-    shares -= lowest
+  shares = frame.values.astype(np.float64)
+  if frame.low < 0:
+    shares -= frame.low
   total = shares.sum()
-  return shares / total if total else np.full_like(shares, 1 / len(shares))
+  if not total:
+    return np.full_like(shares, 1 / len(shares))
+  shares /= total
+  return shares

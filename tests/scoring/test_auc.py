@@ -145,6 +145,36 @@ def test_jitter_does_not_hurt_maps_that_sum_to_one(maps):
   )
 
 
+def test_jitter_is_noise_on_every_pixel_of_the_scaled_map(maps):
+  # Half of the pixels tie, as do some fixated ones; 0.5e-7 and 1.5e-7 above
+  # others are ties that noise breaks now and then, and never.
+  saliency = np.round(maps.saliency.astype(np.float64) / 4)
+  saliency[:, :, 1] = saliency[:, :, 0] + 0.5e-7 * np.ptp(saliency[0])
+  saliency[:, :, 3] = saliency[:, :, 2] + 1.5e-7 * np.ptp(saliency[0])
+  low = saliency.min(axis=(1, 2), keepdims=True)
+  scaled = (saliency - low) / (saliency - low).max(axis=(1, 2), keepdims=True)
+  rng = np.random.default_rng(0)
+  plain, ours = [], []
+  for seed in range(400):
+    noisy = scaled + rng.random(scaled.shape) / 1e7
+    plain.append(auc.auc_judd(noisy, maps.fixation_maps, jitter=False))
+    ours.append(
+      auc.auc_judd(
+        saliency,
+        maps.fixation_maps,
+        jitter=True,
+        seed=seed,
+        frame_numbers=maps.numbers,
+      )
+    )
+  deviation = np.std(plain, axis=0)
+  assert (deviation > 1e-3).all()
+  difference = np.mean(ours, axis=0) - np.mean(plain, axis=0)
+  # The standard error of the difference of two means of 400.
+  assert (np.abs(difference) < 4 * deviation * np.sqrt(2 / 400)).all()
+  np.testing.assert_allclose(np.std(ours, axis=0), deviation, rtol=0.2)
+
+
 def test_seed_and_frame_number_decide_what_is_drawn(maps):
   def score(seed, numbers):
     return auc.shuffled_auc(

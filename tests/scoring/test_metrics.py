@@ -258,12 +258,10 @@ def test_half_of_the_viewers_beat_the_centre_on_every_score(halves):
     _every_score(maps, fixation_maps, other_density, others, np.arange(n))
     for maps in (density, centre)
   )
-  gain = human['information_gain'], baseline['information_gain']
   assert len(human) == 8
   for name in set(human) - {'kld', 'information_gain'}:
-    assert human[name].mean() > 1.05 * baseline[name].mean(), name
-  assert human['kld'].mean() < baseline['kld'].mean()
-  # Both against the density itself, which nothing beats on average.
-  assert gain[1].mean() < 0
+    assert human[name].mean() > 1.2 * baseline[name].mean() - 0.1, name
+  assert human['kld'].mean() < baseline['kld'].mean() - 0.3
+  assert metrics.information_gain(density, fixation_maps, centre).mean() > 0.5
   # Chance is 0.5; the centre keeps little of its AUC once shuffled.
   assert baseline['auc_judd'].mean() > baseline['shuffled_auc'].mean() + 0.1

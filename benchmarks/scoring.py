@@ -1,0 +1,255 @@
+"""Time of the saliency scores on one core, against pysaliency; their memory.
+
+  python benchmarks/scoring.py --json=rows.json
+
+256x320 float32 maps, 60 fixations, ten other frames of 60. Contestants take
+turns in one process, each gets the same arrays, and the fastest of the rounds
+counts. Against pysaliency's methods, called as its users do but without its
+cache (0.2 wants `setuptools<81`); where it is not installed, and for the 100
+splits of the shuffled AUC, which it does not have, against plain NumPy that
+follows the published code step by step.
+"""
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import threadpoolctl
+from report import Row, report
+
+from dave_jax.scoring import auc, metrics
+
+try:
+  import pysaliency
+
+  # Their version 0.2 calls what NumPy 2.4 no longer has.
+  np.trapz = np.trapezoid
+except ModuleNotFoundError as error:
+  print(f'pysaliency is not here ({error}): plain NumPy instead')
+  pysaliency = None
+
+_SIZE = (256, 320)
+_FIXATIONS = 60
+_SPLITS = 100
+
+
+def main():
+  parser = argparse.ArgumentParser(description=__doc__)
+  parser.add_argument('--batch', type=int, default=16)
+  parser.add_argument('--rounds', type=int, default=7)
+  parser.add_argument('--memory_frames', type=int, default=50_000)
+  parser.add_argument('--json')
+  args = parser.parse_args()
+  with threadpoolctl.threadpool_limits(1):
+    arrays = _frames(args.batch, np.random.default_rng(0))
+    rows = _times(arrays, args.rounds)
+    rows.append(_memory(arrays, args.memory_frames))
+  report(rows, args.json)
+
+
+def _frames(n, rng):
+  """Draws smooth maps, fixations, densities and other frames' fixations."""
+
+  def smooth():
+    noise = rng.random((n, *_SIZE), np.float32) ** 8
+    return np.stack([cv2.GaussianBlur(frame, None, 12) for frame in noise])
+
+  def counts(fixations):
+    maps = np.zeros((n, *_SIZE), np.uint8)
+    for frame in maps:
+      frame.flat[rng.choice(frame.size, fixations, replace=False)] = 1
+    return maps
+
+  return smooth(), counts(_FIXATIONS), smooth(), counts(10 * _FIXATIONS)
+
+
+def _ours(saliency, fixation_maps, density, others) -> dict[str, Callable]:
+  random = {'seed': 0, 'frame_numbers': range(len(saliency))}
+  truth = saliency, fixation_maps
+  others = [np.flatnonzero(counts) for counts in others]
+  return {
+    'NSS': lambda: metrics.nss(*truth),
+    'CC': lambda: metrics.cc(saliency, density),
+    'SIM': lambda: metrics.sim(saliency, density),
+    'KLD': lambda: metrics.kld(saliency, density),
+    'AUC-Judd': lambda: auc.auc_judd(*truth, jitter=False),
+    'AUC-Judd, jitter': lambda: auc.auc_judd(*truth, jitter=True, **random),
+    'sAUC, 100 splits': lambda: auc.shuffled_auc(
+      *truth, others, splits=_SPLITS, **random
+    ),
+    'sAUC, every threshold': lambda: auc.shuffled_auc(
+      *truth, others, protocol='pysaliency'
+    ),
+  }
+
+
+def _theirs(saliency, fixation_maps, density, others) -> dict[str, Callable]:
+  rng = np.random.default_rng(0)
+  frame, y, x = np.nonzero(fixation_maps)
+  other = [np.nonzero(counts) for counts in others]
+  shuffled = {
+    'sAUC, 100 splits': lambda: [
+      _plain_shuffled_auc(predicted, counts, pool, rng)
+      for predicted, counts, pool in zip(
+        saliency.astype(np.float64), fixation_maps, other, strict=True
+      )
+    ]
+  }
+  if pysaliency is None:
+    pairs = list(zip(saliency, fixation_maps, density, other, strict=True))
+    return shuffled | {
+      'NSS': lambda: [_plain_nss(p, f) for p, f, _, _ in pairs],
+      'CC': lambda: [_plain_cc(p, g) for p, _, g, _ in pairs],
+      'SIM': lambda: [_plain_sim(p, g) for p, _, g, _ in pairs],
+      'KLD': lambda: [_plain_kld(p, g) for p, _, g, _ in pairs],
+      'AUC-Judd': lambda: [
+        _plain_auc(p[f > 0], p[f == 0]) for p, f, _, _ in pairs
+      ],
+      'AUC-Judd, jitter': lambda: [
+        _plain_auc(p[f > 0], p[f == 0])
+        for p, f in ((p + rng.random(_SIZE) / 1e7, f) for p, f, _, _ in pairs)
+      ],
+      'sAUC, every threshold': lambda: [
+        _plain_auc(p[f > 0], p[o]) for p, f, _, o in pairs
+      ],
+    }
+
+  class Model(pysaliency.SaliencyMapModel):
+    def __init__(self, maps):
+      super().__init__(caching=False)
+      self.maps = maps
+
+    def _saliency_map(self, stimulus):
+      return self.maps[stimulus[0, 0, 0]].astype(np.float64)
+
+  stimuli = pysaliency.Stimuli(
+    [np.full((*_SIZE, 3), k, np.uint8) for k in range(len(saliency))]
+  )
+  looks = pysaliency.Fixations.create_without_history(x, y, frame)
+  columns, rows = (
+    np.concatenate([pool[axis] for pool in other]) for axis in (1, 0)
+  )
+  frames = np.repeat(range(len(other)), [len(pool[0]) for pool in other])
+  others = pysaliency.Fixations.create_without_history(columns, rows, frames)
+  model, truth = Model(saliency), Model(density)
+  return shuffled | {
+    'NSS': lambda: model.NSSs(stimuli, looks),
+    'CC': lambda: model.CCs(stimuli, truth),
+    'SIM': lambda: model.SIMs(stimuli, truth),
+    'KLD': lambda: [
+      pysaliency.metrics.MIT_KLDiv(p.astype(np.float64), g.astype(np.float64))
+      for p, g in zip(saliency, density, strict=True)
+    ],
+    'AUC-Judd': lambda: model.AUC_Judd(stimuli, looks, jitter=False),
+    'AUC-Judd, jitter': lambda: model.AUC_Judd(stimuli, looks),
+    'sAUC, every threshold': lambda: model.AUCs(
+      stimuli, looks, nonfixations=others
+    ),
+  }
+
+
+def _plain_nss(saliency, counts):
+  return ((saliency - saliency.mean()) / saliency.std(ddof=1))[
+    counts > 0
+  ].mean()
+
+
+def _plain_cc(saliency, density):
+  return np.corrcoef(saliency.ravel(), density.ravel())[0, 1]
+
+
+def _plain_sim(saliency, density):
+  return np.minimum(saliency / saliency.sum(), density / density.sum()).sum()
+
+
+def _plain_kld(saliency, density):
+  p, g = saliency / saliency.sum(), density / density.sum()
+  return (g * np.log(2.2204e-16 + g / (p + 2.2204e-16))).sum()
+
+
+def _plain_auc(positives, negatives):
+  hits, false_alarms = [0], [0]
+  for threshold in np.sort(positives)[::-1]:
+    hits.append((positives >= threshold).mean())
+    false_alarms.append((negatives >= threshold).mean())
+  return np.trapezoid([*hits, 1], [*false_alarms, 1])
+
+
+def _plain_shuffled_auc(saliency, counts, other, rng):
+  scaled = (saliency - saliency.min()) / np.ptp(saliency)
+  positives, pool = scaled[counts > 0], scaled[other]
+  areas = []
+  for _ in range(_SPLITS):
+    drawn = rng.permutation(pool)[: len(positives)]
+    highest = max(positives.max(), drawn.max())
+    thresholds = np.arange(0, highest + 1e-9, 0.1)[::-1]
+    hits = [(positives >= threshold).mean() for threshold in thresholds]
+    false_alarms = [(drawn >= threshold).mean() for threshold in thresholds]
+    areas.append(np.trapezoid([0, *hits, 1], [0, *false_alarms, 1]))
+  return np.mean(areas)
+
+
+def _times(arrays, rounds):
+  ours, theirs = _ours(*arrays), _theirs(*arrays)
+  against = 'pysaliency' if pysaliency else 'plain NumPy'
+  rows, milliseconds, total = [], {}, {}
+  for name in ours:
+    seconds = {'ours': [], 'theirs': []}
+    for _ in range(rounds):
+      for contestant, score in (('ours', ours[name]), ('theirs', theirs[name])):
+        start = time.perf_counter()
+        score()
+        seconds[contestant].append(time.perf_counter() - start)
+    n = len(arrays[0])
+    milliseconds[name], total[name] = (
+      1e3 * min(seconds[contestant]) / n for contestant in ('ours', 'theirs')
+    )
+    rows.append(
+      Row(
+        name,
+        milliseconds[name],
+        'ms a frame',
+        'plain NumPy' if 'splits' in name else against,
+        total[name] / milliseconds[name],
+      )
+    )
+  five = 'NSS', 'CC', 'SIM', 'AUC-Judd, jitter', 'sAUC, 100 splits'
+  mine = sum(milliseconds[name] for name in five)
+  other = sum(total[name] for name in five)
+  rows.append(
+    Row(
+      'NSS, CC, SIM, AUC-Judd and sAUC together',
+      1e3 / mine,
+      'frames/s',
+      f'{against} and plain NumPy' if pysaliency else against,
+      other / mine,
+    )
+  )
+  return rows
+
+
+def _memory(arrays, frames):
+  """Measures by how much memory's peak grows after the first frames."""
+  batch = len(arrays[0])
+  five = 'NSS', 'CC', 'SIM', 'AUC-Judd', 'sAUC, 100 splits'
+
+  def score(count):
+    for _ in range(0, count, batch):
+      scores = _ours(*(array.copy() for array in arrays))
+      for name in five:
+        scores[name]()
+
+  score(500)
+  before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  score(frames)
+  after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+  return Row(
+    f'growth of peak memory, {frames} frames', (after - before) / 1024, 'MiB'
+  )
+
+
+if __name__ == '__main__':
+  main()
