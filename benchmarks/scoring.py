@@ -69,7 +69,7 @@ def _frames(n, rng):
 def _ours(saliency, fixation_maps, density, others) -> dict[str, Callable]:
   random = {'seed': 0, 'frame_numbers': range(len(saliency))}
   truth = saliency, fixation_maps
-  others = [np.flatnonzero(counts) for counts in others]
+  negatives = [np.flatnonzero(counts) for counts in others]
   return {
     'NSS': lambda: metrics.nss(*truth),
     'CC': lambda: metrics.cc(saliency, density),
@@ -78,10 +78,10 @@ def _ours(saliency, fixation_maps, density, others) -> dict[str, Callable]:
     'AUC-Judd': lambda: auc.auc_judd(*truth, jitter=False),
     'AUC-Judd, jitter': lambda: auc.auc_judd(*truth, jitter=True, **random),
     'sAUC, 100 splits': lambda: auc.shuffled_auc(
-      *truth, others, splits=_SPLITS, **random
+      *truth, negatives, splits=_SPLITS, **random
     ),
     'sAUC, every threshold': lambda: auc.shuffled_auc(
-      *truth, others, protocol='pysaliency'
+      *truth, negatives, protocol='pysaliency'
     ),
   }
 

@@ -222,7 +222,6 @@ def _negative_pixels(given, size, number, *, repeated):
       f'negatives of frame {number} run from {given.min()} to {given.max()}; '
       f'want flat indices into its {pixels} pixels'
     )
-  given = given.astype(np.int64)
   return given if repeated else np.unique(given)
 
 
