@@ -99,7 +99,8 @@ def _theirs(saliency, fixation_maps, density, others) -> dict[str, Callable]:
     ]
   }
   if pysaliency is None:
-    pairs = list(zip(saliency, fixation_maps, density, other, strict=True))
+    maps, truths = saliency.astype(np.float64), density.astype(np.float64)
+    pairs = list(zip(maps, fixation_maps, truths, other, strict=True))
     return shuffled | {
       'NSS': lambda: [_plain_nss(p, f) for p, f, _, _ in pairs],
       'CC': lambda: [_plain_cc(p, g) for p, _, g, _ in pairs],
@@ -162,7 +163,10 @@ def _plain_cc(saliency, density):
 
 
 def _plain_sim(saliency, density):
-  return np.minimum(saliency / saliency.sum(), density / density.sum()).sum()
+  a, b = (
+    (array - array.min()) / np.ptp(array) for array in (saliency, density)
+  )
+  return np.minimum(a / a.sum(), b / b.sum()).sum()
 
 
 def _plain_kld(saliency, density):

@@ -260,7 +260,7 @@ def test_half_of_the_viewers_beat_the_centre_on_every_score(halves):
   )
   assert len(human) == 8
   for name in set(human) - {'kld', 'information_gain'}:
-    assert human[name].mean() > 1.2 * baseline[name].mean() - 0.1, name
+    assert human[name].mean() > baseline[name].mean() + 0.1, name
   assert human['kld'].mean() < baseline['kld'].mean() - 0.3
   assert metrics.information_gain(density, fixation_maps, centre).mean() > 0.5
   # Chance is 0.5; the centre keeps little of its AUC once shuffled.
