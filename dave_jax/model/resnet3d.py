@@ -67,12 +67,12 @@ class ResNet3D(nn.Module):
     if not pooled:
       x = Stem(self.width, self.dtype, name='stem')(x, train=train)
     self.sow('intermediates', 'pooled_stem', x)
-    block = Bottleneck if self.depth == 50 else BasicBlock
     for stage, blocks in enumerate(BLOCKS[self.depth], start=1):
       for i in range(blocks):
-        x = block(
+        x = Block(
           features=self.width * 2 ** (stage - 1),
           stride=2 if i == 0 and stage > 1 else 1,
+          bottleneck=self.depth == 50,
           shortcut=self.shortcut,
           detach_shortcut=self.detach_shortcut,
           dtype=self.dtype,
@@ -106,57 +106,41 @@ class Stem(nn.Module):
     return max_pool3d(x)
 
 
-class BasicBlock(nn.Module):
-  """Two 3x3x3 convolutions and a shortcut around them."""
+class Block(nn.Module):
+  """Convolutions and a shortcut around them.
+
+  Two of 3x3x3, or as a bottleneck 1x1x1, 3x3x3 and 1x1x1 to four times the
+  channels; the first 3x3x3 takes the stride.
+  """
 
   features: int
   stride: int
+  bottleneck: bool
   shortcut: str
   detach_shortcut: bool
   dtype: Any
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+    sizes = (1, 3, 1) if self.bottleneck else (3, 3)
+    widths = [self.features] * len(sizes)
+    if self.bottleneck:
+      widths[-1] *= 4
     residual = _Shortcut(
-      self.features,
+      widths[-1],
       self.stride,
       self.shortcut,
       self.detach_shortcut,
       self.dtype,
       name='downsample',
     )(x, train=train)
-    x = _conv(self.features, 3, self.stride, self.dtype, 'conv1')(x)
-    x = nn.relu(_batch_norm(self.dtype, train, 'bn1')(x))
-    x = _conv(self.features, 3, 1, self.dtype, 'conv2')(x)
-    x = _batch_norm(self.dtype, train, 'bn2')(x)
-    return nn.relu(x + residual)
-
-
-class Bottleneck(nn.Module):
-  """1x1x1, 3x3x3 and 1x1x1 convolutions and a shortcut around them."""
-
-  features: int
-  stride: int
-  shortcut: str
-  detach_shortcut: bool
-  dtype: Any
-
-  @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    residual = _Shortcut(
-      4 * self.features,
-      self.stride,
-      self.shortcut,
-      self.detach_shortcut,
-      self.dtype,
-      name='downsample',
-    )(x, train=train)
-    x = _conv(self.features, 1, 1, self.dtype, 'conv1')(x)
-    x = nn.relu(_batch_norm(self.dtype, train, 'bn1')(x))
-    x = _conv(self.features, 3, self.stride, self.dtype, 'conv2')(x)
-    x = nn.relu(_batch_norm(self.dtype, train, 'bn2')(x))
-    x = _conv(4 * self.features, 1, 1, self.dtype, 'conv3')(x)
-    x = _batch_norm(self.dtype, train, 'bn3')(x)
+    strided = sizes.index(3)
+    for i, (size, width) in enumerate(zip(sizes, widths, strict=True)):
+      stride = self.stride if i == strided else 1
+      x = _conv(width, size, stride, self.dtype, f'conv{i + 1}')(x)
+      x = _batch_norm(self.dtype, train, f'bn{i + 1}')(x)
+      if i + 1 < len(sizes):
+        x = nn.relu(x)
     return nn.relu(x + residual)
 
 
