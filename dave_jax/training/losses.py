@@ -1,0 +1,87 @@
+"""Losses of saliency maps against where people looked, one for each example.
+
+Of maps and densities [b, h, w]; each returns [b], float32.
+"""
+
+import jax
+import jax.numpy as jnp
+
+
+def distribution(saliency: jax.Array, epsilon: float) -> jax.Array:
+  """Returns maps [b, h, w], not below zero, as probabilities that sum to 1.
+
+  Args:
+    saliency: [b, h, w].
+    epsilon: Share of the probability that is spread evenly, so that no place
+      has none; a map of zeros is even.
+  """
+  size = saliency.shape[1] * saliency.shape[2]
+  total = saliency.sum(axis=(1, 2), keepdims=True)
+  # The tiny keeps 0 / 0, and its gradient, out of maps of zeros.
+  shares = saliency / jnp.maximum(total, 1e-12)
+  even = jnp.where(total > 0, epsilon, 1.0) / size
+  return (1 - epsilon) * shares + even
+
+
+def kl_divergence(
+  saliency: jax.Array, density: jax.Array, *, epsilon: float
+) -> jax.Array:
+  """Returns KL(G || S), in nats, as in the paper's training (section 3.2).
+
+  The sum of g log(g / s) over the places, of which those with g = 0 add nothing:
+  0 where the maps agree, the entropy of the density taken off.
+
+  Args:
+    saliency: Predicted maps [b, h, w], not below zero.
+    density: Sums to 1.
+    epsilon: See `distribution`.
+  """
+  s = distribution(saliency, epsilon)
+  log_g = jnp.log(jnp.where(density > 0, density, 1.0))
+  return (density * (log_g - jnp.log(s))).sum(axis=(1, 2))
+
+
+def correlation(saliency: jax.Array, density: jax.Array) -> jax.Array:
+  """Returns Pearson's correlation, -1 to 1; 0 for a constant map."""
+  return (_standardised(saliency) * _standardised(density)).mean(axis=(1, 2))
+
+
+def scanpath_saliency(saliency: jax.Array, fixations: jax.Array) -> jax.Array:
+  """Returns NSS: the mean standardised saliency of the fixated places.
+
+  As `scoring.metrics.nss`, with the standard deviation of N in place of N - 1,
+  and 0 for a constant map or none fixated, which there is no score of.
+
+  Args:
+    saliency: [b, h, w].
+    fixations: [b, h, w], above 0 where somebody looked.
+  """
+  looked = (fixations > 0).astype(jnp.float32)
+  count = looked.sum(axis=(1, 2))
+  total = (_standardised(saliency) * looked).sum(axis=(1, 2))
+  return total / jnp.maximum(count, 1)
+
+
+def similarity(
+  saliency: jax.Array, density: jax.Array, *, epsilon: float
+) -> jax.Array:
+  """Returns the sum of minima of the two distributions, 0 to 1.
+
+  Without the min-max scaling of the score of this name, whose gradient would be
+  the extremes' alone.
+
+  Args:
+    saliency: Predicted maps [b, h, w], not below zero.
+    density: Sums to 1.
+    epsilon: See `distribution`.
+  """
+  s = distribution(saliency, epsilon)
+  return jnp.minimum(s, density).sum(axis=(1, 2))
+
+
+def _standardised(maps):
+  mean = maps.mean(axis=(1, 2), keepdims=True)
+  variance = ((maps - mean) ** 2).mean(axis=(1, 2), keepdims=True)
+  # Safe in both branches: the root of 0 has no gradient.
+  root = jnp.sqrt(jnp.where(variance > 0, variance, 1.0))
+  return jnp.where(variance > 0, (maps - mean) / root, 0.0)
