@@ -1,0 +1,189 @@
+"""Steps of training by dynamic routing (paper, section 3.2).
+
+A batch takes one of two routes. On AUDIO_VISUAL everything learns. On VISUAL,
+that of still images and silent video, the visual features go straight into the
+decoder, and the modules of sound keep their parameters, batch statistics and
+optimiser state bit for bit.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from dave_jax.media import clock
+from dave_jax.model.dave import DAVE
+from dave_jax.model.inputs import normalise
+from dave_jax.training.optimizer import Optimizer
+from dave_jax.training.state import TrainState
+
+AUDIO_VISUAL = 'audio_visual'
+VISUAL = 'visual'
+ROUTES = (AUDIO_VISUAL, VISUAL)
+
+# Modules that stay as they are on the visual route.
+SOUND_MODULES = ('audio_encoder', 'combined_embedding')
+
+Loss = Callable[[jax.Array, dict], tuple[jax.Array, dict[str, jax.Array]]]
+Step = Callable[[TrainState, dict], tuple[TrainState, dict[str, jax.Array]]]
+
+
+def groups(model: DAVE) -> dict[str, tuple[str, ...]]:
+  """Returns the groups that the optimiser knows: 'sight' and 'sound'.
+
+  A network of one modality has the one group 'all'.
+  """
+  modules = tuple(sorted({path[1] for path in model.variable_shapes()}))
+  if model.modality != 'audio_visual':
+    return {'all': modules}
+  return {
+    'sight': tuple(m for m in modules if m not in SOUND_MODULES),
+    'sound': SOUND_MODULES,
+  }
+
+
+def see_and_hear(
+  model: DAVE, batch: dict, *, visual_only: bool
+) -> tuple[jax.Array | None, jax.Array | None]:
+  """Returns what the network takes of a batch, made on the device.
+
+  Args:
+    model: The network.
+    batch: See `data.batches`. Still images are copied to 16 frames.
+    visual_only: Leaves sound out.
+
+  Returns:
+    Normalised video [b, 16, h, w, 3] and examples of sound [b, 16, 64, 64],
+    each None where the network does not take it.
+  """
+  video = audio = None
+  if model.modality != 'audio':
+    video = normalise(batch['frames'])
+    b, _, *size = video.shape
+    video = jnp.broadcast_to(video, (b, clock.WINDOW_FRAMES, *size))
+  if model.modality != 'video' and not visual_only:
+    cut = jax.vmap(clock.examples_of_strip)
+    audio = cut(batch['log_mel'], batch['offsets'])
+  return video, audio
+
+
+@dataclasses.dataclass(frozen=True)
+class RoutedSteps:
+  """The two branches of a step, and the one that chooses between them.
+
+  Attributes:
+    model: The network.
+    optimizer: With the groups of `groups(model)`.
+    loss: From maps [b, h, w] and the batch to a value for each example [b] and
+      its terms {name: [b]}.
+    accumulate: In how many parts a batch is computed, one after another, to
+      save memory; batch statistics are those of a part.
+  """
+
+  model: DAVE
+  optimizer: Optimizer
+  loss: Loss
+  accumulate: int
+
+  def audio_visual(self, state: TrainState, batch: dict):
+    """Takes a step in which everything learns."""
+    return self._step(state, batch, visual_only=False)
+
+  def visual(self, state: TrainState, batch: dict):
+    """Takes a step in which sound is neither heard nor learnt."""
+    return self._step(
+      state, batch, visual_only=self.model.modality == 'audio_visual'
+    )
+
+  def routed(self, state: TrainState, batch: dict):
+    """Takes the step of the batch's route, chosen on the device.
+
+    Args:
+      state: Before the step.
+      batch: {'route': int32 [], place in ROUTES; and for each of ROUTES its
+        batch}, of which only the one of the route is looked at.
+    """
+    return lax.cond(
+      batch['route'] == ROUTES.index(AUDIO_VISUAL),
+      lambda s, b: self.audio_visual(s, b[AUDIO_VISUAL]),
+      lambda s, b: self.visual(s, b[VISUAL]),
+      state,
+      batch,
+    )
+
+  def _step(self, state, batch, visual_only):
+    learning = tuple(
+      name
+      for name in self.optimizer.groups
+      if not (visual_only and name == 'sound')
+    )
+    learnt = self.optimizer.of_groups(learning, state.params)
+    gradients, batch_stats, facts = self._gradients(
+      learnt, state.params, state.batch_stats, batch, visual_only
+    )
+    params, opt_state, more = self.optimizer.update(
+      gradients, state.opt_state, state.params, state.step, groups=learning
+    )
+    state = state.replace(
+      step=state.step + 1,
+      params=params,
+      batch_stats=batch_stats,
+      opt_state=opt_state,
+    )
+    return state, facts | more
+
+  def _gradients(self, learnt, params, batch_stats, batch, visual_only):
+    gradient = jax.grad(self._mean_loss, has_aux=True)
+    if self.accumulate == 1:
+      gradients, aux = gradient(learnt, params, batch_stats, batch, visual_only)
+      return gradients, *aux
+    parts = jax.tree.map(self._part, batch)
+
+    def add(carry, part):
+      total, stats = carry
+      gradients, (stats, facts) = gradient(
+        learnt, params, stats, part, visual_only
+      )
+      return (jax.tree.map(jnp.add, total, gradients), stats), facts
+
+    zeros = jax.tree.map(jnp.zeros_like, learnt)
+    (total, stats), facts = lax.scan(add, (zeros, batch_stats), parts)
+    gradients = jax.tree.map(lambda g: g / self.accumulate, total)
+    return gradients, stats, jax.tree.map(jnp.mean, facts)
+
+  def _part(self, values):
+    """Splits [b, ...] into [parts, b / parts, ...].
+
+    Every part takes of each device's examples, so that none has to move.
+    """
+    b, *rest = values.shape
+    values = values.reshape(b // self.accumulate, self.accumulate, *rest)
+    return jnp.moveaxis(values, 1, 0)
+
+  def _mean_loss(self, learnt, params, batch_stats, batch, visual_only):
+    """Returns the mean over the examples that somebody looked at."""
+    video, audio = see_and_hear(self.model, batch, visual_only=visual_only)
+    maps, updated = self.model.apply(
+      {'params': params | learnt, 'batch_stats': batch_stats},
+      video,
+      audio,
+      train=True,
+      visual_only=visual_only,
+      mutable=['batch_stats'],
+    )
+    losses, terms = self.loss(maps, batch)
+    counts = (batch['density'].sum(axis=(1, 2)) > 0).astype(jnp.float32)
+    total = jnp.maximum(counts.sum(), 1)
+
+    def mean(values):
+      return (values * counts).sum() / total
+
+    facts = {name: mean(values) for name, values in terms.items()}
+    facts |= {
+      'loss': mean(losses),
+      'blank_maps': (maps.max(axis=(1, 2)) == 0).mean(),
+    }
+    stats = dict(batch_stats) | updated.get('batch_stats', {})
+    return facts['loss'], (stats, facts)
