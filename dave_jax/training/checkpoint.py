@@ -150,9 +150,9 @@ class Checkpoints:
 
   def _restore(self, **item):
     (name,) = item
-    return self._manager.restore(
-      self.latest, args=ocp.args.Composite(**item)
-    )[name]
+    return self._manager.restore(self.latest, args=ocp.args.Composite(**item))[
+      name
+    ]
 
   def _check_shapes(self, step, found, wanted):
     wrong = [

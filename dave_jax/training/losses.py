@@ -28,8 +28,8 @@ def kl_divergence(
 ) -> jax.Array:
   """Returns KL(G || S), in nats, as in the paper's training (section 3.2).
 
-  The sum of g log(g / s) over the places, of which those with g = 0 add nothing:
-  0 where the maps agree, the entropy of the density taken off.
+  The sum of g log(g / s) over the places, of which those with g = 0 add
+  nothing: 0 where the maps agree, the entropy of the density taken off.
 
   Args:
     saliency: Predicted maps [b, h, w], not below zero.

@@ -53,3 +53,22 @@ def place_batch(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict:
     key: jax.make_array_from_process_local_data(sharding, values)
     for key, values in batch.items()
   }
+
+
+def place_state(mesh: Mesh, tree):
+  """Returns a tree of arrays that every process has, on every device."""
+  sharding = replicated(mesh)
+
+  def place(leaf):
+    leaf = np.asarray(leaf)
+    return jax.make_array_from_callback(
+      leaf.shape, sharding, lambda index: leaf[index]
+    )
+
+  return jax.tree.map(place, tree)
+
+
+def rows_of_process(values: jax.Array) -> np.ndarray:
+  """Returns this process's rows of an array that lies `by_example`."""
+  shards = {s.index[0].start or 0: s for s in values.addressable_shards}
+  return np.concatenate([np.asarray(shards[i].data) for i in sorted(shards)])

@@ -95,7 +95,7 @@ def adam(
   *,
   learning_rate: float,
   schedule: str,
-  warmup_steps: int,
+  warmup: float,
   steps: int,
   b1: float,
   b2: float,
@@ -109,7 +109,7 @@ def adam(
     groups, clip_norm: See `Optimizer`.
     learning_rate: At its highest.
     schedule: 'constant'; 'cosine' or 'linear' fall to 0 at the last step.
-    warmup_steps: Steps over which it rises from 0, linearly.
+    warmup: Share of the steps over which it rises from 0, linearly; 0 to 1.
     steps: Of the whole run.
     b1, b2, epsilon: Decay of the moments, and what is added to the root.
     weight_decay: Decoupled (Loshchilov and Hutter, arXiv 1711.05101), times the
@@ -120,11 +120,9 @@ def adam(
   """
   if schedule not in SCHEDULES:
     raise ValueError(f'schedule {schedule!r} is none of {SCHEDULES}')
-  if warmup_steps >= steps:
-    raise ValueError(
-      f'warmup_steps {warmup_steps} take all of the {steps} steps; make them '
-      'fewer'
-    )
+  if not 0 <= warmup < 1:
+    raise ValueError(f'got warmup {warmup}, wanted a share: 0 or more, below 1')
+  warmup_steps = round(warmup * steps)
   fall = steps - warmup_steps
   after = {
     'constant': lambda: optax.constant_schedule(learning_rate),

@@ -8,17 +8,15 @@ from dave_jax.data.batches import Batches
 
 @dataclasses.dataclass(frozen=True)
 class Stream:
-  """Batches that take one route.
+  """Batches of one kind.
 
   Attributes:
     name: Such as 'images'.
-    route: One of `steps.ROUTES`.
     batches: Endless.
     turn: Steps in a row that a turn of it takes.
   """
 
   name: str
-  route: str
   batches: Batches
   turn: int
 
@@ -34,11 +32,11 @@ class RoutedData:
     self._step = 0
 
   def __next__(self) -> tuple[str, dict]:
-    """Returns the route and the batch of the next step."""
+    """Returns the name of the stream and the batch of the next step."""
     stream = self.stream_of(self._step)
     batch = next(stream.batches)
     self._step += 1
-    return stream.route, batch
+    return stream.name, batch
 
   def stream_of(self, step: int) -> Stream:
     """Returns the stream that a step, from 0, takes its batch from."""
@@ -53,7 +51,7 @@ class RoutedData:
     """Returns the position, for JSON."""
     return {
       'step': self._step,
-      'turns': {s.name: [s.route, s.turn] for s in self._streams},
+      'turns': {s.name: s.turn for s in self._streams},
       'streams': {s.name: s.batches.state() for s in self._streams},
     }
 

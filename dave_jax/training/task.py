@@ -13,7 +13,7 @@ class TrainingData(Protocol):
   """Batches of one process, one for each step, from a position on."""
 
   def __next__(self) -> tuple[str, Batch]:
-    """Returns the next step's route and batch."""
+    """Returns the next step's kind of batch, such as 'images', and batch."""
 
   def state(self) -> dict:
     """Returns the position, for JSON; the same in all processes."""
@@ -35,12 +35,14 @@ class Task(Protocol):
   Attributes:
     steps: Of the whole run.
     steps_per_epoch: From one evaluation to the next unless told otherwise.
+    about: Lines that tell what it trains, and from what.
     best: Name of the validation score, higher being better, that the best
       weights are kept by; None keeps none.
   """
 
   steps: int
   steps_per_epoch: int
+  about: list[str]
   best: str | None
 
   def initial_state(self) -> TrainState:
@@ -50,7 +52,7 @@ class Task(Protocol):
     """Returns the batches, from the first on."""
 
   def train_step(
-    self, state: TrainState, route: str, batch: Batch
+    self, state: TrainState, kind: str, batch: Batch
   ) -> tuple[TrainState, dict[str, Any]]:
     """Takes a step; uses up the state given.
 
@@ -58,7 +60,7 @@ class Task(Protocol):
       The next state, and {name: scalar on the device}, of which 'loss' is one.
     """
 
-  def examples(self, route: str, batch: Batch) -> list[str]:
+  def examples(self, kind: str, batch: Batch) -> list[str]:
     """Returns what tells the examples of a batch, for error messages."""
 
   def evaluate(self, state: TrainState) -> dict[str, float]:

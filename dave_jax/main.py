@@ -1,0 +1,67 @@
+"""Trains a network.
+
+  python -m dave_jax.main --config=configs/davos.py --workdir=runs/davos
+
+Interrupted, the same command goes on. Every field of a config can be set:
+--config.train.batch_size=20.
+"""
+
+import logging
+import sys
+
+import jax
+from absl import app, flags
+from ml_collections import config_flags
+
+from dave_jax.compile_cache import keep_compiled_programs
+from dave_jax.train import train
+from dave_jax.training.ledger import NotFinite
+
+_CONFIG = config_flags.DEFINE_config_file('config', None, 'What to do.')
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
+_DISTRIBUTED = flags.DEFINE_bool(
+  'distributed',
+  False,
+  'Whether this is one of several processes. On TPU pods and under SLURM they '
+  'find each other; elsewhere give the next three too.',
+)
+_COORDINATOR = flags.DEFINE_string(
+  'coordinator', None, 'HOST:PORT of process 0, which the others connect to.'
+)
+_PROCESSES = flags.DEFINE_integer('processes', None, 'How many there are.')
+_PROCESS = flags.DEFINE_integer('process', None, 'Which one this is, from 0.')
+
+
+def main(argv: list[str]) -> int:
+  """Runs what the flags say; returns the exit status."""
+  if len(argv) > 1:
+    raise app.UsageError(f'got {" ".join(argv[1:])}; all arguments are flags')
+  keep_compiled_programs()
+  if _DISTRIBUTED.value:
+    jax.distributed.initialize(
+      coordinator_address=_COORDINATOR.value,
+      num_processes=_PROCESSES.value,
+      process_id=_PROCESS.value,
+    )
+  _report(jax.process_index() == 0)
+  try:
+    train(_CONFIG.value, _WORKDIR.value)
+  except (ValueError, OSError, NotFinite) as error:
+    print(f'main: {error}', file=sys.stderr)
+    return 1
+  return 0
+
+
+def _report(leads: bool) -> None:
+  """Prints what this package reports; from other processes, what is wrong."""
+  handler = logging.StreamHandler()
+  handler.setFormatter(logging.Formatter('%(message)s'))
+  logger = logging.getLogger('dave_jax')
+  logger.addHandler(handler)
+  logger.setLevel(logging.INFO if leads else logging.WARNING)
+  logger.propagate = False
+
+
+if __name__ == '__main__':
+  flags.mark_flags_as_required(['config', 'workdir'])
+  app.run(main)

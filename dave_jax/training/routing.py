@@ -1,0 +1,101 @@
+"""Routed steps compiled: as one program, or as one for each route."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+
+from dave_jax.training.mesh import by_example, place_batch, place_state
+from dave_jax.training.state import TrainState
+from dave_jax.training.steps import ROUTES, RoutedSteps
+
+ROUTINGS = ('auto', 'cond', 'static')
+
+
+class CompiledSteps:
+  """Takes the step that a batch's route asks for.
+
+  'cond' is one program, which chooses with `lax.cond` on the device; 'static'
+  is two, between which the host chooses: the same numbers either way. On a CPU
+  a branch inside a cond is up to 1.7 times slower than apart.
+  """
+
+  def __init__(
+    self,
+    steps: RoutedSteps,
+    mesh: Mesh,
+    *,
+    routing: str,
+    blanks: Mapping[str, dict],
+  ):
+    """Compiles nothing yet.
+
+    Args:
+      steps: The branches.
+      mesh: What batches are spread over.
+      routing: 'cond', 'static', or 'auto': static on CPUs, cond elsewhere.
+      blanks: {route: {key: (shape, type)}} of the batch of all processes that
+        stands in for a route while the other is taken. A route that no batch
+        takes may be left out, which leaves nothing to choose.
+
+    Raises:
+      ValueError: There is no such routing.
+    """
+    if routing not in ROUTINGS:
+      raise ValueError(f'routing {routing!r} is none of {ROUTINGS}')
+    if routing == 'auto':
+      on_cpu = mesh.devices.flat[0].platform == 'cpu'
+      routing = 'static' if on_cpu else 'cond'
+    if len(blanks) < len(ROUTES):
+      routing = 'static'
+    self.routing = routing
+    self._mesh = mesh
+    self._blanks = blanks
+    self._placed = None
+    if routing == 'cond':
+      self._step = jax.jit(steps.routed, donate_argnums=0)
+    else:
+      branches = {route: getattr(steps, route) for route in ROUTES}
+      self._branches = {
+        route: jax.jit(branch, donate_argnums=0)
+        for route, branch in branches.items()
+      }
+
+  def __call__(
+    self, state: TrainState, route: str, batch: dict[str, np.ndarray]
+  ) -> tuple[TrainState, dict[str, jax.Array]]:
+    """Takes a step; uses up the state given.
+
+    Args:
+      state: On the mesh's devices.
+      route: One of ROUTES.
+      batch: This process's examples.
+
+    Returns:
+      The next state, and {name: scalar}, not waited for.
+    """
+    placed = place_batch(self._mesh, batch)
+    if self.routing == 'static':
+      return self._branches[route](state, placed)
+    if self._placed is None:
+      self._placed = {r: self._blank(r) for r in ROUTES}
+    number = np.int32(ROUTES.index(route))
+    routed = {
+      **self._placed,
+      route: placed,
+      'route': place_state(self._mesh, number),
+    }
+    return self._step(state, routed)
+
+  def _blank(self, route):
+    """Returns a batch of zeros, made where it stays."""
+
+    def zeros():
+      return {
+        key: jnp.zeros(shape, kind)
+        for key, (shape, kind) in self._blanks[route].items()
+      }
+
+    return jax.jit(zeros, out_shardings=by_example(self._mesh))()

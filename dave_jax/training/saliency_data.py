@@ -1,0 +1,201 @@
+"""The data sets of a config as streams of batches."""
+
+import functools
+from collections.abc import Callable
+
+import jax
+from ml_collections import ConfigDict
+
+from dave_jax.data.augmentation import BrightnessContrast, HorizontalFlip
+from dave_jax.data.batches import Batches
+from dave_jax.data.fake import fake_batches
+from dave_jax.data.pipeline import evaluation_batches, train_batches
+from dave_jax.datasets.store import Dataset, open_dataset
+from dave_jax.training.routes import RoutedData, Stream
+from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
+
+TURNS = ('epochs', 'steps')
+# Fields of `config.data`, in the order of their turns, and their routes.
+ROUTE_OF = {
+  'audio_visual': AUDIO_VISUAL,
+  'images': VISUAL,
+  'silent_video': VISUAL,
+}
+_FAKE_EPOCH = 10  # Batches that an epoch of made-up data is said to have.
+
+
+class SaliencyData:
+  """What a config trains on and validates with.
+
+  Attributes:
+    fixation_map: Whether training batches hold a map of the fixations.
+  """
+
+  def __init__(self, config: ConfigDict):
+    """Opens the data sets.
+
+    Raises:
+      ValueError, OSError: A setting makes no sense, or data is not there.
+    """
+    if config.train.turns not in TURNS:
+      raise ValueError(f'turns {config.train.turns!r} is none of {TURNS}')
+    self._config = config
+    self._open = functools.cache(
+      functools.partial(open_dataset, config.data.data_dir)
+    )
+    self.fixation_map = config.loss.scanpath_saliency != 0
+    self._fields = [name for name in ROUTE_OF if config.data[name]]
+    if not self._fields:
+      raise ValueError(
+        f'nothing to train on: data.{", data.".join(ROUTE_OF)} are all empty; '
+        'name a set, as NAME:SPLIT'
+      )
+    if config.model.modality == 'audio' and self._fields != ['audio_visual']:
+      raise ValueError(
+        'an audio-only network learns from data.audio_visual alone; set the '
+        "others to ''"
+      )
+    self._sources = {}
+    if not config.fake_data:
+      for field in (*self._fields, 'validation'):
+        self._sources[field] = self._parse(field)
+
+  def routes(self) -> dict[str, bool]:
+    """Returns {route: whether its batches may be of still images}."""
+    found = {ROUTE_OF[field]: field == 'images' for field in self._fields}
+    if 'images' in self._fields:
+      found[VISUAL] = True
+    return found
+
+  def steps_of_epochs(self, epochs: int) -> int:
+    """Returns the steps of some epochs, one stream after the other."""
+    turns = [self._epoch(self._batches(field)) for field in self._fields]
+    return sum(turns[i % len(turns)] for i in range(epochs))
+
+  def train_data(self) -> RoutedData:
+    """Returns the training batches of this process, from the first on."""
+    in_epochs = self._config.train.turns == 'epochs'
+    streams = []
+    for field in self._fields:
+      batches = self._batches(field)
+      turn = self._epoch(batches) if in_epochs else 1
+      streams.append(Stream(field, batches, turn))
+    return RoutedData(streams)
+
+  def validation_batches(self) -> dict[str, Callable[[], Batches]]:
+    """Returns {'NAME:SPLIT': gives the batches of a validation set}."""
+    config = self._config
+    return {
+      f'{dataset.name}:{split}': functools.partial(
+        evaluation_batches,
+        dataset,
+        split,
+        batch_size=config.evaluation.batch_size,
+        stride=config.evaluation.stride,
+        fixated_only=True,
+        alignment=config.data.alignment,
+        strip_frames=config.data.strip_frames,
+        sigma=config.data.sigma,
+        fixation_map=True,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+        workers=config.data.workers,
+        prefetch=config.data.prefetch,
+      )
+      for dataset, split in self._sources.get('validation', [])
+    }
+
+  def examples(self, field: str, batch: dict) -> list[str]:
+    """Returns 'NAME:SPLIT, clip CLIP, frame FRAME' of each example."""
+    sources = self._sources.get(field)
+    lines = []
+    rows = zip(batch['source'], batch['clip'], batch['frame'], strict=True)
+    for source, clip, frame in rows:
+      if sources is None:
+        lines.append(f'made-up example {frame}')
+        continue
+      dataset, split = sources[source]
+      name = dataset.clips(split)[clip].name
+      lines.append(f'{dataset.name}:{split}, clip {name}, frame {frame}')
+    return lines
+
+  def _epoch(self, batches):
+    return max(1, round(batches.examples / self._config.train.batch_size))
+
+  def _batches(self, field) -> Batches:
+    config = self._config
+    data = config.data
+    # Streams draw from numbers of their own.
+    seed = config.seed + 1_000_003 * list(ROUTE_OF).index(field)
+    processes = {
+      'process_index': jax.process_index(),
+      'process_count': jax.process_count(),
+    }
+    if config.fake_data:
+      return fake_batches(
+        batch_size=config.train.batch_size,
+        frame_size=tuple(config.model.frame_size),
+        still=field == 'images',
+        strip_frames=data.strip_frames,
+        fixation_map=self.fixation_map,
+        examples=_FAKE_EPOCH * config.train.batch_size,
+        seed=seed,
+        start_batch=0,
+        **processes,
+      )
+    weights = data[f'{field}_weights']
+    batches = train_batches(
+      self._sources[field],
+      batch_size=config.train.batch_size,
+      seed=seed,
+      stride=data.stride,
+      random_frames=data.random_frames,
+      alignment=data.alignment,
+      strip_frames=data.strip_frames,
+      sigma=data.sigma,
+      fixation_map=self.fixation_map,
+      augmentations=self._augmentations(),
+      weights=[float(w) for w in weights.split(',')] if weights else None,
+      workers=data.workers,
+      prefetch=data.prefetch,
+      start_batch=0,
+      **processes,
+    )
+    wanted = field == 'images'
+    if batches.still != wanted:
+      kinds = {True: 'still images', False: 'videos'}
+      raise ValueError(
+        f'data.{field} {data[field]!r} is of {kinds[batches.still]}, wanted '
+        f'{kinds[wanted]}'
+      )
+    return batches
+
+  def _augmentations(self):
+    data = self._config.data
+    chosen = []
+    if data.flip:
+      chosen.append(HorizontalFlip(data.flip))
+    if data.brightness or data.contrast:
+      chosen.append(BrightnessContrast(data.brightness, data.contrast))
+    return chosen
+
+  def _parse(self, field) -> list[tuple[Dataset, str]]:
+    sources = []
+    for item in filter(None, self._config.data[field].split(',')):
+      name, colon, split = item.strip().rpartition(':')
+      if not colon:
+        raise ValueError(
+          f'data.{field}: {item!r} names no split; write it as NAME:SPLIT'
+        )
+      dataset = self._open(name)
+      found = tuple(dataset.settings['frame_size'])
+      wanted = tuple(self._config.model.frame_size)
+      if found != wanted:
+        raise ValueError(
+          f'{dataset.name} was built with frames of {found}, the network takes '
+          f'{wanted}; build it again with that size, or set '
+          f'--config.model.frame_size="{found}"'
+        )
+      dataset.clips(split)
+      sources.append((dataset, split))
+    return sources
