@@ -22,7 +22,7 @@ from dave_jax.datasets import schema
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.records import Storage, read_clip
 from dave_jax.datasets.shards import ShardWriter, assemble
-from dave_jax.datasets.source import Source, SourceClip
+from dave_jax.datasets.source import Maker, Source, SourceClip
 
 # A unit is what one process builds at a time, and what is kept when it stops.
 _STILLS_PER_UNIT = 128
@@ -67,7 +67,7 @@ class Unit:
 
 def build(
   builder: SaliencyBuilder,
-  root: pathlib.Path,
+  root: pathlib.Path | None,
   *,
   processes: int = 1,
   partial: bool = False,
@@ -79,7 +79,7 @@ def build(
 
   Args:
     builder: Says what to build, how, and where to.
-    root: The folder of downloads.
+    root: The folder of downloads; None for a set that is made up.
     processes: How many clips are read at a time; 1 starts no processes.
     partial: Leaves out what is missing or cannot be read.
 
@@ -150,14 +150,15 @@ def _alone(staging):
 
 
 def find(
-  source: Source, root: pathlib.Path
+  source: Source, root: pathlib.Path | None
 ) -> tuple[list[SourceClip], list[str]]:
   """Returns the clips of a source, and all that is missing or odd.
 
   Raises:
     FileNotFoundError: There is no such folder.
   """
-  if not root.is_dir():
+  made = isinstance(source, Maker)
+  if not made and (root is None or not root.is_dir()):
     raise FileNotFoundError(f'{root}: no such folder; give --source')
   clips, problems = source.find(root)
   seen, clips_once, problems = set(), [], list(problems)

@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 
 from dave_jax.datasets import schema
 from dave_jax.datasets.records import Storage, read_clip
-from dave_jax.datasets.source import Source, SourceClip
+from dave_jax.datasets.source import Maker, Source, SourceClip
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -64,8 +64,10 @@ class SaliencyBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
     )
 
   def _split_generators(self, dl_manager):
-    root = pathlib.Path(dl_manager.manual_dir)
-    clips, problems = self.builder_config.source.find(root)
+    source = self.builder_config.source
+    made = isinstance(source, Maker)
+    root = None if made else pathlib.Path(dl_manager.manual_dir)
+    clips, problems = source.find(root)
     if problems:
       raise ValueError('\n'.join(problems))
     self.info.metadata['settings'] = self.builder_config.settings()

@@ -3,9 +3,10 @@
   python -m dave_jax.datasets.prepare NAME --source=DIR --data_dir=DIR
 
 NAME is one of the sets that --list shows; --source is the folder that its
-downloads lie in, as --list says. First all that is missing is listed at once;
-then clips are built in parallel. Interrupted, the same command goes on. In the
-end DATA_DIR/NAME/ holds the records and report.txt.
+downloads lie in, as --list says; sets that are made up take none. First all
+that is missing is listed at once; then clips are built in parallel.
+Interrupted, the same command goes on. In the end DATA_DIR/NAME/ holds the
+records and report.txt.
 """
 
 import argparse
@@ -26,6 +27,8 @@ from dave_jax.datasets.folder import Folder
 from dave_jax.datasets.images import Cat2000, Mit1003, Osie, Scene500
 from dave_jax.datasets.records import Storage
 from dave_jax.datasets.salicon import Salicon
+from dave_jax.datasets.sounding_shapes import SoundingImages, SoundingShapes
+from dave_jax.datasets.source import Maker
 from dave_jax.datasets.stavis import Stavis
 
 BUILDERS: dict[str, type[SaliencyBuilder]] = {
@@ -38,6 +41,8 @@ BUILDERS: dict[str, type[SaliencyBuilder]] = {
   'mit1003': Mit1003,
   'cat2000': Cat2000,
   'folder': Folder,
+  'sounding_shapes': SoundingShapes,
+  'sounding_images': SoundingImages,
 }
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -49,7 +54,7 @@ def main(argv: list[str] | None = None) -> int:
   if args.list:
     print(_listing())
     return DONE
-  if None in (args.name, args.source, args.data_dir):
+  if None in (args.name, args.data_dir):
     parser.error('give NAME, --source and --data_dir')
   # TFDS warns of every changed setting, at length.
   logging.set_verbosity(logging.ERROR)
@@ -62,9 +67,12 @@ def main(argv: list[str] | None = None) -> int:
       ),
       settings=dict(map(_setting, args.set)),
     )
+    made = isinstance(builder.builder_config.source, Maker)
+    if args.source is None and not made:
+      parser.error(f'{args.name} is read from downloads: give --source')
     report = build(
       builder,
-      pathlib.Path(args.source),
+      None if made else pathlib.Path(args.source),
       processes=args.processes,
       partial=args.partial,
     )

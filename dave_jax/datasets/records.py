@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import tempfile
 from collections.abc import Iterator
 
 import av
@@ -12,7 +13,7 @@ import simplejpeg
 
 from dave_jax.datasets import schema
 from dave_jax.datasets.gaze import Fixations, Gaze
-from dave_jax.datasets.source import Picture, Source, SourceClip
+from dave_jax.datasets.source import Maker, Picture, Source, SourceClip
 from dave_jax.media.audio import SAMPLE_RATE, load_waveform
 from dave_jax.media.clock import LOG_MEL_RATE
 from dave_jax.media.picture import PictureMaker
@@ -103,12 +104,20 @@ class ClipContent:
 def read_clip(
   clip: SourceClip, source: Source, storage: Storage
 ) -> ClipContent:
-  """Reads a clip and what people looked at in it.
+  """Reads a clip and what people looked at in it; one made up is made first.
 
   Raises:
     ValueError, OSError: Something of it cannot be read, or is damaged so that
       frames are missing.
   """
+  if isinstance(source, Maker):
+    with tempfile.TemporaryDirectory() as folder:
+      made = source.make(clip, pathlib.Path(folder), storage.frame_size)
+      return _read(made, source, storage)
+  return _read(clip, source, storage)
+
+
+def _read(clip, source, storage):
   notes: list[str] = []
   waveform, begin = None, 0.0
   if clip.still:

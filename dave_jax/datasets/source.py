@@ -5,7 +5,7 @@ import pathlib
 import random
 import re
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from dave_jax.datasets.gaze import Gaze
 
@@ -71,6 +71,25 @@ class Source(Protocol):
 
     Raises:
       ValueError, OSError: It cannot be read.
+    """
+
+
+@runtime_checkable
+class Maker(Source, Protocol):
+  """A source that makes its clips up: it needs no downloads.
+
+  Its `find` takes any root, None too.
+  """
+
+  def make(
+    self, clip: SourceClip, folder: pathlib.Path, size: tuple[int, int]
+  ) -> SourceClip:
+    """Writes a clip's files and returns it with where they are.
+
+    Args:
+      clip: As `find` gave it.
+      folder: An empty folder, there until the clip is read.
+      size: Height and width of frames as they will be stored.
     """
 
 
