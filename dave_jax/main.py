@@ -11,6 +11,7 @@ import sys
 
 import jax
 from absl import app, flags
+from absl import logging as absl_logging
 from ml_collections import config_flags
 
 from dave_jax.compile_cache import keep_compiled_programs
@@ -36,6 +37,8 @@ def main(argv: list[str]) -> int:
   """Runs what the flags say; returns the exit status."""
   if len(argv) > 1:
     raise app.UsageError(f'got {" ".join(argv[1:])}; all arguments are flags')
+  # Orbax and JAX tell of each thing that they do.
+  absl_logging.set_verbosity(absl_logging.WARNING)
   keep_compiled_programs()
   if _DISTRIBUTED.value:
     jax.distributed.initialize(

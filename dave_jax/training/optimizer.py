@@ -70,7 +70,7 @@ class Optimizer:
       New parameters and state of all groups, and {'gradient_norm',
       'learning_rate'}, the norm before it is clipped.
     """
-    norm = optax.global_norm(gradients)
+    norm = optax.tree.norm(gradients)
     if self.clip_norm:
       scale = jnp.minimum(1.0, self.clip_norm / jnp.maximum(norm, 1e-12))
       gradients = jax.tree.map(lambda g: g * scale, gradients)

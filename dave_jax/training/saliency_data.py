@@ -85,8 +85,10 @@ class SaliencyData:
   def validation_batches(self) -> dict[str, Callable[[], Batches]]:
     """Returns {'NAME:SPLIT': gives the batches of a validation set}."""
     config = self._config
+    names = _items(config.data.validation)
+    sources = self._sources.get('validation', [])
     return {
-      f'{dataset.name}:{split}': functools.partial(
+      name: functools.partial(
         evaluation_batches,
         dataset,
         split,
@@ -102,7 +104,7 @@ class SaliencyData:
         workers=config.data.workers,
         prefetch=config.data.prefetch,
       )
-      for dataset, split in self._sources.get('validation', [])
+      for name, (dataset, split) in zip(names, sources, strict=False)
     }
 
   def examples(self, field: str, batch: dict) -> list[str]:
@@ -181,8 +183,8 @@ class SaliencyData:
 
   def _parse(self, field) -> list[tuple[Dataset, str]]:
     sources = []
-    for item in filter(None, self._config.data[field].split(',')):
-      name, colon, split = item.strip().rpartition(':')
+    for item in _items(self._config.data[field]):
+      name, colon, split = item.rpartition(':')
       if not colon:
         raise ValueError(
           f'data.{field}: {item!r} names no split; write it as NAME:SPLIT'
@@ -199,3 +201,7 @@ class SaliencyData:
       dataset.clips(split)
       sources.append((dataset, split))
     return sources
+
+
+def _items(text: str) -> list[str]:
+  return [item.strip() for item in text.split(',') if item.strip()]

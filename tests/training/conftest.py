@@ -1,0 +1,92 @@
+"""A tiny network, its optimiser and batches for tests of training."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from dave_jax.data.batches import batch_shapes
+from dave_jax.model.conv import native_convolutions
+from dave_jax.model.dave import DAVE
+from dave_jax.training import steps
+from dave_jax.training.objective import Objective
+from dave_jax.training.optimizer import Optimizer
+from dave_jax.training.state import TrainState
+from tests.conftest import random_variables
+
+SIZE = (64, 64)
+
+
+def make_batch(b: int, *, still: bool, seed: int = 0) -> dict:
+  """Returns a batch of noise as `data.batches` describes it."""
+  rng = np.random.default_rng(seed)
+  shapes = batch_shapes(
+    batch_size=b,
+    frame_size=SIZE,
+    still=still,
+    strip_frames=128,
+    fixation_map=True,
+    evaluation=False,
+  )
+  batch = {key: np.zeros(shape, kind) for key, (shape, kind) in shapes.items()}
+  batch['frames'] = rng.integers(0, 256, batch['frames'].shape, np.uint8)
+  density = rng.random(batch['density'].shape) ** 4
+  density /= density.sum(axis=(1, 2), keepdims=True)
+  batch['density'] = density.astype(np.float32)
+  batch['fixations'] = (density > density.mean()).astype(np.uint8)
+  if not still:
+    batch['log_mel'] = rng.normal(-2, 1, batch['log_mel'].shape).astype('f')
+    batch['offsets'] = np.tile(np.arange(16, dtype=np.int32) * 4, (b, 1))
+  return batch
+
+
+def make_steps(accumulate=1, transform=None, modality='audio_visual', **loss):
+  """Returns the branches of a tiny network."""
+  model = DAVE(
+    depth=10,
+    width=2,
+    frame_size=SIZE,
+    decoder_batch_norm=True,
+    modality=modality,
+  )
+  terms = dict.fromkeys(
+    ('kl', 'correlation', 'scanpath_saliency', 'similarity'), 0.0
+  )
+  objective = Objective(**terms | {'kl': 1.0} | loss, epsilon=1e-3)
+  optimizer = Optimizer(
+    steps.groups(model),
+    optax.constant_schedule(1e-2),
+    transform or optax.scale_by_adam(),
+    0.0,
+  )
+  return steps.RoutedSteps(model, optimizer, objective, accumulate)
+
+
+def make_state(branches: steps.RoutedSteps) -> TrainState:
+  """Returns a first state with random weights."""
+  variables = jax.tree.map(np.asarray, random_variables(branches.model))
+  return TrainState(
+    step=np.int32(0),
+    params=variables['params'],
+    batch_stats=variables['batch_stats'],
+    opt_state=branches.optimizer.init(variables['params']),
+  )
+
+
+@pytest.fixture(scope='module', autouse=True)
+def quick_to_compile():
+  """Half the time to compile; programs this small run no slower."""
+  jax.config.update('jax_disable_most_optimizations', True)
+  with native_convolutions():
+    yield
+  jax.config.update('jax_disable_most_optimizations', False)
+
+
+@pytest.fixture(scope='session')
+def windows():
+  return make_batch(2, still=False)
+
+
+@pytest.fixture(scope='session')
+def images():
+  return make_batch(2, still=True, seed=1)

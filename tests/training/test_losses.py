@@ -1,0 +1,120 @@
+"""Losses, against sums by hand and the scores they come from."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dave_jax.scoring import metrics
+from dave_jax.training import losses
+from dave_jax.training.objective import Objective
+
+
+@pytest.fixture
+def maps():
+  rng = np.random.default_rng(0)
+  saliency = rng.random((3, 8, 10)).astype(np.float32)
+  density = rng.random((3, 8, 10)) ** 6
+  density /= density.sum(axis=(1, 2), keepdims=True)
+  fixations = (rng.random((3, 8, 10)) > 0.8).astype(np.uint8)
+  return saliency, density.astype(np.float32), fixations
+
+
+def test_divergence_by_hand():
+  """Four places; shares of 0.1, 0.2, 0.3, 0.4 against 0, 0.5, 0.5, 0."""
+  saliency = jnp.array([[[1.0, 2.0], [3.0, 4.0]]])
+  density = jnp.array([[[0.0, 0.5], [0.5, 0.0]]])
+  wanted = 0.5 * np.log(0.5 / 0.2) + 0.5 * np.log(0.5 / 0.3)
+  found = losses.kl_divergence(saliency, density, epsilon=0.0)
+  np.testing.assert_allclose(found, [wanted], rtol=1e-6)
+
+
+def test_divergence_is_zero_where_maps_agree(maps):
+  _, density, _ = maps
+  found = losses.kl_divergence(7 * density, density, epsilon=0.0)
+  np.testing.assert_allclose(found, 0, atol=1e-6)
+
+
+def test_divergence_of_zeros_is_that_of_an_even_map(maps):
+  """log(places) less the density's entropy."""
+  _, density, _ = maps
+  g = np.where(density > 0, density, 1)
+  wanted = np.log(80) + (density * np.log(g)).sum(axis=(1, 2))
+  found = losses.kl_divergence(0 * density, density, epsilon=1e-3)
+  np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_divergence_has_finite_gradients_everywhere(maps):
+  _, density, _ = maps
+  saliency = jnp.zeros_like(density).at[1].set(1.0).at[2, :4].set(2.0)
+
+  def total(s):
+    return losses.kl_divergence(s, density, epsilon=1e-3).sum()
+
+  assert np.isfinite(jax.grad(total)(saliency)).all()
+
+
+def test_correlation_is_the_score(maps):
+  saliency, density, _ = maps
+  np.testing.assert_allclose(
+    losses.correlation(saliency, density),
+    metrics.cc(saliency, density),
+    atol=1e-5,
+  )
+
+
+def test_scanpath_saliency_is_the_score_but_for_the_deviation(maps):
+  """The score divides by the deviation of N - 1."""
+  saliency, _, fixations = maps
+  n = saliency[0].size
+  np.testing.assert_allclose(
+    losses.scanpath_saliency(saliency, fixations),
+    metrics.nss(saliency, fixations) * np.sqrt(n / (n - 1)),
+    rtol=1e-4,
+  )
+
+
+def test_similarity_is_pysaliencys(maps):
+  """Whose score does not scale maps from their minimum either."""
+  saliency, density, _ = maps
+  np.testing.assert_allclose(
+    losses.similarity(saliency, density, epsilon=0.0),
+    metrics.sim(saliency, density, protocol='pysaliency'),
+    rtol=1e-5,
+  )
+
+
+def test_constant_maps_have_no_correlation_and_finite_gradients(maps):
+  _, density, fixations = maps
+  even = jnp.ones_like(density)
+
+  def total(s):
+    return (
+      losses.correlation(s, density) + losses.scanpath_saliency(s, fixations)
+    ).sum()
+
+  assert total(even) == 0
+  assert np.isfinite(jax.grad(total)(even)).all()
+
+
+def test_objective_weighs_its_terms(maps):
+  saliency, density, fixations = maps
+  batch = {'density': density, 'fixations': fixations}
+  objective = Objective(
+    kl=2.0, correlation=0.5, scanpath_saliency=0.25, similarity=1.0, epsilon=0.1
+  )
+  total, terms = objective(saliency, batch)
+  wanted = (
+    2 * losses.kl_divergence(saliency, density, epsilon=0.1)
+    - 0.5 * losses.correlation(saliency, density)
+    - 0.25 * losses.scanpath_saliency(saliency, fixations)
+    - losses.similarity(saliency, density, epsilon=0.1)
+  )
+  np.testing.assert_allclose(total, wanted, rtol=1e-5)
+  assert set(terms) == {'kl', 'correlation', 'scanpath_saliency', 'similarity'}
+
+
+def test_objective_needs_a_term(maps):
+  objective = Objective(0.0, 0.0, 0.0, 0.0, 1e-3)
+  with pytest.raises(ValueError, match='all terms of the loss have weight 0'):
+    objective(maps[0], {'density': maps[1]})

@@ -1,0 +1,224 @@
+"""Routing: what learns and what stays."""
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from dave_jax.training.mesh import make_mesh, place_state
+from dave_jax.training.routing import CompiledSteps
+from dave_jax.training.steps import AUDIO_VISUAL, SOUND_MODULES, VISUAL
+from tests.training.conftest import make_batch, make_state, make_steps
+
+
+@pytest.fixture(scope='module')
+def branches():
+  return make_steps()
+
+
+@pytest.fixture(scope='module')
+def compiled(branches):
+  return {
+    AUDIO_VISUAL: jax.jit(branches.audio_visual),
+    VISUAL: jax.jit(branches.visual),
+  }
+
+
+@pytest.fixture(scope='module')
+def states(branches, compiled, windows, images):
+  """At the start, after a step on windows, and one on images after that."""
+  start = make_state(branches)
+  heard, _ = compiled[AUDIO_VISUAL](start, windows)
+  seen, _ = compiled[VISUAL](heard, images)
+  return [jax.tree.map(np.asarray, state) for state in (start, heard, seen)]
+
+
+def _leaves(state, of_sound):
+  """Returns {path: array} of the leaves of sound, or of all others."""
+  found = {}
+  for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+    name = jax.tree_util.keystr(path, simple=True, separator='/')
+    sound = any(module in name for module in SOUND_MODULES)
+    sound = sound or name.startswith('opt_state/sound')
+    if name != 'step' and sound == of_sound:
+      found[name] = leaf
+  return found
+
+
+def _assert_close(found, wanted, *, rtol=0.0, atol=0.0):
+  for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+    np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
+
+
+def test_all_of_sound_stays_bit_identical_on_the_visual_route(states):
+  _, heard, seen = states
+  before, after = _leaves(heard, True), _leaves(seen, True)
+  assert before.keys() == after.keys()
+  names = ' '.join(before)
+  for part in ('params/audio_encoder', 'batch_stats/audio_encoder', 'count'):
+    assert part in names
+  assert 'mu/combined_embedding' in names and 'nu/audio_encoder' in names
+  for name, value in before.items():
+    assert value.tobytes() == after[name].tobytes(), name
+
+
+def test_all_of_sight_moves_on_the_visual_route(states):
+  _, heard, seen = states
+  before, after = _leaves(heard, False), _leaves(seen, False)
+  for name, value in before.items():
+    assert (value != after[name]).any(), name
+
+
+def test_every_leaf_moves_on_the_audio_visual_route(states):
+  start, heard, _ = states
+  for of_sound in (True, False):
+    before, after = _leaves(start, of_sound), _leaves(heard, of_sound)
+    for name, value in before.items():
+      assert (value != after[name]).any(), name
+
+
+def test_step_counts_all_routes(states):
+  assert [int(state.step) for state in states] == [0, 1, 2]
+
+
+def test_cond_is_in_the_program_and_takes_one_branch_a_route(branches, images):
+  shapes = {AUDIO_VISUAL: images, VISUAL: images, 'route': np.int32(1)}
+  shapes[AUDIO_VISUAL] = images | {
+    'log_mel': np.zeros((2, 128, 64), np.float32),
+    'offsets': np.zeros((2, 16), np.int32),
+  }
+  program = jax.make_jaxpr(branches.routed)(make_state(branches), shapes)
+  (cond,) = [e for e in program.eqns if e.primitive.name == 'cond']
+  convolutions = [
+    str(branch).count('conv_general_dilated')
+    for branch in cond.params['branches']
+  ]
+  # By hand, encoders of depth 10: 9 convolutions each, 3 of the decoder, 1 that
+  # mixes, each with two gradients but for the first of each encoder, which has
+  # one. False, the visual route, comes first.
+  visual = 3 * (9 + 3) - 1
+  assert convolutions == [visual, visual + 3 * (9 + 1) - 1]
+
+
+def test_cond_gives_the_numbers_of_the_branches_apart(
+  branches, windows, images, states
+):
+  mesh = make_mesh(-1)
+  blanks = {
+    route: {k: (v.shape, v.dtype) for k, v in batch.items()}
+    for route, batch in ((AUDIO_VISUAL, windows), (VISUAL, images))
+  }
+  step = CompiledSteps(branches, mesh, routing='cond', blanks=blanks)
+  state = place_state(mesh, make_state(branches))
+  state, _ = step(state, AUDIO_VISUAL, windows)
+  state, _ = step(state, VISUAL, images)
+  *_, apart = states
+  for group in ('sight', 'sound'):
+    # Moments are linear in the gradients; parameters that batch norm makes up
+    # for have gradients of rounding alone, which Adam blows up.
+    found, wanted = state.opt_state[group].mu, apart.opt_state[group].mu
+    tolerance = 1e-4 * max(
+      np.abs(leaf).max() for leaf in jax.tree.leaves(wanted)
+    )
+    _assert_close(found, wanted, atol=tolerance)
+  for encoder in ('video_encoder', 'audio_encoder'):
+    _assert_close(
+      state.batch_stats[encoder], apart.batch_stats[encoder], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
+  ('routing', 'routes', 'wanted'),
+  [
+    ('auto', 2, 'static'),  # On a CPU.
+    ('cond', 2, 'cond'),
+    ('cond', 1, 'static'),  # With one route there is nothing to choose.
+  ],
+)
+def test_routing_is_chosen(branches, routing, routes, wanted):
+  blanks = {route: {} for route in (AUDIO_VISUAL, VISUAL)[:routes]}
+  mesh = make_mesh(-1)
+  step = CompiledSteps(branches, mesh, routing=routing, blanks=blanks)
+  assert step.routing == wanted
+
+
+def test_unknown_routing_is_refused(branches):
+  with pytest.raises(ValueError, match="'maybe' is none of"):
+    CompiledSteps(branches, make_mesh(-1), routing='maybe', blanks={})
+
+
+def test_adam_counts_the_steps_of_sound_alone(
+  branches, windows, images, compiled
+):
+  """Two steps by hand, from the gradients, with a frozen one between."""
+  state = make_state(branches)
+  gradients = []
+
+  def watched(state, route, batch):
+    before = jax.tree.map(np.asarray, state)
+    after, _ = compiled[route](state, batch)
+    if route == AUDIO_VISUAL:
+      # The first moment is 0.9 of the old one and 0.1 of the gradient.
+      old = before.opt_state['sound'].mu['combined_embedding']['bias']
+      new = after.opt_state['sound'].mu['combined_embedding']['bias']
+      gradients.append((np.asarray(new) - 0.9 * old) / 0.1)
+    return after
+
+  path = ('combined_embedding', 'bias')
+  bias = np.asarray(state.params[path[0]][path[1]], np.float64)
+  for route, batch in (
+    (AUDIO_VISUAL, windows),
+    (VISUAL, images),
+    (AUDIO_VISUAL, windows),
+  ):
+    state = watched(state, route, batch)
+  mean, square = 0, 0
+  for t, gradient in enumerate(gradients, start=1):
+    mean = 0.9 * mean + 0.1 * gradient
+    square = 0.999 * square + 0.001 * gradient**2
+    corrected = mean / (1 - 0.9**t), square / (1 - 0.999**t)
+    bias -= 0.01 * corrected[0] / (np.sqrt(corrected[1]) + 1e-8)
+  assert int(state.opt_state['sound'].count) == 2
+  assert int(state.opt_state['sight'].count) == 3
+  np.testing.assert_allclose(state.params[path[0]][path[1]], bias, atol=1e-5)
+
+
+@pytest.mark.parametrize('modality', ['video', 'audio'])
+def test_networks_of_one_modality_learn_all_they_have(modality, windows):
+  branches = make_steps(modality=modality)
+  start = make_state(branches)
+  state, facts = jax.jit(branches.audio_visual)(start, windows)
+  assert np.isfinite(facts['loss'])
+  for a, b in zip(
+    jax.tree.leaves(start.params), jax.tree.leaves(state.params), strict=True
+  ):
+    assert (np.asarray(a) != np.asarray(b)).any()
+
+
+def test_accumulated_gradients_are_the_mean_of_the_parts(windows):
+  """Plain gradient descent on parts that are alike: the parts' own gradient."""
+  # Parts take every other example, so that each has both.
+  twice = {k: v[[0, 0, 1, 1]] for k, v in windows.items()}
+  descent = optax.identity()
+  whole = make_steps(transform=descent)
+  parts = make_steps(accumulate=2, transform=descent)
+  start = make_state(whole)
+  a, _ = jax.jit(whole.audio_visual)(start, windows)
+  b, _ = jax.jit(parts.audio_visual)(start, twice)
+  for x, y in zip(
+    jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True
+  ):
+    scale = np.abs(x).max()
+    np.testing.assert_allclose(x, y, atol=1e-5 * scale + 1e-6)
+
+
+def test_examples_that_nobody_looked_at_do_not_count(branches, compiled):
+  batch = make_batch(2, still=True)
+  blank = batch | {'density': batch['density'].copy()}
+  blank['density'][1] = 0
+  alone = blank | {'density': batch['density'][[0, 0]]}
+  alone['frames'] = batch['frames']
+  _, facts = compiled[VISUAL](make_state(branches), blank)
+  _, both = compiled[VISUAL](make_state(branches), batch)
+  assert np.isfinite(facts['loss'])
+  assert not np.isclose(facts['loss'], both['loss'])
