@@ -92,20 +92,30 @@ def _tpu(x, kernel, *, strides, padding):
   return conv3d_native(x, kernel, strides=strides, padding=padding)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _conv3d(x, kernel, strides, padding):
+def _convolve(x, kernel, strides, padding, precise):
   form = {'strides': strides, 'padding': padding}
   return lax.platform_dependent(
     x,
     kernel,
-    cpu=lambda x, kernel: conv_cpu.forward(x, kernel, strides, padding),
+    cpu=lambda x, kernel: conv_cpu.forward(
+      x, kernel, strides, padding, precise=precise
+    ),
     tpu=functools.partial(_tpu, **form),
     default=functools.partial(conv3d_native, **form),
   )
 
 
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _conv3d(x, kernel, strides, padding):
+  return _convolve(x, kernel, strides, padding, precise=False)
+
+
 def _conv3d_forward(x, kernel, strides, padding):
-  return _conv3d(x, kernel, strides, padding), (x, kernel)
+  # Gradients change by percents where rounding moves a value across a ReLU's
+  # zero or between two maxima of a pool: the fewer the better. The gradients'
+  # own rounding does no such thing.
+  y = _convolve(x, kernel, strides, padding, precise=True)
+  return y, (x, kernel)
 
 
 def _conv3d_backward(strides, padding, residuals, dy):

@@ -26,6 +26,7 @@ def forward(
   padding: tuple[tuple[int, int], ...],
   *,
   flipped: bool = False,
+  precise: bool = False,
 ) -> jax.Array:
   """Convolves as `dave_jax.model.conv.conv3d`.
 
@@ -36,6 +37,7 @@ def forward(
     padding: Zeros before and after (negative: values left out).
     flipped: Takes the kernel's taps backwards and its channels as [n, c]: the
       convolution that is another one's gradient.
+    precise: Rounds about as plain sums do.
 
   Returns:
     [b, t', h', w', n].
@@ -44,22 +46,27 @@ def forward(
     return _pointwise(x, kernel, strides, padding, flipped)
   out = _output_size(x, kernel.shape, strides, padding)
   if kernel.shape[0] > 1 and out[0] <= 2:
-    return _frame_by_frame(x, kernel, strides, padding, out[0], flipped)
+    return _frame_by_frame(
+      x, kernel, strides, padding, out[0], flipped, precise
+    )
   n = kernel.shape[3 if flipped else 4]
-  cut = conv_pieces.cut(x.shape, out, kernel.shape[:3], n, strides)
+  cut = conv_pieces.cut(
+    x.shape, out, kernel.shape[:3], n, strides, precise=precise
+  )
   padded = cut.pad_input(x, padding)
   # [points, taps * c, n], flipped [points, n, taps * c]: its rows are copied
   # whole. Swapping c and n in full took longer than a deep layer's product.
-  matrix = cut.matrix(kernel.astype(jnp.float32), flipped)
+  matrices = cut.matrices(kernel.astype(jnp.float32), flipped)
   contracted = ((2,), (2 if flipped else 1,))
 
   def step(i, y):
-    patches = cut.patches(padded, i)
-    points, *shape, k = patches.shape
-    product = lax.dot_general(
-      patches.reshape(points, -1, k), matrix, (contracted, ((0,), (0,)))
-    )
-    piece = cut.untile(product.reshape(points, *shape, n)).astype(x.dtype)
+    total = 0
+    for patches, matrix in zip(cut.patches(padded, i), matrices, strict=True):
+      points, *shape, k = patches.shape
+      total += lax.dot_general(
+        patches.reshape(points, -1, k), matrix, (contracted, ((0,), (0,)))
+      )
+    piece = cut.untile(total.reshape(points, *shape, n)).astype(x.dtype)
     return lax.dynamic_update_slice(y, piece, cut.start(i))
 
   y = _loop(cut, step, jnp.zeros((x.shape[0], *cut.size, n), x.dtype))
@@ -86,29 +93,34 @@ def kernel_gradient(
   padded = cut.pad_input(x, padding)
   dy = cut.pad_output(dy)
 
-  def step(i, total):
-    patches = cut.patches(padded, i)
+  def step(i, totals):
     piece = lax.dynamic_slice(dy, cut.start(i), (dy.shape[0], *cut.piece, n))
     piece = cut.tile(piece.astype(jnp.float32))
-    points, k = patches.shape[0], patches.shape[-1]
-    patches = patches.reshape(points, -1, k)
-    piece = piece.reshape(points, -1, n)
+    piece = piece.reshape(piece.shape[0], -1, n)
     if cut.tiled:
       # XLA gives products of this form to YNNPACK, those below to Eigen: 1.3
       # against 2.1 ms for 36 x 160 x 192 x 64, the swaps included.
       piece = lax.optimization_barrier(jnp.swapaxes(piece, 1, 2))
-      product = lax.dot_general(piece, patches, (((2,), (1,)), ((0,), (0,))))
-    else:
-      product = lax.dot_general(patches, piece, (((1,), (1,)), ((0,), (0,))))
-    return total + product
+    products = []
+    for part in cut.patches(padded, i):
+      patches = part.reshape(piece.shape[0], -1, part.shape[-1])
+      if cut.tiled:
+        factors, contracted = (piece, patches), ((2,), (1,))
+      else:
+        factors, contracted = (patches, piece), ((1,), (1,))
+      products.append(lax.dot_general(*factors, (contracted, ((0,), (0,)))))
+    return jax.tree.map(jnp.add, totals, products)
 
   like = jax.ShapeDtypeStruct(kernel_shape, jnp.float32)
-  points, k, _ = jax.eval_shape(cut.matrix, like).shape
-  shape = (points, n, k) if cut.tiled else (points, k, n)
-  total = _loop(cut, step, jnp.zeros(shape))
+  shapes = jax.eval_shape(cut.matrices, like)
+  totals = [
+    jnp.zeros((p, n, k) if cut.tiled else (p, k, n), jnp.float32)
+    for p, k, _ in (part.shape for part in shapes)
+  ]
+  totals = _loop(cut, step, totals)
   if cut.tiled:
-    total = jnp.swapaxes(total, 1, 2)
-  return jax.linear_transpose(cut.matrix, like)(total)[0].astype(x.dtype)
+    totals = [jnp.swapaxes(total, 1, 2) for total in totals]
+  return jax.linear_transpose(cut.matrices, like)(totals)[0].astype(x.dtype)
 
 
 def input_gradient(
@@ -163,7 +175,7 @@ def _pointwise(x, kernel, strides, padding, flipped):
   return x[:, ::s_t, ::s_h, ::s_w] @ matrix
 
 
-def _frame_by_frame(x, kernel, strides, padding, frames, flipped):
+def _frame_by_frame(x, kernel, strides, padding, frames, flipped, precise):
   """Convolves for each output frame with those taps that meet a frame.
 
   At the deepest layer, one frame padded to three, two taps of three meet zeros
@@ -185,12 +197,13 @@ def _frame_by_frame(x, kernel, strides, padding, frames, flipped):
         (1, *strides[1:]),
         ((0, 0), *padding[1:]),
         flipped,
+        precise,
       )
     )
   return jnp.concatenate(y, axis=1)
 
 
-def _one_frame(x, kernel, strides, padding, flipped):
+def _one_frame(x, kernel, strides, padding, flipped, precise):
   """As `forward` where the taps in time are as many as the frames."""
   frames, k_h, k_w, *channels = kernel.shape
   if frames == 0:
@@ -201,7 +214,12 @@ def _one_frame(x, kernel, strides, padding, flipped):
   for i in range(frames):
     tap = frames - 1 - i if flipped else i
     y = y + forward(
-      x[:, i : i + 1], kernel[tap : tap + 1], strides, padding, flipped=flipped
+      x[:, i : i + 1],
+      kernel[tap : tap + 1],
+      strides,
+      padding,
+      flipped=flipped,
+      precise=precise,
     )
   return y
 

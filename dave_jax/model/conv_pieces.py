@@ -23,7 +23,9 @@ class Cut:
     strides: Steps.
     tiles: How many outputs a Winograd tile holds; 0 gathers the taps instead.
     piece: Outputs of a piece.
-    grid: Number of pieces; one in width.
+    grid: Number of pieces.
+    parts: How many Winograd filters of equal length share the taps in time. One
+      of all seven taps of a stem loses a digit, two of four half of that.
   """
 
   kernel: tuple[int, int, int]
@@ -31,6 +33,12 @@ class Cut:
   tiles: tuple[int, int, int]
   piece: tuple[int, int, int]
   grid: tuple[int, int, int]
+  parts: int = 1
+
+  @property
+  def taps(self) -> tuple[int, int, int]:
+    """Taps of one filter; the last part in time may end with zeros."""
+    return (-(-self.kernel[0] // self.parts), *self.kernel[1:])
 
   @property
   def size(self) -> tuple[int, ...]:
@@ -47,13 +55,16 @@ class Cut:
 
   def start(self, i):
     """Returns where piece i lies in [b, t, h, w, n]."""
+    i, w = i // self.grid[2], i % self.grid[2]
     t, h = i // self.grid[1], i % self.grid[1]
-    return (0, t * self.piece[0], h * self.piece[1], 0, 0)
+    p_t, p_h, p_w = self.piece
+    return (0, t * p_t, h * p_h, w * p_w, 0)
 
   def pad_input(self, x, padding):
     pads = []
+    spans = self._spans(self.size)
     for axis, (low, _) in enumerate(padding):
-      needed = (self.size[axis] - 1) * self.strides[axis] + self.kernel[axis]
+      needed = spans[axis]
       pads.append((low, needed - low - x.shape[1 + axis]))
     return pad(x, pads)
 
@@ -61,10 +72,29 @@ class Cut:
     pads = [(0, n - dy.shape[1 + axis]) for axis, n in enumerate(self.size)]
     return pad(dy, pads)
 
-  def matrix(self, kernel, flipped=False):
-    """Returns a kernel as [points, taps * c, n], or [points, c, taps * n]."""
+  def _spans(self, outputs):
+    """How many inputs lie under so many outputs."""
+    taps = (self.parts * self.taps[0], *self.taps[1:])
+    return [
+      (o - 1) * s + k
+      for o, s, k in zip(outputs, self.strides, taps, strict=True)
+    ]
+
+  def matrices(self, kernel, flipped=False):
+    """Returns a kernel's parts, [points, taps * c, n].
+
+    Flipped: taps backwards, and [points, c, taps * n].
+    """
     if flipped:
       kernel = jnp.flip(kernel, (0, 1, 2))
+    if self.parts == 1:
+      return [self._matrix(kernel, flipped)]
+    missing = self.parts * self.taps[0] - self.kernel[0]
+    kernel = jnp.pad(kernel, ((0, missing), *((0, 0),) * 4))
+    parts = jnp.split(kernel, self.parts)
+    return [self._matrix(part, flipped) for part in parts]
+
+  def _matrix(self, kernel, flipped):
     for axis in self.tiled:
       kernel = winograd.transform_taps(kernel, self.tiles[axis], axis)
     points = math.prod(kernel.shape[axis] for axis in self.tiled)
@@ -75,23 +105,31 @@ class Cut:
     return kernel.reshape(points, -1, kernel.shape[-1])
 
   def patches(self, x, i):
-    """Returns piece i of the padded input, [points, b, t, h, w, taps * c]."""
+    """Returns piece i of the padded input under each part of the kernel.
+
+    Each [points, b, t, h, w, taps * c].
+    """
     start = self.start(i)
     at = (0, *(start[1 + a] * self.strides[a] for a in range(3)), 0)
-    spans = [
-      (o - 1) * s + k
-      for o, s, k in zip(self.piece, self.strides, self.kernel, strict=True)
-    ]
+    spans = self._spans(self.piece)
     x = lax.dynamic_slice(x, at, (x.shape[0], *spans, x.shape[4]))
     x = x.astype(jnp.float32)
     for at, axis in enumerate(self.tiled):
       x = winograd.tile_inputs(
-        x, self.tiles[axis], self.kernel[axis], 1 + at + axis, at
+        x, self.tiles[axis], self.taps[axis], 1 + at + axis, at
       )
     x = x.reshape(-1, *x.shape[len(self.tiled) :])
     for axis in reversed(self.gathered):
       x = self._gather(x, axis)
-    return x
+    if self.parts == 1:
+      return [x]
+    # Tiles of the next part are this one's, as many further as its taps fill.
+    count = self.piece[0] // self.tiles[0]
+    step = self.taps[0] // self.tiles[0]
+    return [
+      lax.slice_in_dim(x, i * step, i * step + count, axis=2)
+      for i in range(self.parts)
+    ]
 
   def _gather(self, x, axis):
     """Lines up what lies under each of an axis' taps in the channels.
@@ -113,10 +151,10 @@ class Cut:
     """[points, b, t, h, w, n] -> [b, t, h, w, n], tiles to outputs."""
     if not self.tiled:
       return y[0]
-    sizes = [self.tiles[a] + self.kernel[a] - 1 for a in self.tiled]
+    sizes = [self.tiles[a] + self.taps[a] - 1 for a in self.tiled]
     y = y.reshape(*sizes, *y.shape[1:])
     for at, axis in enumerate(self.tiled):
-      y = winograd.untile(y, self.tiles[axis], self.kernel[axis], at)
+      y = winograd.untile(y, self.tiles[axis], self.taps[axis], at)
     d = len(self.tiled)
     order = [d]
     for axis in range(3):
@@ -130,7 +168,7 @@ class Cut:
     """[b, t, h, w, n] -> [points, b, t, h, w, n]: the transpose of `untile`."""
     for at, axis in enumerate(self.tiled):
       dy = winograd.tile_outputs(
-        dy, self.tiles[axis], self.kernel[axis], 1 + at + axis, at
+        dy, self.tiles[axis], self.taps[axis], 1 + at + axis, at
       )
     return dy.reshape(-1, *dy.shape[len(self.tiled) :])
 
@@ -141,30 +179,42 @@ def cut(
   kernel: tuple[int, int, int],
   n: int,
   strides: tuple[int, int, int],
+  *,
+  precise: bool = False,
 ) -> Cut:
-  """Chooses how to cut a convolution of [b, t, h, w, c] into n channels."""
+  """Chooses how to cut a convolution of [b, t, h, w, c] into n channels.
+
+  `precise` leaves out the Winograd tiles that lose a digit.
+  """
   b, c = x_shape[0], x_shape[4]
-  tiles = _tiles(b, out, kernel, min(c, n), strides)
+  tiles, parts = _tiles(b, out, kernel, min(c, n), strides, precise)
   # Bytes gathered for one output.
   each = 4 * c
-  for k, m in zip(kernel, tiles, strict=True):
-    each *= (m + k - 1) / m if m else k
+  for axis, (k, m) in enumerate(zip(kernel, tiles, strict=True)):
+    r = -(-k // parts) if axis == 0 else k
+    each *= (m + r - 1) / m if m else k
   steps = [m or 1 for m in tiles]
-  width = _round_up(out[2], steps[2])
-  rows = PIECE_BYTES / (each * b * width)
+  # Outputs of a piece. The batch stays whole: it may lie on several devices.
+  count = PIECE_BYTES / (each * b)
+  w = out[2]
+  if kernel[0] == 7 and tiles[0]:
+    # Frames that are cut gather their six neighbours again; columns, five.
+    w = min(w, max(8, int(count / out[0])))
+  w = _round_up(w, steps[2])
+  rows = count / w
   # Under Winograd in the frame the frames of a piece share their edges in time.
-  t = out[0] if tiles[1] else steps[0]
+  t = out[0] if tiles[1] or w < out[2] else steps[0]
   t = min(t, max(steps[0], int(rows / steps[1])))
   h = max(1, int(rows / t / steps[1])) * steps[1]
   piece, grid = [], []
-  for total, size, step in ((out[0], t, steps[0]), (out[1], h, steps[1])):
-    count = -(-total // size)
-    piece.append(_round_up(-(-total // count), step))
+  for total, size, step in zip(out, (t, h, w), steps, strict=True):
+    number = -(-total // size)
+    piece.append(_round_up(-(-total // number), step))
     grid.append(-(-total // piece[-1]))
-  return Cut(kernel, strides, tiles, (*piece, width), (*grid, 1))
+  return Cut(kernel, strides, tiles, tuple(piece), tuple(grid), parts)
 
 
-def _tiles(b, out, kernel, channels, strides):
+def _tiles(b, out, kernel, channels, strides, precise):
   """Chooses where Winograd saves time. In ms, gathered against Winograd:
 
   3x3x3 at 8x64x80x64: 106, 22; 4x32x40x128: 40, 12; 8x16x16x64: 4.6, 1.4;
@@ -175,10 +225,12 @@ def _tiles(b, out, kernel, channels, strides):
   if kernel[1:] == (3, 3) and strides == (1, 1, 1):
     count = b * out[0] * -(-out[1] // 4) * -(-out[2] // 4)
     if channels >= 8 and min(out[1:]) >= 8 and count >= channels / 4:
-      return (0, 4, 4)
+      if precise:
+        return (2 if kernel[0] == 3 else 0, 2, 2), 1
+      return (0, 4, 4), 1
   if kernel[0] == 7 and strides[0] == 1 and out[0] >= 4:
-    return (4, 0, 0)
-  return (0, 0, 0)
+    return (2 if precise else 4, 0, 0), 2
+  return (0, 0, 0), 1
 
 
 def pad(x: jax.Array, padding) -> jax.Array:
