@@ -10,6 +10,7 @@ import dataclasses
 import cv2
 import numpy as np
 
+EYE = 0.25  # Of a thing's diameter: its eye is that far above its middle.
 _FINER = 4  # Sprites are drawn this many times larger, then averaged.
 
 
@@ -43,8 +44,9 @@ KINDS = (
 def sprite(kind: Kind, diameter: float, seed: int) -> np.ndarray:
   """Returns a thing of a kind, uint8 [n, n, 4]: red, green, blue, opacity.
 
-  Colours are multiplied by the opacity already. No two of a kind are quite
-  alike: hue, brightness and texture vary a little with the seed.
+  Colours are multiplied by the opacity already. Every thing has an eye, which
+  never changes. No two of a kind are quite alike: hue, brightness and texture
+  vary a little with the seed.
 
   Args:
     kind: What it is.
@@ -66,6 +68,10 @@ def sprite(kind: Kind, diameter: float, seed: int) -> np.ndarray:
   hsv[..., 2] = bright * (0.45 + 0.55 * tone)
   rgb = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
   rgba = np.dstack([rgb, np.ones_like(opacity)]) * opacity[..., None]
+  eye = round(fine / 2), round(fine / 2 - EYE * diameter * _FINER)
+  for share, level in ((0.1, 1.0), (0.05, 0.0)):
+    radius = round(share * diameter * _FINER)
+    cv2.circle(rgba, eye, radius, (level, level, level, 1.0), -1)
   small = cv2.resize(rgba, (side, side), interpolation=cv2.INTER_AREA)
   return np.rint(small * 255).astype(np.uint8)
 
@@ -77,7 +83,7 @@ def _mask(shape, side, radius):
   cv2.fillPoly(mask, [np.rint(points).astype(np.int32)], 1.0)
   if shape == 'ring':
     centre = (side // 2, side // 2)
-    cv2.circle(mask, centre, round(0.4 * radius), 0.0, -1)
+    cv2.circle(mask, centre, round(0.3 * radius), 0.0, -1)
   return mask
 
 

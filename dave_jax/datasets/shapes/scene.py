@@ -10,7 +10,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from dave_jax.datasets.shapes.kinds import KINDS, Kind, sprite
+from dave_jax.datasets.shapes.kinds import EYE, KINDS, Kind, sprite
 
 ASPECT = 1.25  # Width to height that distances are measured with.
 _APART = 0.4  # Least distance of two homes, in heights.
@@ -76,6 +76,12 @@ class Thing:
     begin, end = self.bursts.T[:, :, None]
     lively = np.clip(time - begin, 0, end - begin).sum(axis=0)
     return first + slow * time + (fast - slow) * lively
+
+  def eyes(self, time: np.ndarray) -> np.ndarray:
+    """Returns where its eye is, [n, 2], at seconds [n]."""
+    angle = self.angles(time)
+    away = EYE * self.diameter * np.stack([np.sin(angle), -np.cos(angle)], 1)
+    return self.places(time) + away / [ASPECT, 1.0]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """Simulated viewers: where people might look. No person was recorded.
 
-Each viewer fixates, makes a saccade, fixates. A saccade goes to a thing or to
-somewhere near the centre, as likely as these pull: a thing pulls by being
-there, more when it is lively, much more when it sounds or just did. What
-pulls is what was seen and heard a reaction time, 200 to 300 ms, before. The
-onset of a voice on the screen, or a cut, often ends a fixation early, a
-reaction time after it. Fixations follow what moves; a saccade and a blink are
-no fixation.
+Each viewer fixates, makes a saccade, fixates. A saccade goes to the eye of a
+thing or to somewhere near the centre, as likely as these pull: a thing pulls
+by being there, more when it is lively, much more when it sounds or just did,
+and for a second or so when it interests everybody, for reasons that neither
+picture nor sound gives (people share more than a network is told). What pulls
+is what was seen and heard a reaction time, 200 to 300 ms, before. The onset of
+a voice on the screen, or a cut, often ends a fixation early, a reaction time
+after it. Fixations follow what moves; a saccade and a blink are no fixation.
 """
 
 import dataclasses
@@ -21,7 +22,7 @@ VIEWERS = 16
 _SACCADE = 0.04  # Seconds.
 _AFTERGLOW = 0.35  # Seconds in which the pull of a voice that ended fades.
 _CENTRE_SPREAD = 0.16  # Of looks near the centre, in frame widths and heights.
-_LANDING = 0.2  # Spread of where on a thing gaze lands, in diameters.
+_LANDING = 0.1  # Spread of where gaze lands about an eye, in diameters.
 _JITTER = 0.006  # Within a fixation, in heights.
 _IMAGE_SECONDS = 3.0
 
@@ -31,8 +32,8 @@ class Viewer:
   """How one viewer looks.
 
   Attributes:
-    sound, motion: How much more a thing pulls when it sounds or is lively; a
-      thing at rest pulls 1.
+    sound, motion, interest: How much more a thing pulls when it sounds, is
+      lively, or interests everybody; a thing at rest pulls 1.
     centre: How much the centre pulls.
     alert: How likely an onset ends a fixation.
     fixation: Seconds a fixation lasts, the median.
@@ -41,6 +42,7 @@ class Viewer:
 
   sound: float
   motion: float
+  interest: float
   centre: float
   alert: float
   fixation: float
@@ -50,10 +52,11 @@ class Viewer:
 def make_viewer(rng: np.random.Generator) -> Viewer:
   """Returns a viewer unlike the others."""
   return Viewer(
-    sound=7.0 * rng.lognormal(0, 0.35),
-    motion=1.5 * rng.lognormal(0, 0.35),
-    centre=0.7 * rng.lognormal(0, 0.4),
-    alert=rng.uniform(0.6, 0.95),
+    sound=12.0 * rng.lognormal(0, 0.3),
+    motion=1.5 * rng.lognormal(0, 0.3),
+    interest=4.0 * rng.lognormal(0, 0.3),
+    centre=0.5 * rng.lognormal(0, 0.4),
+    alert=rng.uniform(0.7, 0.95),
     fixation=0.33 * rng.lognormal(0, 0.15),
     offset=rng.normal(0, 0.012, 2),
   )
@@ -85,6 +88,19 @@ def pulls(
   return viewer.centre, pull
 
 
+def interests(scenario: Scenario) -> list[tuple[float, float, int]]:
+  """Returns (begin, end, thing) of what interests everybody for a while."""
+  rng = scenario.stream('interest')
+  found = []
+  for shot in scenario.shots:
+    begin = shot.begin
+    while begin < shot.end:
+      end = min(shot.end, begin + rng.uniform(0.8, 2.0))
+      found.append((begin, end, int(rng.integers(len(shot.scene.things)))))
+      begin = end
+  return found
+
+
 def watch(scenario: Scenario, viewers: int = VIEWERS) -> Fixations:
   """Returns where viewers look in a clip, a row a viewer and frame.
 
@@ -95,9 +111,11 @@ def watch(scenario: Scenario, viewers: int = VIEWERS) -> Fixations:
     viewers: How many.
   """
   rng = scenario.stream('viewers')
+  shared = interests(scenario)
   rows = []
   for number in range(viewers):
-    for frame, place in _scanpath(scenario, make_viewer(rng), rng):
+    viewer = make_viewer(rng)
+    for frame, place in _scanpath(scenario, viewer, shared, rng):
       rows.append((frame, number, *place))
   return _fixations(rows)
 
@@ -121,7 +139,7 @@ def watch_image(scenario: Scenario, viewers: int = VIEWERS) -> Fixations:
         place = _near_centre(rng)
       else:
         thing = things[chosen]
-        place = thing.places(start)[0] + _landing(rng, thing)
+        place = thing.eyes(start)[0] + _landing(rng, thing)
       rows.append((0, number, *(place + _scaled(viewer.offset))))
       now += viewer.fixation * rng.lognormal(0, 0.3) + _SACCADE
   return _fixations(rows)
@@ -136,7 +154,7 @@ def _fixations(rows):
   )
 
 
-def _scanpath(scenario, viewer, rng):
+def _scanpath(scenario, viewer, shared, rng):
   """Yields (frame, place) of one viewer's fixations."""
   times = np.arange(scenario.frames) / scenario.rate
   things = scenario.shots[0].scene.things
@@ -160,7 +178,7 @@ def _scanpath(scenario, viewer, rng):
     else:
       # After a cut the eye stays, for a while, where the thing was.
       cut = min([c for c in cuts if c > begin], default=np.inf)
-      places = things[target].places(np.minimum(times[frames], cut))
+      places = things[target].eyes(np.minimum(times[frames], cut))
     places = places + _scaled(jitter + viewer.offset) + offset
     if not blinked:
       yield from zip(frames.tolist(), places, strict=True)
@@ -170,7 +188,11 @@ def _scanpath(scenario, viewer, rng):
     if scenario.shot_at(before) is not scenario.shot_at(end):
       target = None  # What was chosen is gone: the eye goes to the centre.
     else:
-      target = _choose(rng, *pulls(scenario, viewer, before))
+      centre, pull = pulls(scenario, viewer, before)
+      for since, until, thing in shared:
+        if since <= before < until:
+          pull[thing] += viewer.interest
+      target = _choose(rng, centre, pull)
     if target is None:
       spot, offset = _near_centre(rng), np.zeros(2)
     else:
