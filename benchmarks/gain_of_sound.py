@@ -30,12 +30,12 @@ _EVERY = 8  # Frames from one that is scored to the next.
 # fixation.
 _AGO = np.linspace(0.28, 0.62, 5)
 _MEDIAN = viewers.Viewer(
-  sound=12.0,
-  motion=1.5,
+  sound=40.0,
+  motion=2.0,
   interest=0.0,
   centre=0.5,
-  alert=0.8,
-  fixation=0.33,
+  alert=0.95,
+  fixation=0.26,
   offset=np.zeros(2),
 )
 _MAPS = ('MEP', 'seen', 'seen, heard', 'wrong sound', 'Human Infinite')

@@ -49,7 +49,7 @@ def take_turns(
   turns, last = [], None
   now = rng.uniform(0, 0.4)
   while now < seconds - 0.4:
-    end = min(seconds, now + rng.uniform(0.9, 2.2))
+    end = min(seconds, now + rng.uniform(1.0, 2.6))
     others = [i for i in range(len(voices)) if i != last] or [last]
     hidden = rng.uniform() < off_screen
     chosen = others[rng.integers(len(others))] if voices else None
