@@ -116,13 +116,13 @@ def make_scene(
 
 
 def _homes(rng, count):
-  """Returns places [count, 2] that lie apart."""
+  """Returns places [count, 2] that lie apart, more often near the centre."""
   scale = np.array([ASPECT, 1.0])
   low, high = (_EDGE + 0.03) / scale, 1 - (_EDGE + 0.03) / scale
   apart = _APART
   while True:
     for _ in range(50):
-      homes = rng.uniform(low, high, (count, 2))
+      homes = rng.triangular(low, 0.5, high, (count, 2))
       gaps = np.linalg.norm((homes[:, None] - homes) * scale, axis=-1)
       if np.all(gaps[np.triu_indices(count, 1)] >= apart):
         return homes

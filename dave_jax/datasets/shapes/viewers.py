@@ -115,10 +115,10 @@ def watch(scenario: Scenario, viewers: int = VIEWERS) -> Fixations:
     scenario: The clip.
     viewers: How many.
   """
-  rng = scenario.stream('viewers')
   shared = interests(scenario)
   rows = []
   for number in range(viewers):
+    rng = scenario.stream(f'viewer {number}')
     viewer = make_viewer(rng)
     for frame, place in _scanpath(scenario, viewer, shared, rng):
       rows.append((frame, number, *place))
@@ -131,11 +131,11 @@ def watch_image(scenario: Scenario, viewers: int = VIEWERS) -> Fixations:
   The same viewers, but nothing moves or sounds. A row is a fixation; the first
   one, at the centre, where the eye was before, is left out.
   """
-  rng = scenario.stream('viewers')
   things = scenario.shots[0].scene.things
   start = np.zeros(1)
   rows = []
   for number in range(viewers):
+    rng = scenario.stream(f'viewer {number}')
     viewer = make_viewer(rng)
     now = viewer.fixation
     while now < _IMAGE_SECONDS:
@@ -169,11 +169,11 @@ def _scanpath(scenario, viewer, shared, rng):
   begin = 0.0
   while begin < scenario.seconds:
     end = begin + viewer.fixation * rng.lognormal(0, 0.3)
-    reaction = rng.uniform(0.2, 0.3)
+    reaction, alert = rng.uniform(0.2, 0.3), rng.uniform() < viewer.alert
     for onset, thing in _onsets(scenario, cuts):
       at = onset + reaction
       new = thing is None or thing != target
-      if begin + 0.05 < at < end and new and rng.uniform() < viewer.alert:
+      if alert and new and begin + 0.05 < at < end:
         end = at
     frames = np.flatnonzero((times >= begin) & (times < end))
     blinked = rng.uniform() < 0.03
