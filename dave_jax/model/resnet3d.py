@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from dave_jax.model.batch_norm import BatchNorm
 from dave_jax.model.conv import Conv3D, conv3d
 from dave_jax.model.pool import max_pool3d
 
@@ -96,14 +97,14 @@ class Stem(nn.Module):
       # Three equal channels give what their kernels' sum gives on one of them,
       # for a third of the work.
       kernel = kernel.sum(axis=3, keepdims=True)
+    bn = BatchNorm(self.features, self.dtype, name='bn')
     x = conv3d(
       x.astype(self.dtype),
-      kernel.astype(self.dtype),
+      (kernel * bn.signs()).astype(self.dtype),
       strides=(1, 2, 2),
       padding=((3, 3), (3, 3), (3, 3)),
     )
-    x = nn.relu(_batch_norm(self.dtype, train, 'bn')(x))
-    return max_pool3d(x)
+    return bn.pooled(max_pool3d(x), x, train=train)
 
 
 class Block(nn.Module):
@@ -138,10 +139,11 @@ class Block(nn.Module):
     for i, (size, width) in enumerate(zip(sizes, widths, strict=True)):
       stride = self.stride if i == strided else 1
       x = _conv(width, size, stride, self.dtype, f'conv{i + 1}')(x)
-      x = _batch_norm(self.dtype, train, f'bn{i + 1}')(x)
-      if i + 1 < len(sizes):
-        x = nn.relu(x)
-    return nn.relu(x + residual)
+      last = i + 1 == len(sizes)
+      x = BatchNorm(width, self.dtype, name=f'bn{i + 1}')(
+        x, residual if last else None, train=train
+      )
+    return x
 
 
 class _Shortcut(nn.Module):
@@ -159,7 +161,8 @@ class _Shortcut(nn.Module):
       return x
     if self.shortcut == 'B':
       x = _conv(self.features, 1, self.stride, self.dtype, 'conv')(x)
-      return _batch_norm(self.dtype, train, 'bn')(x)
+      bn = BatchNorm(self.features, self.dtype, name='bn')
+      return bn(x, train=train, relu=False)
     s = self.stride
     x = x[:, ::s, ::s, ::s]
     x = jnp.pad(x, ((0, 0),) * 4 + ((0, self.features - x.shape[-1]),))
@@ -174,16 +177,5 @@ def _conv(features: int, size: int, stride: int, dtype, name: str) -> Conv3D:
     padding=((size // 2,) * 2,) * 3,
     dtype=dtype,
     kernel_init=_FAN_OUT,
-    name=name,
-  )
-
-
-def _batch_norm(dtype, train: bool, name: str) -> nn.BatchNorm:
-  # PyTorch's momentum of 0.1 weighs the new value, Flax's 0.9 the old one.
-  return nn.BatchNorm(
-    use_running_average=not train,
-    momentum=0.9,
-    epsilon=1e-5,
-    dtype=dtype,
     name=name,
   )

@@ -1,0 +1,134 @@
+"""Batch norm with what follows it: a residual, ReLU, or max pooling before."""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import lax
+
+# PyTorch's momentum of 0.1 weighs the new value, this one the old.
+_MOMENTUM = 0.9
+_EPSILON = 1e-5
+
+
+class BatchNorm(nn.Module):
+  """Normalises channels; Ioffe and Szegedy (2015), algorithms 1 and 2.
+
+  In training by the mean and the (biased) variance of the batch, which move the
+  running ones; else by these. Parameters and statistics are float32 and named
+  as in `flax.linen.BatchNorm`.
+
+  Attributes:
+    features: Number of channels.
+    dtype: Type of the result.
+  """
+
+  features: int
+  dtype: Any = jnp.float32
+
+  def setup(self):
+    shape = (self.features,)
+    self.scale = self.param('scale', nn.initializers.ones, shape)
+    self.bias = self.param('bias', nn.initializers.zeros, shape)
+    self.mean = self.variable('batch_stats', 'mean', jnp.zeros, shape)
+    self.var = self.variable('batch_stats', 'var', jnp.ones, shape)
+
+  def __call__(
+    self,
+    x: jax.Array,
+    residual: jax.Array | None = None,
+    *,
+    train: bool,
+    relu: bool = True,
+  ) -> jax.Array:
+    """Returns the normalised x [..., features], plus residual, after ReLU."""
+    if train:
+      y, mean, var = _normalise_batch(x, self.scale, self.bias, residual, relu)
+      self._move(mean, var)
+    else:
+      gain = self.scale * lax.rsqrt(self.var.value + _EPSILON)
+      y = _apply(x, self.mean.value, gain, self.bias, residual, relu)
+    return y.astype(self.dtype)
+
+  def signs(self) -> jax.Array:
+    """Returns -1 for channels that normalising turns round, 1 for others."""
+    return jnp.where(self.scale < 0, -1.0, 1.0)
+
+  def pooled(
+    self, maxima: jax.Array, x: jax.Array, *, train: bool
+  ) -> jax.Array:
+    """Returns the max pooling of x, normalised and after ReLU, from maxima.
+
+    Neither changes the order of values, so both may follow pooling, where there
+    are an eighth as many: for a stem in training half a gigabyte less.
+
+    Args:
+      maxima: Max pooling of x.
+      x: [b, t, h, w, features], times `signs`.
+      train: As above.
+    """
+    signs = self.signs()
+    if train:
+      mean, var = _moments(x)
+      self._move(signs * mean, var)
+    else:
+      mean, var = signs * self.mean.value, self.var.value
+    gain = signs * self.scale * lax.rsqrt(var + _EPSILON)
+    return _apply(maxima, mean, gain, self.bias, None, True).astype(self.dtype)
+
+  def _move(self, mean, var):
+    if not self.is_initializing():
+      for running, new in ((self.mean, mean), (self.var, var)):
+        running.value = _MOMENTUM * running.value + (1 - _MOMENTUM) * new
+
+
+def _moments(x):
+  axes = tuple(range(x.ndim - 1))
+  x = x.astype(jnp.float32)
+  mean = x.mean(axes)
+  return mean, jnp.maximum((x * x).mean(axes) - mean * mean, 0)
+
+
+def _apply(x, mean, gain, bias, residual, relu):
+  y = (x.astype(jnp.float32) - mean) * gain + bias
+  if residual is not None:
+    y = y + residual
+  return nn.relu(y) if relu else y
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
+def _normalise_batch(x, scale, bias, residual, relu):
+  return _forward(x, scale, bias, residual, relu)[0]
+
+
+def _forward(x, scale, bias, residual, relu):
+  mean, var = _moments(x)
+  gain = scale * lax.rsqrt(var + _EPSILON)
+  y = _apply(x, mean, gain, bias, residual, relu).astype(x.dtype)
+  # Autodiff keeps a normalised copy of x too. The result costs nothing: the
+  # next convolution keeps it as its input.
+  return (y, mean, var), (x, y if relu else None, mean, var, scale, residual)
+
+
+def _backward(relu, residuals, cotangents):
+  x, y, mean, var, scale, residual = residuals
+  dy, dmean, dvar = cotangents
+  axes = tuple(range(x.ndim - 1))
+  n = x.size // x.shape[-1]
+  dy = dy.astype(jnp.float32)
+  if relu:
+    dy = jnp.where(y > 0, dy, 0)
+  centred = x.astype(jnp.float32) - mean
+  dbias = dy.sum(axes)
+  dgain = (dy * centred).sum(axes)
+  deviation = lax.rsqrt(var + _EPSILON)
+  dvar = dvar - 0.5 * scale * dgain * deviation**3
+  dmean = dmean - scale * deviation * dbias
+  dx = dy * (scale * deviation) + centred * (2 / n * dvar) + dmean / n
+  dresidual = None if residual is None else dy.astype(residual.dtype)
+  return dx.astype(x.dtype), dgain * deviation, dbias, dresidual
+
+
+_normalise_batch.defvjp(_forward, _backward)
