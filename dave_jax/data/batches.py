@@ -34,6 +34,10 @@ from absl import flags
 from dave_jax.data.transforms import TARGET_STRIDE
 from dave_jax.media import clock
 
+# Epochs of an endless stream. Without a number Grain's is as long as an index
+# can be, and in batches of one, by rounding, longer.
+EPOCHS = 2**32
+
 
 def batch_shapes(
   *,

@@ -6,6 +6,7 @@ import grain
 import numpy as np
 
 from dave_jax.data.batches import (
+  EPOCHS,
   Batches,
   batch_shapes,
   batches_of_process,
@@ -48,7 +49,7 @@ def fake_batches(
   )
   noise = (
     grain.MapDataset.range(examples)
-    .repeat()
+    .repeat(EPOCHS)
     .random_map(_Noise(shapes), seed=seed)
   )
   return Batches(

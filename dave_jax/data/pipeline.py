@@ -20,6 +20,7 @@ import numpy as np
 
 from dave_jax.data.augmentation import Augmentation
 from dave_jax.data.batches import (
+  EPOCHS,
   Batches,
   batches_of_process,
   check_processes,
@@ -84,7 +85,9 @@ def train_batches(
   sizes = [len(part) for part in windows]
   ends = np.cumsum(sizes).tolist()
   if weights is None:
-    numbers = grain.MapDataset.range(ends[-1]).shuffle(seed=order_seed).repeat()
+    numbers = (
+      grain.MapDataset.range(ends[-1]).shuffle(seed=order_seed).repeat(EPOCHS)
+    )
   else:
     if len(weights) != len(sources) or min(weights) <= 0:
       raise ValueError(
@@ -93,7 +96,7 @@ def train_batches(
       )
     numbers = grain.MapDataset.mix(
       [
-        grain.MapDataset.range(end - size, end).shuffle(seed=own).repeat()
+        grain.MapDataset.range(end - size, end).shuffle(seed=own).repeat(EPOCHS)
         for size, end, own in zip(sizes, ends, own_seeds, strict=True)
       ],
       list(weights),

@@ -43,6 +43,7 @@ def make_clip(
   density=(),
   split='train',
   frame_size=FRAME_SIZE,
+  xy=None,
 ) -> ClipContent:
   """Returns a clip whose frames show their numbers; rate 0 makes a still.
 
@@ -51,13 +52,16 @@ def make_clip(
     fixated: Frames with one fixation, at `fixation_at`; None is all.
     pictures: [frames, h, w, 3]; None are those of `tests.media.clips`.
     density: Files of density maps.
+    xy: [fixated, 2], where; None is `fixation_at`.
   """
   fixated = np.arange(frames) if fixated is None else np.array(fixated)
   if times is None:
     times = np.arange(frames) / rate if rate else np.zeros(1)
   if pictures is None:
     pictures = [picture(n, *frame_size) for n in range(frames)]
-  xy = np.array([fixation_at(n) for n in fixated]).reshape(-1, 2)
+  if xy is None:
+    xy = [fixation_at(n) for n in fixated]
+  xy = np.array(xy, np.float64).reshape(-1, 2)
   fixations = Fixations(xy, fixated, np.zeros(fixated.size, np.int32))
   entry = schema.Clip(
     name=name,

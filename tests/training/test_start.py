@@ -1,0 +1,90 @@
+"""Weights to start from."""
+
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from dave_jax.model.dave import DAVE
+from dave_jax.training.start import starting_variables
+from dave_jax.weights import store
+from tests.conftest import random_variables
+
+MODEL = DAVE(depth=10, width=2, frame_size=(64, 64))
+
+
+@pytest.fixture(scope='module')
+def network(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('start') / 'network'
+  store.save(folder, MODEL, random_variables(MODEL, 1), origin={})
+  return folder
+
+
+@pytest.fixture(scope='module')
+def encoders(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('start') / 'encoders'
+  variables = random_variables(MODEL, 2)
+  variables = {
+    c: {'video_encoder': tree['video_encoder']} for c, tree in variables.items()
+  }
+  store.save(folder, MODEL, variables, origin={}, contents='encoders')
+  return folder
+
+
+def _start(model=MODEL, **fields):
+  start = {
+    'network': '',
+    'video_encoder': '',
+    'audio_encoder': '',
+    'head_scale': 0.5,
+    'head_bias': 3.0,
+  }
+  return starting_variables(model, ConfigDict(start | fields), 0)
+
+
+def _same(found, wanted):
+  jax.tree.map(np.testing.assert_array_equal, found, wanted)
+
+
+def test_fresh_weights_are_the_networks_but_for_the_head():
+  variables, lines = _start()
+  wanted = MODEL.initialise(0)
+  head = wanted['params'].pop('saliency')
+  found = variables['params'].pop('saliency')
+  _same(variables, wanted)
+  np.testing.assert_array_equal(found['kernel'], 0.5 * head['kernel'])
+  np.testing.assert_array_equal(found['bias'], 3.0)
+  assert lines == [
+    'video_encoder: fresh weights',
+    'audio_encoder: fresh weights',
+  ]
+
+
+def test_encoders_come_after_the_network(network, encoders):
+  variables, lines = _start(network=str(network), video_encoder=str(encoders))
+  wanted = random_variables(MODEL, 1)
+  video = random_variables(MODEL, 2)
+  for collection, tree in wanted.items():
+    tree['video_encoder'] = video[collection]['video_encoder']
+  _same(variables, wanted)
+  assert lines == [f'video_encoder: {encoders}', f'audio_encoder: {network}']
+
+
+@pytest.mark.parametrize(
+  ('fields', 'message'),
+  [
+    ({'network': 'encoders'}, 'holds encoders alone'),
+    ({'audio_encoder': 'encoders'}, 'holds no audio_encoder, only video'),
+  ],
+)
+def test_weights_that_are_not_there_are_refused(fields, message, encoders):
+  fields = dict.fromkeys(fields, str(encoders))
+  with pytest.raises(ValueError, match=message):
+    _start(**fields)
+
+
+def test_another_network_is_refused_by_name(encoders):
+  other = DAVE(depth=10, width=4, frame_size=(64, 64))
+  with pytest.raises(ValueError, match='holds another network') as error:
+    _start(other, video_encoder=str(encoders))
+  assert 'layer2_0/bn2/bias: shape (4,), wanted (8,)' in str(error.value)
