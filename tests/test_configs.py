@@ -1,0 +1,72 @@
+"""Every config loads, and trains two steps of what it says on made-up data."""
+
+import importlib
+import pathlib
+
+import jax
+import pytest
+from ml_collections import ConfigDict
+
+from dave_jax.model.conv import native_convolutions
+from dave_jax.train import train
+from tests.test_train import TINY
+
+FOLDER = pathlib.Path(__file__).resolve().parents[1] / 'configs'
+VARIANTS = {'davos': ('', 'video', 'audio')}
+NAMES = sorted(path.stem for path in FOLDER.glob('*.py'))
+CASES = [(name, v) for name in NAMES for v in VARIANTS.get(name, ('',))]
+
+
+def _config(name, variant) -> ConfigDict:
+  return importlib.import_module(f'configs.{name}').get_config(variant)
+
+
+@pytest.fixture(scope='module', autouse=True)
+def quick_to_compile():
+  jax.config.update('jax_disable_most_optimizations', True)
+  with native_convolutions():
+    yield
+  jax.config.update('jax_disable_most_optimizations', False)
+
+
+@pytest.mark.parametrize(('name', 'variant'), CASES)
+def test_config_trains(name, variant, tmp_path):
+  config = _config(name, variant)
+  known = _flat(config)
+  config.update_from_flattened_dict(
+    {key: value for key, value in TINY.items() if key in known}
+    | {'train.steps': 2}
+  )
+  assert train(config, tmp_path) == 2
+
+
+def _flat(config, prefix=''):
+  names = set()
+  for key, value in config.items():
+    if isinstance(value, ConfigDict):
+      names |= _flat(value, f'{prefix}{key}.')
+    else:
+      names.add(f'{prefix}{key}')
+  return names
+
+
+def test_unknown_variant_is_refused():
+  with pytest.raises(ValueError, match="got variant 'smell'"):
+    _config('davos', 'smell')
+
+
+@pytest.mark.parametrize(
+  ('variant', 'modality'),
+  [('', 'audio_visual'), ('video', 'video'), ('audio', 'audio')],
+)
+def test_davos_is_the_papers_recipe(variant, modality):
+  """Tavakoli et al., arXiv 1905.10693, sections 3.1 and 3.2."""
+  config = _config('davos', variant)
+  model, train, optimizer = config.model, config.train, config.optimizer
+  assert model.modality == modality
+  assert (model.depth, model.width, model.frame_size) == (18, 64, (256, 320))
+  assert (train.batch_size, train.epochs, train.turns) == (10, 10, 'epochs')
+  assert optimizer.learning_rate == 1e-3
+  assert (config.loss.kl, config.loss.correlation) == (1.0, 0.0)
+  assert config.data.audio_visual == 'davos:train'
+  assert bool(config.data.images) == (modality != 'audio')
