@@ -9,6 +9,7 @@ import numpy as np
 from flax import linen as nn
 from flax import traverse_util
 
+from dave_jax.model.conv import conv3d
 from dave_jax.model.resnet3d import ResNet3D
 
 MODALITIES = ('audio_visual', 'video', 'audio')
@@ -171,14 +172,7 @@ class Upscale(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """Maps [b, h, w, c] to [b, 2 h, 2 w, features]."""
-    x = nn.Conv(
-      self.features,
-      (3, 3),
-      padding=1,
-      kernel_init=_FAN_IN,
-      dtype=self.dtype,
-      name='combine',
-    )(double_bilinear(x))
+    x = _Conv3x3(self.features, self.dtype, name='combine')(double_bilinear(x))
     if self.batch_norm:
       x = nn.BatchNorm(
         use_running_average=not train,
@@ -188,6 +182,25 @@ class Upscale(nn.Module):
         name='bn',
       )(x)
     return nn.relu(x)
+
+
+class _Conv3x3(nn.Module):
+  """3x3 convolution and bias, with the encoders' convolution."""
+
+  features: int
+  dtype: Any
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    shape = (3, 3, x.shape[-1], self.features)
+    kernel = self.param('kernel', _FAN_IN, shape)
+    bias = self.param('bias', nn.initializers.zeros, (self.features,))
+    x = conv3d(
+      x[:, None].astype(self.dtype),
+      kernel[None].astype(self.dtype),
+      padding=((0, 0), (1, 1), (1, 1)),
+    )
+    return x[:, 0] + bias.astype(self.dtype)
 
 
 def double_bilinear(x: jax.Array) -> jax.Array:
