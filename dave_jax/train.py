@@ -96,9 +96,10 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> int:
         ledger.settle()
         scores = task.evaluate(state)
         best.offer(step, state, scores)
+        pictures = task.pictures(state)
         if writers and scores:
           writers.validation({'step': step, **scores})
-          writers.pictures(step, task.pictures(state))
+          writers.pictures(step, pictures)
           shown = '  '.join(f'{k} {v:.4f}' for k, v in scores.items())
           _LOG.info('step %d  validation  %s', step, shown)
         progress.paused(time.perf_counter() - begin)

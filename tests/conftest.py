@@ -3,11 +3,13 @@
 import importlib.util
 import pathlib
 
+import jax
 import numpy as np
 import pytest
 from flax import traverse_util
 
 import dave_jax
+from dave_jax.model.conv import native_convolutions
 from dave_jax.model.dave import DAVE
 from dave_jax.weights import store
 from tests.media import clips
@@ -22,6 +24,15 @@ def shared() -> pathlib.Path:
   if not folder.is_dir():
     pytest.skip(f'needs the goldens and data folder {folder}')
   return folder
+
+
+@pytest.fixture(scope='module')
+def quick_to_compile():
+  """Programs of tiny networks, which compile sooner and run no slower."""
+  jax.config.update('jax_disable_most_optimizations', True)
+  with native_convolutions():
+    yield
+  jax.config.update('jax_disable_most_optimizations', False)
 
 
 @pytest.fixture(scope='session')

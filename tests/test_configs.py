@@ -3,11 +3,9 @@
 import importlib
 import pathlib
 
-import jax
 import pytest
 from ml_collections import ConfigDict
 
-from dave_jax.model.conv import native_convolutions
 from dave_jax.train import train
 from tests.test_train import TINY
 
@@ -21,14 +19,7 @@ def _config(name, variant) -> ConfigDict:
   return importlib.import_module(f'configs.{name}').get_config(variant)
 
 
-@pytest.fixture(scope='module', autouse=True)
-def quick_to_compile():
-  jax.config.update('jax_disable_most_optimizations', True)
-  with native_convolutions():
-    yield
-  jax.config.update('jax_disable_most_optimizations', False)
-
-
+@pytest.mark.usefixtures('quick_to_compile')
 @pytest.mark.parametrize(('name', 'variant'), CASES)
 def test_config_trains(name, variant, tmp_path):
   config = _config(name, variant)

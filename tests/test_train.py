@@ -295,18 +295,19 @@ def test_windows_and_images_are_learnt_by_heart(real, tmp_path):
     {
       'model.width': 8,
       'model.decoder_batch_norm': True,
-      'train.steps': 120,
+      'train.steps': 100,
       'optimizer.learning_rate': 5e-3,
       'optimizer.warmup': 0.05,
     }
   )
-  assert train(config, tmp_path) == 120
+  assert train(config, tmp_path) == 100
   last = _rows(tmp_path)[-2:]
   assert {row['kind'] for row in last} == {'audio_visual', 'images'}
   for row in last:
     assert row['kl'] < 0.05, row
 
 
+@pytest.mark.usefixtures('quick_to_compile')
 def test_validation_leaves_scores_pictures_and_the_best_weights(real, tmp_path):
   config = real()
   config.update_from_flattened_dict(
@@ -315,6 +316,7 @@ def test_validation_leaves_scores_pictures_and_the_best_weights(real, tmp_path):
       'train.steps': 2,
       'evaluation.every': 1,
       'evaluation.batch_size': 3,
+      'evaluation.stride': 1,
       'log.pictures': 2,
     }
   )
@@ -331,6 +333,7 @@ def test_validation_leaves_scores_pictures_and_the_best_weights(real, tmp_path):
   assert stored.origin['step'] == best['step']
 
 
+@pytest.mark.usefixtures('quick_to_compile')
 def test_loss_that_is_no_number_stops_the_run_and_names_clips(real, tmp_path):
   config = real()
   config.update_from_flattened_dict(
@@ -352,7 +355,8 @@ def test_loss_that_is_no_number_stops_the_run_and_names_clips(real, tmp_path):
   assert max(map(_step_of, folders)) == bad['step'] - 1
 
 
-def test_another_seed_is_refused_where_a_run_goes_on(run, tmp_path):
+@pytest.mark.usefixtures('quick_to_compile')
+def test_another_seed_is_refused_where_a_run_goes_on(tmp_path):
   config = _config(**{'train.steps': 1})
   train(config, tmp_path)
   config = _config(**{'train.steps': 2, 'seed': 1})

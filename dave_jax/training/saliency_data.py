@@ -55,10 +55,11 @@ class SaliencyData:
         'an audio-only network learns from data.audio_visual alone; set the '
         "others to ''"
       )
+    named = {f: self._named(f) for f in (*self._fields, 'validation')}
     self._sources = {}
     if not config.fake_data:
-      for field in (*self._fields, 'validation'):
-        self._sources[field] = self._parse(field)
+      for field, sets in named.items():
+        self._sources[field] = [self._opened(*item) for item in sets]
 
   def routes(self) -> dict[str, bool]:
     """Returns {route: whether its batches may be of still images}."""
@@ -181,26 +182,30 @@ class SaliencyData:
       chosen.append(BrightnessContrast(data.brightness, data.contrast))
     return chosen
 
-  def _parse(self, field) -> list[tuple[Dataset, str]]:
-    sources = []
+  def _named(self, field) -> list[tuple[str, str]]:
+    """Returns the sets and splits that a field of the config names."""
+    named = []
     for item in _items(self._config.data[field]):
       name, colon, split = item.rpartition(':')
       if not colon:
         raise ValueError(
           f'data.{field}: {item!r} names no split; write it as NAME:SPLIT'
         )
-      dataset = self._open(name)
-      found = tuple(dataset.settings['frame_size'])
-      wanted = tuple(self._config.model.frame_size)
-      if found != wanted:
-        raise ValueError(
-          f'{dataset.name} was built with frames of {found}, the network takes '
-          f'{wanted}; build it again with that size, or set '
-          f'--config.model.frame_size="{found}"'
-        )
-      dataset.clips(split)
-      sources.append((dataset, split))
-    return sources
+      named.append((name, split))
+    return named
+
+  def _opened(self, name, split) -> tuple[Dataset, str]:
+    dataset = self._open(name)
+    found = tuple(dataset.settings['frame_size'])
+    wanted = tuple(self._config.model.frame_size)
+    if found != wanted:
+      raise ValueError(
+        f'{dataset.name} was built with frames of {found}, the network takes '
+        f'{wanted}; build it again with that size, or set '
+        f'--config.model.frame_size="{found}"'
+      )
+    dataset.clips(split)  # Raises where there is no such split.
+    return dataset, split
 
 
 def _items(text: str) -> list[str]:

@@ -81,7 +81,13 @@ def save(
   partial = folder.with_name(f'{folder.name}.partial')
   shutil.rmtree(partial, ignore_errors=True)
   partial.mkdir(parents=True)
-  with ocp.StandardCheckpointer() as checkpointer:
+  # One process writes; Orbax would wait for the others.
+  alone = ocp.options.MultiprocessingOptions(
+    primary_host=jax.process_index(),
+    active_processes={jax.process_index()},
+    barrier_sync_key_prefix='store',
+  )
+  with ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer:
     checkpointer.save(partial / 'variables', variables)
     if unused:
       checkpointer.save(partial / 'unused', dict(unused))

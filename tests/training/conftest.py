@@ -6,7 +6,6 @@ import optax
 import pytest
 
 from dave_jax.data.batches import batch_shapes
-from dave_jax.model.conv import native_convolutions
 from dave_jax.model.dave import DAVE
 from dave_jax.training import steps
 from dave_jax.training.objective import Objective
@@ -74,12 +73,8 @@ def make_state(branches: steps.RoutedSteps) -> TrainState:
 
 
 @pytest.fixture(scope='module', autouse=True)
-def quick_to_compile():
-  """Half the time to compile; programs this small run no slower."""
-  jax.config.update('jax_disable_most_optimizations', True)
-  with native_convolutions():
-    yield
-  jax.config.update('jax_disable_most_optimizations', False)
+def quick(quick_to_compile):
+  """Makes all of these tests quick to compile."""
 
 
 @pytest.fixture(scope='session')
