@@ -11,8 +11,6 @@ from dave_jax.model.dave import DAVE
 from dave_jax.weights import conversion
 
 torch = pytest.importorskip('torch', reason='PyTorch is not installed')
-  'torch', reason='needs PyTorch, the [convert] extra'
-)
 
 from benchmarks.torch_twin import DaveTwin  # noqa: E402
 
