@@ -42,6 +42,8 @@ def get_config(variant: str = '') -> ConfigDict:
   )
   model.frame_size = (256, 320)  # Height, width; as the data sets were built.
   model.dtype = 'float32'  # Of the computation; or 'bfloat16', on accelerators.
+  # True: a third more work, and memory for what goes between blocks alone.
+  model.rematerialise = False
 
   # Checkpoint folders to start from, '' for fresh weights. `convert` makes them
   # of PyTorch files, training those of sounds (configs/speech_commands.py).

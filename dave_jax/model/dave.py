@@ -36,6 +36,7 @@ class DAVE(nn.Module):
       take any that 32 divides; the audio-only network, which sees no frame,
       spreads its features over this.
     dtype: Type of the computation; parameters, statistics and maps are float32.
+    rematerialise: See `ResNet3D`.
   """
 
   modality: str = 'audio_visual'
@@ -46,6 +47,7 @@ class DAVE(nn.Module):
   decoder_batch_norm: bool = False
   frame_size: tuple[int, int] = (256, 320)
   dtype: Any = jnp.float32
+  rematerialise: bool = False
 
   @nn.compact
   def __call__(
@@ -132,6 +134,7 @@ class DAVE(nn.Module):
       shortcut=self.shortcut,
       detach_shortcut=self.detach_shortcut,
       dtype=self.dtype,
+      rematerialise=self.rematerialise,
       name=name,
     )
 

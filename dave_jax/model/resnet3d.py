@@ -33,6 +33,8 @@ class ResNet3D(nn.Module):
     detach_shortcut: Lets no gradient through the shortcuts of type 'A', as the
       published code does by mistake.
     dtype: Type of the computation; parameters are float32.
+    rematerialise: Whether the gradient computes stem and blocks again in place
+      of keeping what is within them.
   """
 
   depth: int = 18
@@ -40,6 +42,7 @@ class ResNet3D(nn.Module):
   shortcut: str = 'A'
   detach_shortcut: bool = False
   dtype: Any = jnp.float32
+  rematerialise: bool = False
 
   @property
   def features(self) -> int:
@@ -65,12 +68,18 @@ class ResNet3D(nn.Module):
       raise ValueError(f'depth {self.depth} is none of {sorted(BLOCKS)}')
     if self.shortcut not in ('A', 'B'):
       raise ValueError(f"shortcut {self.shortcut!r} is neither 'A' nor 'B'")
+
+    def apply(module, x):
+      return module(x, train=train)
+
+    if self.rematerialise:
+      apply = nn.remat(apply)
     if not pooled:
-      x = Stem(self.width, self.dtype, name='stem')(x, train=train)
+      x = apply(Stem(self.width, self.dtype, name='stem'), x)
     self.sow('intermediates', 'pooled_stem', x)
     for stage, blocks in enumerate(BLOCKS[self.depth], start=1):
       for i in range(blocks):
-        x = Block(
+        block = Block(
           features=self.width * 2 ** (stage - 1),
           stride=2 if i == 0 and stage > 1 else 1,
           bottleneck=self.depth == 50,
@@ -78,7 +87,8 @@ class ResNet3D(nn.Module):
           detach_shortcut=self.detach_shortcut,
           dtype=self.dtype,
           name=f'layer{stage}_{i}',
-        )(x, train=train)
+        )
+        x = apply(block, x)
       self.sow('intermediates', f'layer{stage}', x)
     return x
 

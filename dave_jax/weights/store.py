@@ -27,11 +27,11 @@ from dave_jax.weights.checksums import checksums, damages
 DESCRIPTION = 'model.json'
 FORMAT = 'dave-jax model 1'
 CONTENTS = ('network', 'encoders')
-# Fields of DAVE that belong to the weights; the type of computation does not.
+# Fields of DAVE that belong to the weights; how it is computed does not.
 _NETWORK_FIELDS = tuple(
   field.name
   for field in dataclasses.fields(DAVE)
-  if field.name not in ('dtype', 'parent', 'name')
+  if field.name not in ('dtype', 'rematerialise', 'parent', 'name')
 )
 
 

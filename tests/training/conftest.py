@@ -39,7 +39,9 @@ def make_batch(b: int, *, still: bool, seed: int = 0) -> dict:
   return batch
 
 
-def make_steps(accumulate=1, transform=None, modality='audio_visual', **loss):
+def make_steps(
+  accumulate=1, transform=None, modality='audio_visual', rematerialise=False
+):
   """Returns the branches of a tiny network."""
   model = DAVE(
     depth=10,
@@ -47,11 +49,9 @@ def make_steps(accumulate=1, transform=None, modality='audio_visual', **loss):
     frame_size=SIZE,
     decoder_batch_norm=True,
     modality=modality,
+    rematerialise=rematerialise,
   )
-  terms = dict.fromkeys(
-    ('kl', 'correlation', 'scanpath_saliency', 'similarity'), 0.0
-  )
-  objective = Objective(**terms | {'kl': 1.0} | loss, epsilon=1e-3)
+  objective = Objective(1.0, 0.0, 0.0, 0.0, epsilon=1e-3)
   optimizer = Optimizer(
     steps.groups(model),
     optax.constant_schedule(1e-2),

@@ -222,3 +222,17 @@ def test_examples_that_nobody_looked_at_do_not_count(branches, compiled):
   _, both = compiled[VISUAL](make_state(branches), batch)
   assert np.isfinite(facts['loss'])
   assert not np.isclose(facts['loss'], both['loss'])
+
+
+def test_rematerialised_gradients_are_the_same(windows):
+  plain = make_steps(transform=optax.identity())
+  again = make_steps(transform=optax.identity(), rematerialise=True)
+  start = make_state(plain)
+  program = jax.make_jaxpr(again.audio_visual)(start, windows)
+  assert 'remat' in str(program)
+  a, _ = jax.jit(plain.audio_visual)(start, windows)
+  b, _ = jax.jit(again.audio_visual)(start, windows)
+  for x, y in zip(
+    jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True
+  ):
+    np.testing.assert_allclose(x, y, atol=1e-5 * np.abs(x).max() + 1e-6)
