@@ -16,6 +16,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from torch_twin import DaveTwin
 
+from dave_jax.model import conv_cpu
 from dave_jax.model.conv import native_convolutions
 from dave_jax.model.dave import DAVE
 from dave_jax.weights.conversion import dave_from_torch
@@ -85,11 +86,13 @@ def loss(params, statistics_, video, audio, targets):
 
 def jitted_gradient(native: bool) -> Callable:
   """Returns forward and backward pass in training."""
-  return _traced(jax.value_and_grad(loss, has_aux=True), native)
+  return _traced(
+    jax.value_and_grad(loss, has_aux=True), native, conv_cpu.COMPILER_OPTIONS
+  )
 
 
-def _traced(function, native):
-  jitted = jax.jit(function)
+def _traced(function, native, options=None):
+  jitted = jax.jit(function, compiler_options=options)
 
   def call(*args):
     with native_convolutions() if native else contextlib.nullcontext():

@@ -27,6 +27,8 @@ from contestants import (
 )
 from report import Row, report
 
+from dave_jax.model import conv_cpu
+
 
 def main():
   parser = argparse.ArgumentParser(description=__doc__)
@@ -91,7 +93,11 @@ def _our_step(video, audio, targets):
     updates, moments = optimizer.update(gradients, moments)
     return optax.apply_updates(params, updates), statistics, moments
 
-  update = jax.jit(update, donate_argnums=(0, 1, 2))
+  update = jax.jit(
+    update,
+    donate_argnums=(0, 1, 2),
+    compiler_options=conv_cpu.COMPILER_OPTIONS,
+  )
   _, variables = networks()
   params = variables['params']
   state = params, variables['batch_stats'], optimizer.init(params)
