@@ -31,6 +31,9 @@ _COORDINATOR = flags.DEFINE_string(
 )
 _PROCESSES = flags.DEFINE_integer('processes', None, 'How many there are.')
 _PROCESS = flags.DEFINE_integer('process', None, 'Which one this is, from 0.')
+_WAIT = flags.DEFINE_integer(
+  'wait', 50, 'Seconds until a process that is not heard of is given up.'
+)
 
 
 def main(argv: list[str]) -> int:
@@ -41,10 +44,13 @@ def main(argv: list[str]) -> int:
   absl_logging.set_verbosity(absl_logging.WARNING)
   keep_compiled_programs()
   if _DISTRIBUTED.value:
+    # JAX ends the program, and says who is missing, when these run out.
     jax.distributed.initialize(
       coordinator_address=_COORDINATOR.value,
       num_processes=_PROCESSES.value,
       process_id=_PROCESS.value,
+      initialization_timeout=_WAIT.value,
+      heartbeat_timeout_seconds=_WAIT.value,
     )
   _report(jax.process_index() == 0)
   try:
