@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import cv2
 import numpy as np
+import threadpoolctl
 from tqdm import tqdm
 
 from dave_jax.datasets.schema import Clip
@@ -96,7 +97,11 @@ def evaluate_videos(
   own = range(process_index, len(clips), process_count)
   total = sum(len(scorer.truth.rows(number)) for number in own)
   results = []
-  with tqdm(total=total, unit='frame') as progress:
+  with (
+    # Waiting for each other's threads takes longer than products of this size.
+    threadpoolctl.threadpool_limits(1, user_api='blas'),
+    tqdm(total=total, unit='frame', smoothing=0) as progress,
+  ):
     for number in own:
       progress.set_description(clips[number].name)
       done = folder.done(clips[number].name) if folder else None

@@ -1,5 +1,6 @@
 """Scores of single frames."""
 
+import copy
 import itertools
 from collections.abc import Sequence
 
@@ -51,11 +52,18 @@ class FrameScorer:
     self._baseline = baseline
     self._baselines: dict = {}
     self._boxes = boxes
+    self._sizes = np.array([truth.size_of(row) for row in range(len(truth))])
     self._others = None
     self._others_of_clip = (None, None)
     if 'sAUC' in self.names and settings.negatives is not None:
       # Ten a frame: 4 MB for all of DAVoS.
       self._others = list(self._choose(range(len(truth))))
+
+  def of_truth(self, truth: GroundTruth) -> 'FrameScorer':
+    """Returns the scorer of other viewers of the same frames."""
+    other = copy.copy(self)
+    other.truth = truth
+    return other
 
   def __call__(
     self, rows: Sequence[int], maps: Sequence[np.ndarray]
@@ -154,7 +162,7 @@ class FrameScorer:
         self._others_of_clip = clip, list(self._choose(rows))
       others = self._others_of_clip[1][row - rows[0]]
     return negative_pixels(
-      self.truth.pixels, self._sizes(), row, others, own=self.settings.own
+      self.truth.pixels, self._sizes, row, others, own=self.settings.own
     )
 
   def _choose(self, rows):
@@ -167,13 +175,6 @@ class FrameScorer:
       pool=self.settings.pool,
     )
     return itertools.islice(chosen, int(rows[0]), int(rows[-1]) + 1)
-
-  def _sizes(self):
-    if not hasattr(self, '_all_sizes'):
-      self._all_sizes = np.array(
-        [self.truth.size_of(row) for row in range(len(self.truth))]
-      )
-    return self._all_sizes
 
   def _contextual(self, name, row, saliency):
     clip = self.truth.clips[self.truth.clip[row]]

@@ -1,0 +1,474 @@
+"""Scores saliency maps against where people looked.
+
+  python -m dave_jax.evaluate --dataset=davos --split=test --checkpoint=DIR \\
+    --out=runs/dave
+
+scores a network on a data set that `datasets.prepare` built;
+--predictions=DIR instead scores any model's maps (DIR/NAME/0001.png or
+img_00001.jpg, DIR/NAME.npz, DIR/IMAGE.png ...), --baseline=... what a model has
+to beat. OUT/metrics.json holds the means; `python -m dave_jax.scoring.report`
+compares several OUT. Interrupted, the same command goes on. Several processes
+with --process_index=I --process_count=N and one --out share the videos.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import os
+import pathlib
+import re
+import sys
+from importlib import metadata
+
+import dave_jax
+from dave_jax.datasets.store import Dataset, open_dataset
+from dave_jax.evaluation.baseline_maps import (
+  ChanceMaps,
+  ConstantMaps,
+  mean_eye_position_of,
+)
+from dave_jax.evaluation.boxes import read_boxes
+from dave_jax.evaluation.evaluator import evaluate_maps, evaluate_videos
+from dave_jax.evaluation.ground_truth import GroundTruth, read_ground_truth
+from dave_jax.evaluation.human_infinite import HumanInfinite
+from dave_jax.evaluation.map_folder import MapFolder
+from dave_jax.evaluation.run_folder import METRICS, RunFolder
+from dave_jax.evaluation.scorer import FrameScorer
+from dave_jax.evaluation.settings import SCORES, ScoreSettings
+from dave_jax.evaluation.summary import summarise
+from dave_jax.scoring.baselines import centre_gaussian
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+BASELINES = ('human_infinite', 'mean_eye_position', 'centre', 'chance')
+_BASELINE_SIZE = (240, 320)  # Of mean eye position and centre.
+_LIBRARIES = ('numpy', 'scipy', 'opencv-python-headless', 'jax')
+_LISTED = 5  # Missing frames or clips that a message names.
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What to evaluate, and how; see the flags of this command.
+
+  Exactly one of `checkpoint`, `predictions` and `baseline` is given.
+  """
+
+  data_dir: str
+  dataset: str
+  split: str
+  out: str
+  checkpoint: str | None
+  predictions: str | None
+  baseline: str | None
+  name: str | None
+  settings: ScoreSettings
+  stride: int
+  size: tuple[int, int] | None
+  sigma: float | None
+  mean_eye_position: str
+  mean_eye_position_stride: int
+  boxes: str | None
+  frames: bool
+  partial: bool
+  overwrite: bool
+  first_frame: int
+  repeats: int
+  centre_sigma: float
+  batch_size: int
+  alignment: str
+  strip_frames: int
+  dtype: str
+  process_index: int
+  process_count: int
+
+
+def evaluate(options: Options) -> dict | None:
+  """Scores this process's share of the videos.
+
+  Returns:
+    What `metrics.json` holds, see `evaluation.summary`; None while videos of
+    other processes are not finished.
+
+  Raises:
+    ValueError, OSError: A setting makes no sense, or data or maps are not
+      there.
+  """
+  dataset = open_dataset(options.data_dir, options.dataset)
+  truth = read_ground_truth(
+    dataset,
+    options.split,
+    stride=options.stride,
+    size=options.size,
+    sigma=options.sigma,
+  )
+  boxes = read_boxes(options.boxes) if options.boxes else None
+  mean, mean_name = _mean_eye_position(options, dataset)
+  maps, about = _maps(options, dataset, truth, mean)
+  scorer = FrameScorer(truth, options.settings, baseline=mean, boxes=boxes)
+  heading = {
+    'name': options.name or about['name'],
+    'maps': about,
+    'data': {
+      'set': dataset.name,
+      'split': options.split,
+      'fingerprint': truth.fingerprint,
+      'stride': options.stride,
+      'size': options.size or 'original',
+      'sigma': options.sigma,
+    },
+    'settings': dataclasses.asdict(options.settings),
+    'mean_eye_position': mean_name,
+    'boxes': boxes and boxes.name,
+  }
+  folder = RunFolder(options.out, heading, overwrite=options.overwrite)
+  share = {
+    'folder': folder,
+    'process_index': options.process_index,
+    'process_count': options.process_count,
+  }
+  if options.baseline == 'human_infinite':
+    score = HumanInfinite(
+      scorer, repeats=options.repeats, seed=options.settings.seed
+    )
+    evaluate_videos(score, scorer, **share)
+  else:
+    evaluate_maps(maps, scorer, **share)
+  videos = [folder.done(clip.name) for clip in truth.clips]
+  if None in videos:
+    left = videos.count(None)
+    print(f'evaluate: {left} videos of other processes are not finished')
+    return None
+  summary = summarise(
+    videos, average=options.settings.average, frames=options.frames
+  )
+  metrics = {
+    'format': summary.pop('format'),
+    'run': heading,
+    'versions': _versions(),
+    **summary,
+  }
+  folder.finish(metrics)
+  return metrics
+
+
+def _maps(options, dataset, truth, mean):
+  """Returns what gives the maps, and what to note of it."""
+  if options.baseline:
+    about = {'kind': 'baseline', 'name': options.baseline}
+    if options.baseline == 'human_infinite':
+      return None, about | {'repeats': options.repeats}
+    if options.baseline == 'chance':
+      return ChanceMaps(truth.clips, options.size, options.settings.seed), about
+    if options.baseline == 'centre':
+      sigma = options.centre_sigma
+      centre = centre_gaussian(_BASELINE_SIZE, sigma)
+      return ConstantMaps(centre), about | {'sigma': sigma}
+    if mean is None:
+      raise ValueError(
+        'baseline mean_eye_position wants a split to take it from; give '
+        '--mean_eye_position=NAME:SPLIT'
+      )
+    return ConstantMaps(mean), about
+  if options.predictions:
+    return _folder_maps(options, truth)
+  return _network_maps(options, dataset)
+
+
+def _folder_maps(options, truth):
+  root = pathlib.Path(options.predictions)
+  maps = MapFolder(root, options.first_frame)
+  wanted = [truth.frame[truth.rows(i)] for i in range(len(truth.clips))]
+  missing, extra = maps.check(truth.clips, wanted)
+  if missing:
+    count = sum(map(len, missing.values()))
+    named = '; '.join(
+      f'{clip}: {_listing(frames, options.first_frame)}'
+      for clip, frames in list(missing.items())[:_LISTED]
+    )
+    more = len(missing) - _LISTED
+    message = (
+      f'{root}: no maps of {count} of {len(truth)} frames, by their numbers '
+      f'{named}' + (f'; and of {more} more clips' if more > 0 else '')
+    )
+    if not options.partial or count == len(truth):
+      raise ValueError(
+        f'{message}; predict them, set --first_frame to the number that the '
+        'first frame has, or --partial to score those that are there'
+      )
+    print(f'evaluate: {message}; not scored', file=sys.stderr)
+  if extra:
+    print(
+      f'evaluate: {root}: {sum(extra.values())} maps are past the end of their '
+      f'clips ({", ".join(list(extra)[:_LISTED])}), not scored; do the frames '
+      'of the clip and of the maps count alike?',
+      file=sys.stderr,
+    )
+  files = sorted(
+    (str(path.relative_to(root)), path.stat().st_size, path.stat().st_mtime_ns)
+    for path in root.rglob('*')
+    if path.is_file()
+  )
+  return maps, {
+    'kind': 'predictions',
+    'name': root.resolve().name,
+    'files': len(files),
+    'fingerprint': hashlib.sha256(repr(files).encode()).hexdigest()[:16],
+    'first_frame': options.first_frame,
+    'extra': extra,
+  }
+
+
+def _listing(frames, first_frame):
+  numbers = ', '.join(str(frame + first_frame) for frame in frames[:_LISTED])
+  more = len(frames) - _LISTED
+  return numbers + (f' and {more} more' if more > 0 else '')
+
+
+def _network_maps(options, dataset):
+  # JAX takes seconds that folders and baselines need not.
+  from dave_jax.compile_cache import keep_compiled_programs
+  from dave_jax.evaluation.network_maps import NetworkMaps
+
+  keep_compiled_programs()
+  model = dave_jax.load(options.checkpoint, dtype=options.dtype)
+  maps = NetworkMaps(
+    model,
+    dataset,
+    options.split,
+    batch_size=options.batch_size,
+    alignment=options.alignment,
+    strip_frames=options.strip_frames,
+  )
+  return maps, {
+    'kind': 'checkpoint',
+    'name': pathlib.Path(options.checkpoint).resolve().name,
+    'fingerprint': model.fingerprint,
+    'origin': model.origin,
+    'alignment': options.alignment,
+    'dtype': options.dtype,
+  }
+
+
+def _mean_eye_position(options, dataset: Dataset):
+  """Returns the map, None without, and the name of the split it is of."""
+  name, _, split = options.mean_eye_position.rpartition(':')
+  if split == 'none':
+    return None, None
+  source = open_dataset(options.data_dir, name) if name else dataset
+  if split not in source.splits and not name:
+    raise ValueError(
+      f"{source.name} has no split '{split}' to take the mean eye position "
+      f'from; give --mean_eye_position=NAME:SPLIT, or =none to leave out IG'
+    )
+  if source.name == dataset.name and split in options.split.split('+'):
+    print(
+      f'evaluate: the mean eye position is that of {source.name}:{split}, '
+      'which is scored; it knows more than a baseline may',
+      file=sys.stderr,
+    )
+  truth: GroundTruth = read_ground_truth(
+    source,
+    split,
+    stride=options.mean_eye_position_stride,
+    size=None,
+    sigma=options.sigma,
+  )
+  mean = mean_eye_position_of(truth, _BASELINE_SIZE)
+  return mean, {
+    'split': f'{source.name}:{split}',
+    'fingerprint': source.fingerprint,
+    'stride': options.mean_eye_position_stride,
+  }
+
+
+def _versions():
+  versions = {name: metadata.version(name) for name in _LIBRARIES}
+  return {'dave_jax': dave_jax.__version__, **versions}
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Evaluates as the command line says; returns the exit status."""
+  args = _parser().parse_args(argv)
+  try:
+    metrics = evaluate(_options(args))
+  except (ValueError, OSError) as error:
+    print(f'evaluate: {error}', file=sys.stderr)
+    return FAILED
+  except KeyboardInterrupt:
+    print('evaluate: interrupted; the same command goes on', file=sys.stderr)
+    return INTERRUPTED
+  if metrics:
+    _print(metrics, os.path.join(args.out, METRICS))
+  return DONE
+
+
+def _print(metrics, path):
+  counts = metrics['counts']
+  print(
+    f'{metrics["run"]["name"]}: {counts["videos"]} videos, {counts["frames"]} '
+    f'frames scored, {counts["empty"]} without fixations left out'
+  )
+  for key, what in (
+    ('missing', 'without a map'),
+    ('broken', 'whose map holds NaN or infinity'),
+  ):
+    if counts[key]:
+      print(f'{counts[key]} frames {what}: not scored, listed in {path}')
+  for name in metrics['scores']:
+    value = metrics['overall'][name]
+    shown = 'undefined' if value is None else f'{value:.4f}'
+    spread = metrics['overall'].get('spread', {}).get(name)
+    shown += f' +- {spread:.4f}' if spread is not None else ''
+    undefined = counts['undefined'][name]
+    shown += f'  (undefined in {undefined} frames)' if undefined else ''
+    print(f'  {name:10} {shown}')
+  print(path)
+
+
+def _options(args) -> Options:
+  fields = vars(args).copy()
+  settings = ScoreSettings(
+    scores=_scores(fields.pop('scores'), args.protocol),
+    protocol=fields.pop('protocol'),
+    seed=fields.pop('seed'),
+    jitter=fields.pop('jitter') == 'yes',
+    splits=fields.pop('splits') or None,
+    negatives=fields.pop('negatives') or None,
+    exclude=fields.pop('exclude'),
+    pool=fields.pop('pool'),
+    own=fields.pop('own'),
+    average=fields.pop('average'),
+  )
+  return Options(**fields | {'settings': settings, 'size': _size(args.size)})
+
+
+def _scores(text, protocol):
+  if text != 'all':
+    return tuple(text.split(','))
+  only_videosal = {'AUC_Borji'}
+  return tuple(
+    s for s in SCORES if protocol == 'videosal' or s not in only_videosal
+  )
+
+
+def _size(text) -> tuple[int, int] | None:
+  if text == 'original':
+    return None
+  match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', text)
+  if not match:
+    raise ValueError(
+      f"size is {text!r}; want 'original' or HEIGHTxWIDTH, as 256x320"
+    )
+  return int(match[1]), int(match[2])
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = argparse.ArgumentParser(
+    prog='python -m dave_jax.evaluate',
+    description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  add = parser.add_argument
+  add('--dataset', required=True, help='a data set that prepare built')
+  add('--split', required=True, help='split, or several with + between them')
+  add('--data_dir', default='data', help='default: %(default)s')
+  add('--out', required=True, help='folder of this run')
+  what = parser.add_mutually_exclusive_group(required=True)
+  what.add_argument('--checkpoint', help='a network')
+  what.add_argument('--predictions', help="folder of a model's maps")
+  what.add_argument('--baseline', choices=BASELINES)
+  add('--name', help='of the run, in tables; default: of what is scored')
+  add('--stride', type=int, default=1, help='every how many frames are scored')
+  add(
+    '--size',
+    default='original',
+    help='HEIGHTxWIDTH that maps are scored at (default: %(default)s)',
+  )
+  add(
+    '--sigma',
+    type=float,
+    help='blur of fixations, pixels of the original; default: as recorded',
+  )
+  add('--scores', default='all', help=f'of {",".join(SCORES)} (default: all)')
+  add('--protocol', default='videosal', choices=('videosal', 'pysaliency'))
+  add('--seed', type=int, default=0, help='of random scores and baselines')
+  add(
+    '--jitter',
+    default='yes',
+    choices=('yes', 'no'),
+    help='whether AUC_Judd breaks ties by noise (default: %(default)s)',
+  )
+  add(
+    '--splits',
+    type=int,
+    default=100,
+    help='random choices of sAUC and AUC_Borji; 0: all negatives at once '
+    '(default: %(default)s)',
+  )
+  add(
+    '--negatives',
+    type=int,
+    default=10,
+    help='other frames that give sAUC its negatives; 0: all (default: '
+    '%(default)s)',
+  )
+  add(
+    '--exclude',
+    default='video',
+    choices=('video', 'frame'),
+    help="whether the frame's whole video gives no negatives (default: "
+    '%(default)s)',
+  )
+  add('--pool', default='all', choices=('all', 'video'), help='of negatives')
+  add('--own', default='kept', choices=('kept', 'removed'))
+  add('--average', default='videos', choices=('videos', 'frames'))
+  add(
+    '--mean_eye_position',
+    default='train',
+    metavar='[NAME:]SPLIT',
+    help="whose mean eye position IG and its baseline take; 'none' leaves "
+    'them out (default: %(default)s)',
+  )
+  add(
+    '--mean_eye_position_stride',
+    type=int,
+    default=5,
+    help='every how many frames of it (default: %(default)s)',
+  )
+  add('--boxes', help='CSV clip,frame,x0,y0,x1,y1: NSS inside and outside')
+  add('--frames', action='store_true', help='lists the scores of frames too')
+  add(
+    '--partial',
+    action='store_true',
+    help='goes on where maps are missing, and lists them',
+  )
+  add('--overwrite', action='store_true', help='removes another run from --out')
+  add(
+    '--first_frame',
+    type=int,
+    default=1,
+    choices=(0, 1),
+    help='number of the first frame in --predictions (default: %(default)s)',
+  )
+  add(
+    '--repeats',
+    type=int,
+    default=5,
+    help='how often human_infinite splits viewers (default: %(default)s)',
+  )
+  add(
+    '--centre_sigma',
+    type=float,
+    default=0.25,
+    help="share of the frame's sides (default: %(default)s)",
+  )
+  add('--batch_size', type=int, default=4, help='windows computed at a time')
+  add('--alignment', default='exact', choices=('exact', 'causal'))
+  add('--strip_frames', type=int, default=128, help='see data.transforms')
+  add('--dtype', default='float32', choices=('float32', 'bfloat16'))
+  add('--process_index', type=int, default=0, help='which process this is')
+  add('--process_count', type=int, default=1, help='of how many')
+  return parser
+
+
+if __name__ == '__main__':
+  sys.exit(main())

@@ -1,0 +1,105 @@
+"""The maps of a network, from a data set's records."""
+
+import functools
+from collections.abc import Iterator
+
+import jax
+import numpy as np
+
+from dave_jax.data.transforms import WindowReader
+from dave_jax.data.windows import is_still
+from dave_jax.datasets.schema import Clip
+from dave_jax.datasets.store import Dataset
+from dave_jax.prediction.background import in_background
+from dave_jax.prediction.saliency_model import SaliencyModel
+from dave_jax.training.steps import see_and_hear
+
+_TAKEN = ('frames', 'log_mel', 'offsets')
+
+
+class NetworkMaps:
+  """Predicts the frames of clips; see `evaluator.Maps`.
+
+  Still images take the visual-only route of an audio-visual network.
+  """
+
+  def __init__(
+    self,
+    model: SaliencyModel,
+    dataset: Dataset,
+    split: str,
+    *,
+    batch_size: int,
+    alignment: str,
+    strip_frames: int,
+  ):
+    """Takes a network and what it predicts.
+
+    Args:
+      model: The network with its weights.
+      dataset, split: Where windows are read from.
+      batch_size: Windows computed at a time; the maps do not depend on it.
+      alignment, strip_frames: See `data.transforms.WindowReader`.
+
+    Raises:
+      ValueError: The data set was built with frames of another size.
+    """
+    found = tuple(dataset.settings['frame_size'])
+    if found != tuple(model.frame_size):
+      raise ValueError(
+        f'{dataset.name} was built with frames of {found}, the network takes '
+        f'{tuple(model.frame_size)}; build it again with that size'
+      )
+    self._model = model
+    self._batch_size = batch_size
+    self._reader = WindowReader(
+      dataset,
+      split,
+      alignment=alignment,
+      strip_frames=strip_frames,
+      sigma=1.0,  # Of the density maps, which are not looked at.
+      fixation_map=False,
+    )
+
+  def __call__(self, clip: Clip, frames: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields the map [h / 8, w / 8] of each frame."""
+    visual_only = is_still(clip)
+    if visual_only and not self._model.sees:
+      raise ValueError(
+        f'{clip.name} is a still image, which an audio-only network has no '
+        'map of'
+      )
+    visual_only = visual_only and self._model.hears
+    windows = (self._reader(clip, int(frame)) for frame in frames)
+    ahead = in_background(_batched(windows, self._batch_size), ahead=2)
+    for count, batch in ahead:
+      maps = _predict(
+        self._model.module, self._model.variables, batch, visual_only
+      )
+      yield from np.asarray(maps)[:count]
+
+
+def _batched(windows, size):
+  """Yields (how many count, batch); the last window fills up a short batch."""
+  held = []
+  for window in windows:
+    held.append(window)
+    if len(held) == size:
+      yield size, _stacked(held)
+      held = []
+  if held:
+    count = len(held)
+    yield count, _stacked(held + [held[-1]] * (size - count))
+
+
+def _stacked(windows):
+  keys = [key for key in _TAKEN if key in windows[0]]
+  return {key: np.stack([window[key] for window in windows]) for key in keys}
+
+
+@functools.partial(jax.jit, static_argnums=(0, 3))
+def _predict(module, variables, batch, visual_only):
+  video, audio = see_and_hear(module, batch, visual_only=visual_only)
+  return module.apply(
+    variables, video, audio, train=False, visual_only=visual_only
+  )
