@@ -123,6 +123,20 @@ def get_config(variant: str = '') -> ConfigDict:
   evaluation.every = 0  # Steps; 0: as often as there are epochs.
   evaluation.stride = 16  # Frames from one window to the next.
   evaluation.batch_size = 10
+  # At the size of the network's frames; `python -m dave_jax.evaluate` scores at
+  # that of the recordings, and by every score. What fields mean is in
+  # evaluation/settings.py.
+  scoring = evaluation.scoring = ConfigDict()
+  scoring.scores = 'NSS,AUC_Judd,sAUC,CC,SIM'
+  scoring.protocol = 'videosal'
+  scoring.seed = 0
+  scoring.jitter = True
+  scoring.splits = 10  # The paper's 100 take ten times as long.
+  scoring.negatives = 10
+  scoring.exclude = 'video'
+  scoring.pool = 'all'
+  scoring.own = 'kept'
+  scoring.average = 'videos'
 
   checkpoint = config.checkpoint = ConfigDict()
   checkpoint.every = 500  # Steps; evaluations and the end make one too.

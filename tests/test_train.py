@@ -317,6 +317,8 @@ def test_validation_leaves_scores_pictures_and_the_best_weights(real, tmp_path):
       'evaluation.every': 1,
       'evaluation.batch_size': 3,
       'evaluation.stride': 1,
+      'evaluation.scoring.exclude': 'frame',  # There is one clip.
+      'evaluation.scoring.negatives': 3,
       'log.pictures': 2,
     }
   )
@@ -325,7 +327,7 @@ def test_validation_leaves_scores_pictures_and_the_best_weights(real, tmp_path):
   rows = [json.loads(line) for line in lines]
   assert [row['step'] for row in rows] == [1, 2]
   for name in ('windows', 'images'):
-    for score in ('NSS', 'CC', 'SIM', 'KLD'):
+    for score in ('NSS', 'AUC_Judd', 'sAUC', 'CC', 'SIM'):
       assert np.isfinite(rows[0][f'made/{name}:train/{score}'])
   assert len(list((tmp_path / 'pictures' / '00000002').iterdir())) == 4
   best = max(rows, key=lambda row: row['made/windows:train/NSS'])

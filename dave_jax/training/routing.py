@@ -1,5 +1,6 @@
 """Routed steps compiled: as one program, or as one for each route."""
 
+import functools
 from collections.abc import Mapping
 
 import jax
@@ -7,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from dave_jax.model import conv_cpu
 from dave_jax.training.mesh import by_example, place_batch, place_state
 from dave_jax.training.state import TrainState
 from dave_jax.training.steps import ROUTES, RoutedSteps
@@ -45,22 +47,26 @@ class CompiledSteps:
     """
     if routing not in ROUTINGS:
       raise ValueError(f'routing {routing!r} is none of {ROUTINGS}')
+    on_cpu = mesh.devices.flat[0].platform == 'cpu'
     if routing == 'auto':
-      on_cpu = mesh.devices.flat[0].platform == 'cpu'
       routing = 'static' if on_cpu else 'cond'
     if len(blanks) < len(ROUTES):
       routing = 'static'
     self.routing = routing
+    compile_step = functools.partial(
+      jax.jit,
+      donate_argnums=0,
+      compiler_options=conv_cpu.COMPILER_OPTIONS if on_cpu else None,
+    )
     self._mesh = mesh
     self._blanks = blanks
     self._placed = None
     if routing == 'cond':
-      self._step = jax.jit(steps.routed, donate_argnums=0)
+      self._step = compile_step(steps.routed)
     else:
       branches = {route: getattr(steps, route) for route in ROUTES}
       self._branches = {
-        route: jax.jit(branch, donate_argnums=0)
-        for route, branch in branches.items()
+        route: compile_step(branch) for route, branch in branches.items()
       }
 
   def __call__(

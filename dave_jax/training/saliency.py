@@ -61,7 +61,7 @@ class SaliencyTask:
       self.branches, mesh, routing=train.routing, blanks=self._blanks()
     )
     self._validation = Validation(
-      self.model, mesh, self._data.validation_batches()
+      self.model, mesh, self._data.validation_sets()
     )
     self.best = None
     if self._validation.names:

@@ -1,7 +1,6 @@
 """The data sets of a config as streams of batches."""
 
 import functools
-from collections.abc import Callable
 
 import jax
 from ml_collections import ConfigDict
@@ -11,8 +10,12 @@ from dave_jax.data.batches import Batches
 from dave_jax.data.fake import fake_batches
 from dave_jax.data.pipeline import evaluation_batches, train_batches
 from dave_jax.datasets.store import Dataset, open_dataset
+from dave_jax.evaluation.ground_truth import read_ground_truth
+from dave_jax.evaluation.scorer import FrameScorer
+from dave_jax.evaluation.settings import ScoreSettings
 from dave_jax.training.routes import RoutedData, Stream
 from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
+from dave_jax.training.validation import ValidationSet
 
 TURNS = ('epochs', 'steps')
 # Fields of `config.data`, in the order of their turns, and their routes.
@@ -83,30 +86,48 @@ class SaliencyData:
       streams.append(Stream(field, batches, turn))
     return RoutedData(streams)
 
-  def validation_batches(self) -> dict[str, Callable[[], Batches]]:
-    """Returns {'NAME:SPLIT': gives the batches of a validation set}."""
+  def validation_sets(self) -> dict[str, ValidationSet]:
+    """Returns what is validated with, by the names in the config."""
     config = self._config
     names = _items(config.data.validation)
     sources = self._sources.get('validation', [])
     return {
-      name: functools.partial(
-        evaluation_batches,
-        dataset,
-        split,
-        batch_size=config.evaluation.batch_size,
-        stride=config.evaluation.stride,
-        fixated_only=True,
-        alignment=config.data.alignment,
-        strip_frames=config.data.strip_frames,
-        sigma=config.data.sigma,
-        fixation_map=True,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-        workers=config.data.workers,
-        prefetch=config.data.prefetch,
-      )
+      name: self._validation_set(dataset, split)
       for name, (dataset, split) in zip(names, sources, strict=False)
     }
+
+  def _validation_set(self, dataset, split):
+    config = self._config
+    data, evaluation = config.data, config.evaluation
+    batches = functools.partial(
+      evaluation_batches,
+      dataset,
+      split,
+      batch_size=evaluation.batch_size,
+      stride=evaluation.stride,
+      fixated_only=True,
+      alignment=data.alignment,
+      strip_frames=data.strip_frames,
+      sigma=data.sigma,
+      fixation_map=False,
+      process_index=jax.process_index(),
+      process_count=jax.process_count(),
+      workers=data.workers,
+      prefetch=data.prefetch,
+    )
+    truth = read_ground_truth(
+      dataset,
+      split,
+      stride=evaluation.stride,
+      size=tuple(config.model.frame_size),
+      sigma=data.sigma,
+    )
+    scoring = evaluation.scoring.to_dict()
+    scoring['scores'] = tuple(_items(scoring['scores']))
+    scorer = FrameScorer(
+      truth, ScoreSettings(**scoring), baseline=None, boxes=None
+    )
+    return ValidationSet(batches, scorer)
 
   def examples(self, field: str, batch: dict) -> list[str]:
     """Returns 'NAME:SPLIT, clip CLIP, frame FRAME' of each example."""

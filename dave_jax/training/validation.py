@@ -1,5 +1,6 @@
 """Scores of a network on validation data, while it is trained."""
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 
@@ -9,14 +10,25 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from dave_jax.data.batches import Batches
+from dave_jax.evaluation.scorer import FrameScorer
+from dave_jax.evaluation.summary import mean_scores
 from dave_jax.media import overlay
 from dave_jax.model.dave import DAVE
-from dave_jax.scoring import metrics
 from dave_jax.training.mesh import place_batch, rows_of_process
 from dave_jax.training.steps import see_and_hear
 
-# At the size of the maps; that of the recordings takes longer.
-SCORES = ('NSS', 'CC', 'SIM', 'KLD')
+
+@dataclasses.dataclass(frozen=True)
+class ValidationSet:
+  """What is scored of a data set.
+
+  Attributes:
+    batches: Gives its `evaluation_batches`.
+    scorer: Knows who looked where, at the frames of those.
+  """
+
+  batches: Callable[[], Batches]
+  scorer: FrameScorer
 
 
 class Validation:
@@ -25,22 +37,16 @@ class Validation:
   Images take the visual-only route.
   """
 
-  def __init__(
-    self,
-    model: DAVE,
-    mesh: Mesh,
-    batches: dict[str, Callable[[], Batches]],
-  ):
+  def __init__(self, model: DAVE, mesh: Mesh, sets: dict[str, ValidationSet]):
     """Takes what to score.
 
     Args:
       model: The network.
       mesh: What batches are spread over.
-      batches: {name of a set: gives its `evaluation_batches`, with a map of
-        the fixations}.
+      sets: By the names that their scores go under.
     """
     self._mesh = mesh
-    self._batches = batches
+    self._sets = sets
     self._predict = {
       visual_only: jax.jit(
         functools.partial(_predict, model, visual_only=visual_only)
@@ -51,7 +57,7 @@ class Validation:
 
   @property
   def names(self) -> Sequence[str]:
-    return tuple(self._batches)
+    return tuple(self._sets)
 
   def scores(self, variables: dict) -> dict[str, float]:
     """Returns {'SET/SCORE': value}, the mean over frames, then over clips.
@@ -60,17 +66,27 @@ class Validation:
     where none has one.
     """
     found = {}
-    for name in self._batches:
-      rows, values = [], []
+    for name, part in self._sets.items():
+      scorer = part.scorer
+      clips, values = [], []
       for batch, maps in self._maps(name, variables):
-        rows.append(np.stack([batch['clip'], batch['mask']], axis=1))
-        values.append(_score(maps, batch))
-      rows, values = _of_all_processes(
-        np.concatenate(rows), np.concatenate(values)
+        real = batch['mask']
+        places = zip(batch['clip'][real], batch['frame'][real], strict=True)
+        rows = [scorer.truth.row(int(c), int(f)) for c, f in places]
+        scored = np.full((len(real), len(scorer.names)), np.nan)
+        scored[real] = scorer(rows, maps[real])
+        clips.append(np.where(real, batch['clip'], -1))
+        values.append(scored)
+      clips, values = _of_all_processes(
+        np.concatenate(clips), np.concatenate(values)
       )
-      clips, counts = rows[:, 0], rows[:, 1].astype(bool)
-      for score, column in zip(SCORES, values.T, strict=True):
-        found[f'{name}/{score}'] = _mean_of_clips(clips[counts], column[counts])
+      means = mean_scores(
+        clips[clips >= 0],
+        values[clips >= 0],
+        average=scorer.settings.average,
+      )
+      for score, mean in zip(scorer.names, means.tolist(), strict=True):
+        found[f'{name}/{score}'] = mean
     return found
 
   def pictures(self, variables: dict, count: int) -> dict[str, np.ndarray]:
@@ -84,7 +100,7 @@ class Validation:
       {name: uint8 [h, 3 w, 3]}.
     """
     drawn = {}
-    for name in self._batches:
+    for name in self._sets:
       left = count
       for batch, maps in self._maps(name, variables):
         for place in np.flatnonzero(batch['mask'])[:left]:
@@ -97,7 +113,7 @@ class Validation:
 
   def _maps(self, name, variables):
     """Yields this process's batches and their maps."""
-    batches = self._batches[name]()
+    batches = self._sets[name].batches()
     predict = self._predict[batches.still and self._see_only_images]
     try:
       for batch in batches:
@@ -112,32 +128,6 @@ def _predict(model, variables, batch, *, visual_only):
   return model.apply(
     variables, video, audio, train=False, visual_only=visual_only
   )
-
-
-def _score(maps, batch) -> np.ndarray:
-  """Returns [n, scores] in the order of SCORES."""
-  density, fixations = batch['density'], batch['fixations']
-  empty = density.sum(axis=(1, 2)) == 0
-  scores = np.stack(
-    [
-      metrics.nss(maps, fixations),
-      metrics.cc(maps, density),
-      metrics.sim(maps, density),
-      metrics.kld(maps, density),
-    ],
-    axis=1,
-  )
-  scores[empty] = np.nan
-  return scores
-
-
-def _mean_of_clips(clips, values) -> float:
-  known = ~np.isnan(values)
-  if not known.any():
-    return float('nan')
-  _, owner = np.unique(clips[known], return_inverse=True)
-  means = np.bincount(owner, values[known]) / np.bincount(owner)
-  return float(means.mean())
 
 
 def _of_all_processes(*arrays):
