@@ -1,0 +1,227 @@
+"""Training of the audio encoder as a classifier, as a task of the loop."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from dave_jax.data import sounds
+from dave_jax.media import clock
+from dave_jax.model import conv_cpu
+from dave_jax.model.dave import DAVE
+from dave_jax.model.sound_classifier import SoundClassifier
+from dave_jax.training.mesh import (
+  check_batch_size,
+  place_batch,
+  place_state,
+  rows_of_process,
+)
+from dave_jax.training.optimizer import adam
+from dave_jax.training.routes import RoutedData, Stream
+from dave_jax.training.start import put_encoder
+from dave_jax.training.state import TrainState
+from dave_jax.weights import store
+
+
+class SoundClassification:
+  """See `task.Task`; its config is in configs/speech_commands.py."""
+
+  best = 'held_out/accuracy'
+
+  def __init__(self, config: ConfigDict, mesh: Mesh):
+    """Looks for the recordings.
+
+    Raises:
+      ValueError, OSError: A setting makes no sense, or data is not there.
+    """
+    self._config = config
+    self._mesh = mesh
+    train, data = config.train, config.data
+    check_batch_size(mesh, train.batch_size)
+    self._recordings = sounds.find_recordings(
+      data.folder,
+      words=_items(data.words),
+      held_out=_items(data.held_out),
+      held_out_field=data.held_out_field,
+    )
+    self._labels = sounds.labels_of(self._recordings)
+    model = config.model.to_dict()
+    model['dtype'] = jnp.dtype(model['dtype'])
+    self._model = SoundClassifier(labels=len(self._labels), **model)
+    batches = self._train_batches()
+    epoch = max(1, round(batches.examples / train.batch_size))
+    self.steps_per_epoch = epoch
+    self.steps = train.steps or epoch * train.epochs
+    self._optimizer = adam(
+      {'all': ('audio_encoder', 'classifier')},
+      steps=self.steps,
+      **config.optimizer,
+    )
+    on_cpu = mesh.devices.flat[0].platform == 'cpu'
+    self._step = jax.jit(
+      functools.partial(_step, self._model, self._optimizer),
+      donate_argnums=0,
+      compiler_options=conv_cpu.COMPILER_OPTIONS if on_cpu else None,
+    )
+    self._logits = jax.jit(functools.partial(_logits, self._model))
+    self.about = [
+      f'{len(self._recordings)} recordings of {len(self._labels)} labels'
+    ]
+
+  def initial_state(self) -> TrainState:
+    """Returns the state before the first step."""
+    variables = self._model.initialise(self._config.seed)
+    variables = {c: dict(tree) for c, tree in variables.items()}
+    folder = self._config.start.audio_encoder
+    if folder:
+      put_encoder(variables, folder, 'audio_encoder')
+    params = variables['params']
+    return place_state(
+      self._mesh,
+      TrainState(
+        step=np.int32(0),
+        params=params,
+        batch_stats=variables['batch_stats'],
+        opt_state=self._optimizer.init(params),
+      ),
+    )
+
+  def train_data(self) -> RoutedData:
+    """Returns the batches of this process, from the first on."""
+    return RoutedData([Stream('sounds', self._train_batches(), 1)])
+
+  def train_step(self, state, kind, batch):
+    """Takes a step."""
+    del kind
+    return self._step(state, place_batch(self._mesh, _numbers(batch)))
+
+  def examples(self, kind: str, batch: dict) -> list[str]:
+    """Returns the files of a batch."""
+    del kind
+    own = [r for r in self._recordings if r.split == sounds.TRAIN]
+    return [own[number].path for number in batch['recording']]
+
+  def evaluate(self, state: TrainState) -> dict[str, float]:
+    """Returns accuracy and cross-entropy on what is held out."""
+    variables = {'params': state.params, 'batch_stats': state.batch_stats}
+    right, losses = [], []
+    for batch in sounds.held_out_sounds(
+      self._recordings,
+      batch_size=self._config.evaluation.batch_size,
+      process_index=jax.process_index(),
+      process_count=jax.process_count(),
+      prefetch=self._config.data.prefetch,
+    ):
+      placed = place_batch(self._mesh, _numbers(batch))
+      logits = rows_of_process(self._logits(variables, placed))
+      label, real = batch['label'], batch['mask']
+      loss = np.array(
+        optax.softmax_cross_entropy_with_integer_labels(logits, label)
+      )
+      right.append(np.where(real, logits.argmax(axis=1) == label, np.nan))
+      losses.append(np.where(real, loss, np.nan))
+    found = {'accuracy': right, 'cross_entropy': losses}
+    return {
+      f'{sounds.HELD_OUT}/{name}': _mean(np.concatenate(values))
+      for name, values in found.items()
+    }
+
+  def pictures(self, state: TrainState) -> dict[str, np.ndarray]:
+    """Returns none."""
+    del state
+    return {}
+
+  def export(self, folder, state: TrainState, origin: dict) -> None:
+    """Writes the encoder, for `start.audio_encoder` of another run."""
+    config = self._config.model
+    network = DAVE(
+      modality='audio',
+      depth=config.depth,
+      width=config.width,
+      shortcut=config.shortcut,
+    )
+    variables = {
+      collection: {
+        'audio_encoder': jax.tree.map(np.asarray, tree['audio_encoder'])
+      }
+      for collection, tree in (
+        ('params', state.params),
+        ('batch_stats', state.batch_stats),
+      )
+    }
+    store.save(
+      folder,
+      network,
+      variables,
+      origin=origin | {'labels': self._labels},
+      contents='encoders',
+    )
+
+  def _train_batches(self):
+    config = self._config
+    return sounds.train_sounds(
+      self._recordings,
+      batch_size=config.train.batch_size,
+      seed=config.seed,
+      gain=config.data.gain,
+      noise=config.data.noise,
+      process_index=jax.process_index(),
+      process_count=jax.process_count(),
+      prefetch=config.data.prefetch,
+    )
+
+
+def _logits(model, variables, batch):
+  cut = jax.vmap(clock.examples_of_strip)
+  audio = cut(batch['log_mel'], batch['offsets'])
+  return model.apply(variables, audio, train=False)
+
+
+def _step(model, optimizer, state, batch):
+  def mean_loss(params):
+    cut = jax.vmap(clock.examples_of_strip)
+    logits, updated = model.apply(
+      {'params': params, 'batch_stats': state.batch_stats},
+      cut(batch['log_mel'], batch['offsets']),
+      train=True,
+      mutable=['batch_stats'],
+    )
+    losses = optax.softmax_cross_entropy_with_integer_labels(
+      logits, batch['label']
+    )
+    right = logits.argmax(axis=1) == batch['label']
+    facts = {'loss': losses.mean(), 'accuracy': right.mean()}
+    return facts['loss'], (updated['batch_stats'], facts)
+
+  gradients, (batch_stats, facts) = jax.grad(mean_loss, has_aux=True)(
+    state.params
+  )
+  params, opt_state, more = optimizer.update(
+    gradients, state.opt_state, state.params, state.step, groups=('all',)
+  )
+  state = state.replace(
+    step=state.step + 1,
+    params=params,
+    batch_stats=batch_stats,
+    opt_state=opt_state,
+  )
+  return state, facts | more
+
+
+def _numbers(batch):
+  return {key: batch[key] for key in ('log_mel', 'offsets', 'label')}
+
+
+def _mean(values) -> float:
+  if jax.process_count() > 1:
+    values = multihost_utils.process_allgather(values).reshape(-1)
+  return float(np.nanmean(values))
+
+
+def _items(text: str) -> list[str]:
+  return [item.strip() for item in text.split(',') if item.strip()]
