@@ -47,9 +47,24 @@ def starting_variables(
   for encoder in origin:
     folder = start[encoder]
     if folder:
-      _put(variables, _load(folder, encoder), [encoder], folder)
+      put_encoder(variables, folder, encoder)
       origin[encoder] = folder
   return variables, [f'{name}: {place}' for name, place in origin.items()]
+
+
+def put_encoder(variables: dict, folder: str, encoder: str) -> None:
+  """Replaces an encoder's weights in place by those of a checkpoint folder.
+
+  Args:
+    variables: {'params', 'batch_stats'} by module.
+    folder: The checkpoint.
+    encoder: 'video_encoder' or 'audio_encoder'.
+
+  Raises:
+    FileNotFoundError: There is no such folder.
+    ValueError: It holds no such encoder, or that of another network.
+  """
+  _put(variables, _load(folder, encoder), [encoder], folder)
 
 
 def _encoders(model):
