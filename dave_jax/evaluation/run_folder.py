@@ -80,6 +80,13 @@ class RunFolder:
       (self.folder / name).unlink(missing_ok=True)
 
 
+def scores_of_folder(folder: str | os.PathLike) -> dict[str, VideoScores]:
+  """Returns {clip: scores} of the finished videos of an evaluation."""
+  paths = sorted((pathlib.Path(folder) / _VIDEOS).glob('[!.]*.npz'))
+  found = [load_video_scores(path) for path in paths]
+  return {scores.clip: scores for scores in found}
+
+
 def _write_json(path, content):
   partial = path.with_name(f'.{path.name}.{os.getpid()}')
   partial.write_text(json.dumps(content, indent=1, allow_nan=False) + '\n')

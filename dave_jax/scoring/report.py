@@ -1,0 +1,175 @@
+"""Compares evaluations: tables and figures as the paper has them.
+
+  python -m dave_jax.scoring.report RUN... --out=DIR
+
+RUN is what `python -m dave_jax.evaluate` wrote to --out; all of one data set
+and with the same settings. DIR/report.md holds everything; each table is there
+as .csv and .tex too, each figure as .png and .pdf.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+from collections.abc import Sequence
+
+from dave_jax.evaluation.settings import SCORES
+from dave_jax.reporting import pictures, plots, tables
+from dave_jax.reporting.run import Run, read_runs
+from dave_jax.reporting.style import save
+from dave_jax.reporting.table import Table
+from dave_jax.scoring.anova import Design
+
+DONE, FAILED = 0, 1
+
+
+def write_report(
+  runs: Sequence[Run], out: str | os.PathLike, *, score: str, design: Design
+) -> pathlib.Path:
+  """Writes tables and figures; returns the path of report.md.
+
+  Args:
+    runs: See `run.read_runs`.
+    out: The folder; files of the same names are replaced.
+    score: Shown over time, as a distribution, per video and category.
+    design: See `anova.anova`.
+
+  Raises:
+    ValueError: The runs do not have the score.
+  """
+  if score not in runs[0].metrics['scores']:
+    raise ValueError(
+      f'score {score!r} was not evaluated; choose of '
+      f'{", ".join(runs[0].metrics["scores"])}'
+    )
+  out = pathlib.Path(out)
+  out.mkdir(parents=True, exist_ok=True)
+  about = runs[0].metrics['run']
+  lines = ['# Scores', '', *_heading(runs, about), '']
+  found, pairs, left_out = tables.anova_tables(runs, design)
+  for table in (
+    tables.overall_table(runs),
+    tables.spread_table(runs),
+    tables.category_table(runs),
+    tables.share_table(runs, score),
+    tables.contextual_table(runs),
+    found,
+    pairs,
+  ):
+    if table is not None:
+      lines += _write(table, out)
+  if left_out:
+    lines += ['Not analysed:', '', *(f'- {line}' for line in left_out), '']
+  for name, title, figure in _figures(runs, score):
+    if figure is not None:
+      save(figure, out / name)
+      lines += [f'## {title}', '', f'![{title}]({name}.png)', '']
+  if len(runs[0].metrics['videos']) > 1:
+    lines += _write(tables.video_table(runs, score), out)
+  partial = out / '.report.md'
+  partial.write_text('\n'.join(lines))
+  path = out / 'report.md'
+  os.replace(partial, path)
+  return path
+
+
+def _heading(runs, about):
+  data, settings = about['data'], about['settings']
+  counts = runs[0].metrics['counts']
+  yield (
+    f'Data: {data["set"]}, {data["split"]}: {counts["videos"]} videos, '
+    f'{counts["frames"]} frames scored (every {data["stride"]}), '
+    f'{counts["empty"]} without fixations left out; size {data["size"]}.'
+  )
+  yield (
+    f'Protocol {settings["protocol"]}, seed {settings["seed"]}, means over '
+    f'{settings["average"]}.'
+  )
+  mean = about['mean_eye_position']
+  if mean:
+    yield f'IG is over the mean eye position of {mean["split"]}.'
+  for run in runs:
+    counts = run.metrics['counts']
+    lost = [
+      f'{counts[key]} frames {what}'
+      for key, what in (
+        ('missing', 'without a map'),
+        ('broken', 'whose map holds NaN'),
+      )
+      if counts[key]
+    ] + [
+      f'{name} undefined in {number} frames'
+      for name, number in counts['undefined'].items()
+      if number
+    ]
+    if lost:
+      yield f'{run.name}: {", ".join(lost)}.'
+
+
+def _figures(runs, score):
+  shown = tables.shown(score)
+  yield 'time', f'{shown} over time', plots.time_curves(runs, score)
+  yield (
+    'distribution',
+    f'{shown} of frames',
+    plots.distribution(runs, score),
+  )
+  yield 'by_category', f'{shown} per category', plots.categories(runs, score)
+  yield 'sound_source', 'NSS and the sound source', plots.contextual(runs)
+  yield 'mean_maps', 'Mean maps', pictures.mean_maps(runs)
+  for number, run in enumerate(runs, 1):
+    yield (
+      f'examples_{number}',
+      f'Best and worst of {run.name}',
+      pictures.best_and_worst(run, score),
+    )
+
+
+def _write(table: Table, out):
+  """Writes a table's files; returns its lines of the report."""
+  (out / f'{table.name}.csv').write_text(table.csv())
+  (out / f'{table.name}.tex').write_text(table.latex())
+  return [f'## {table.title}', '', table.markdown(), '']
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Reports as the command line says; returns the exit status."""
+  args = _parser().parse_args(argv)
+  try:
+    path = write_report(
+      read_runs(args.runs), args.out, score=args.score, design=args.design
+    )
+  except (ValueError, OSError) as error:
+    print(f'report: {error}', file=sys.stderr)
+    return FAILED
+  print(path)
+  return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+  parser = argparse.ArgumentParser(
+    prog='python -m dave_jax.scoring.report',
+    description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  add = parser.add_argument
+  add('runs', nargs='+', metavar='RUN', help='folder of an evaluation')
+  add('--out', required=True, help='folder to write')
+  add(
+    '--score',
+    default='NSS',
+    choices=SCORES,
+    help='shown over time and in figures (default: %(default)s)',
+  )
+  add(
+    '--design',
+    default='repeated',
+    choices=('repeated', 'independent'),
+    help='of the analysis of variance: all models see the same videos, or as '
+    'if each had its own (default: %(default)s)',
+  )
+  return parser
+
+
+if __name__ == '__main__':
+  sys.exit(main())
