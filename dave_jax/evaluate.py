@@ -39,7 +39,13 @@ from dave_jax.evaluation.summary import summarise
 from dave_jax.scoring.baselines import centre_gaussian
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
-BASELINES = ('human_infinite', 'mean_eye_position', 'centre', 'chance')
+# And what tables call them.
+BASELINES = {
+  'human_infinite': 'Human Infinite',
+  'mean_eye_position': 'Mean eye position',
+  'centre': 'Centre',
+  'chance': 'Chance',
+}
 _BASELINE_SIZE = (240, 320)  # Of mean eye position and centre.
 _LIBRARIES = ('numpy', 'scipy', 'opencv-python-headless', 'jax')
 _LISTED = 5  # Missing frames or clips that a message names.
@@ -153,7 +159,7 @@ def evaluate(options: Options) -> dict | None:
 def _maps(options, dataset, truth, mean):
   """Returns what gives the maps, and what to note of it."""
   if options.baseline:
-    about = {'kind': 'baseline', 'name': options.baseline}
+    about = {'kind': 'baseline', 'name': BASELINES[options.baseline]}
     if options.baseline == 'human_infinite':
       return None, about | {'repeats': options.repeats}
     if options.baseline == 'chance':

@@ -39,7 +39,7 @@ def mean_maps(runs: Sequence[Run]) -> Figure:
         panel.imshow(mean, cmap='inferno', vmin=0, interpolation='bilinear')
         _bare(panel)
       line[0].set_ylabel(f'{category or _ALL} ({count})')
-    titles = ['mean eye position', *(run.name for run in runs)]
+    titles = ['people', *(run.name for run in runs)]
     for panel, title in zip(axes[0], titles, strict=True):
       panel.set_title(title)
     return figure

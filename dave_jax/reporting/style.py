@@ -53,7 +53,7 @@ def new_figure(
 
 
 def save(figure: matplotlib.figure.Figure, stem: pathlib.Path) -> None:
-  """Writes STEM.png and STEM.pdf, without the date, so equal plots are equal."""
+  """Writes STEM.png and STEM.pdf, the same for the same plot."""
   with matplotlib.rc_context(_SETTINGS):
     figure.savefig(stem.with_suffix('.png'))
     figure.savefig(stem.with_suffix('.pdf'), metadata={'CreationDate': None})

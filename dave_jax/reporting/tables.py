@@ -1,5 +1,6 @@
 """The tables of a report."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from dave_jax.scoring import paper
 from dave_jax.scoring.anova import Anova, Design, anova
 from dave_jax.scoring.time_curve import share_better
 
-_SHOWN = {'AUC_Judd': 'AUC-J', 'AUC_Borji': 'AUC-B', 'KLD': 'KLD (low)'}
+_SHOWN = {'AUC_Judd': 'AUC-J', 'AUC_Borji': 'AUC-B'}
 _ALL = 'all'
 # Headings of `anova.Pair`.
 _PAIR = ('first', 'second', 'difference', '95% low', '95% high', 'p', 'd')
@@ -163,7 +164,7 @@ def anova_tables(
   """
   if len(runs) < 2:
     return None, None, ['one run alone has nothing to be compared with']
-  rows, pairs, left_out = [], [], []
+  rows, pairs, left_out = [], [], defaultdict(list)
   names = _plain(runs[0].metrics['scores'])
   for category in (None, *runs[0].categories):
     place = category or _ALL
@@ -171,10 +172,7 @@ def anova_tables(
       scores = {run.name: run.of_videos(name, category) for run in runs}
       units = int(np.all([~np.isnan(v) for v in scores.values()], axis=0).sum())
       if units < 2:
-        left_out.append(
-          f'{place}, {name}: {units} video with a score of every model, two '
-          'are wanted'
-        )
+        left_out[place, units].append(name)
         continue
       found = anova(scores, design=design)
       rows.append([place, name, *_anova_row(found)])
@@ -183,8 +181,13 @@ def anova_tables(
         + [pair.high, pair.p, pair.effect]
         for pair in found.pairs
       ]
+  reasons = [
+    f'{place}, {", ".join(map(shown, names))}: videos with a score of every '
+    f'model: {units}, wanted two or more'
+    for (place, units), names in left_out.items()
+  ]
   if not rows:
-    return None, None, left_out
+    return None, None, reasons
   effects = ['partial eta2', 'generalised eta2', 'epsilon']
   corrected = 'paired t-tests, p after Holm'
   if design == 'independent':
@@ -208,7 +211,7 @@ def anova_tables(
       digits=3,
       p_values=(7,),
     ),
-    left_out,
+    reasons,
   )
 
 

@@ -83,7 +83,7 @@ def _heading(runs, about):
   )
   yield (
     f'Protocol {settings["protocol"]}, seed {settings["seed"]}, means over '
-    f'{settings["average"]}.'
+    f'{settings["average"]}. Of KLD less is better.'
   )
   mean = about['mean_eye_position']
   if mean:
