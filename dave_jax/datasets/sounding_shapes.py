@@ -23,6 +23,7 @@ import scipy.io.wavfile
 
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.gaze import Gaze
+from dave_jax.datasets.shapes.kinds import KINDS
 from dave_jax.datasets.shapes.scenario import (
   CATEGORY,
   Scenario,
@@ -49,13 +50,16 @@ class ShapesSource:
   """Made up: takes no downloads. A SIMULATION, gaze included.
 
   Clips of 4 to 8 s at 25 or 30 frames a second, drawn at the size they are
-  stored in. Nature: one thing; Social: two to four that take turns in
-  sounding; Misc: silence, voices off-screen, or cuts with a voice over them. A
-  larger split begins with the clips of a smaller one.
+  stored in. Nature: one thing; Social: two or three (of five kinds or more, two
+  to four) that take turns in sounding; Misc: silence, voices off-screen, or
+  cuts with a voice over them. A larger split begins with the clips of a smaller
+  one.
 
   Attributes:
     train, val, test: Clips of each split.
     seed: The same seed gives the same set.
+    kinds: How many kinds of things there are, 3 to 6. Which voice goes with
+      which look takes far longer to learn of six than of four.
     viewers: Simulated viewers of each clip.
     degrees: Visual angle of the frame's height; a degree blurs fixations.
   """
@@ -64,6 +68,7 @@ class ShapesSource:
   val: int = 48
   test: int = 48
   seed: int = 0
+  kinds: int = 4
   viewers: int = VIEWERS
   degrees: float = 16.0
 
@@ -110,16 +115,17 @@ class ShapesImagesSource:
   """Made up: takes no downloads. A SIMULATION, gaze included.
 
   Still images of the things of sounding_shapes, which rest and are silent, one
-  to four in an image, each looked at for 3 s.
+  to three in an image, each looked at for 3 s.
 
   Attributes:
-    train, val, test, seed, viewers, degrees: As of sounding_shapes.
+    train, val, test, seed, kinds, viewers, degrees: As of sounding_shapes.
   """
 
   train: int = 400
   val: int = 40
   test: int = 40
   seed: int = 0
+  kinds: int = 4
   viewers: int = VIEWERS
   degrees: float = 16.0
 
@@ -182,6 +188,8 @@ def _listed(source, name, sorts, *, still):
   counts = {split: getattr(source, split) for split in _SPLITS}
   if min(counts.values()) < 0:
     raise ValueError(f'got {counts}, wanted 0 or more of each split')
+  if not 3 <= source.kinds <= len(KINDS):
+    raise ValueError(f'got {source.kinds} kinds, wanted 3 to {len(KINDS)}')
   clips = []
   for split, count in counts.items():
     for number in range(count):
@@ -202,7 +210,7 @@ def _listed(source, name, sorts, *, still):
 def _scenario(source, kind, name):
   split, number, sort = name.split('_')
   key = (source.seed, kind, _SPLITS.index(split), int(number))
-  return make_scenario(sort, key)
+  return make_scenario(sort, key, source.kinds)
 
 
 def _in_pixels(fixations, picture):

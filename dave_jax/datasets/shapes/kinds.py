@@ -31,12 +31,13 @@ class Kind:
   voice: str
 
 
+# The first few are used where fewer are asked for.
 KINDS = (
   Kind('disc', 'stripes', 0.0, 'hum'),
   Kind('star', 'grain', 50.0, 'bell'),
-  Kind('square', 'dots', 120.0, 'knock'),
   Kind('cross', 'rings', 180.0, 'whistle'),
   Kind('triangle', 'checks', 230.0, 'rattle'),
+  Kind('square', 'dots', 120.0, 'knock'),
   Kind('ring', 'waves', 305.0, 'chirp'),
 )
 

@@ -94,15 +94,17 @@ class Scenario:
     return pairs[:, 0], pairs[:, 1]
 
 
-def make_scenario(sort: str, key: tuple[int, ...]) -> Scenario:
+def make_scenario(
+  sort: str, key: tuple[int, ...], kinds: int = len(KINDS)
+) -> Scenario:
   """Returns the clip of a sort that a key stands for.
 
   Picture and turns have streams of random numbers of their own: with another
   stream for the turns, every pixel stays as it is.
 
   - 'nature': one thing, that sounds now and then.
-  - 'social': two to four things that take turns; one in ten turns is of an
-    unseen voice.
+  - 'social': two to four things that take turns, but one less than there are
+    kinds at most; one in ten turns is of an unseen voice.
   - 'silent', 'unseen': things as in 'social', in silence or with one or two
     voices off-screen.
   - 'cuts': two or three shots of two or three things each, with a voice over
@@ -111,23 +113,30 @@ def make_scenario(sort: str, key: tuple[int, ...]) -> Scenario:
   Args:
     sort: One of `SORTS`.
     key: Integers; the same key gives the same clip.
+    kinds: How many of `KINDS` there are, 3 or more.
+
+  Raises:
+    ValueError: There are not so many kinds.
   """
+  if not 3 <= kinds <= len(KINDS):
+    raise ValueError(f'got {kinds} kinds, wanted 3 to {len(KINDS)}')
+  allowed = KINDS[:kinds]
   seen, said = stream(key, 'scene'), stream(key, 'turns')
   rate = int(seen.choice(_RATES))
   frames = round(seen.uniform(4, 8) * rate)
   seconds = frames / rate
   if sort == 'cuts':
-    shots, kinds = _cut(seen, seconds)
+    shots, present = _cut(seen, seconds, allowed)
   else:
-    count = 1 if sort == 'nature' else int(seen.integers(2, 5))
-    scene = make_scene(seen, count)
+    count = 1 if sort == 'nature' else int(seen.integers(2, min(5, kinds)))
+    scene = make_scene(seen, count, allowed=allowed)
     shots = (Shot(0.0, seconds, scene),)
-    kinds = [thing.kind for thing in scene.things]
-  unseen = [kind.voice for kind in KINDS if kind not in kinds]
+    present = [thing.kind for thing in scene.things]
+  unseen = [kind.voice for kind in allowed if kind not in present]
   if sort == 'silent':
     turns = ()
   elif sort in ('nature', 'social'):
-    voices = [kind.voice for kind in kinds]
+    voices = [kind.voice for kind in present]
     turns = take_turns(voices, unseen, seconds, said, off_screen=0.1)
   else:
     unseen = list(said.permutation(unseen))[:2]
@@ -140,9 +149,10 @@ def stream(key: tuple[int, ...], purpose: str) -> np.random.Generator:
   return np.random.default_rng([*key, zlib.crc32(purpose.encode())])
 
 
-def _cut(rng, seconds):
-  """Returns (shots, the kinds in them), four of the six kinds at most."""
-  allowed = tuple(KINDS[i] for i in rng.permutation(len(KINDS))[:4])
+def _cut(rng, seconds, kinds):
+  """Returns (shots, the kinds that may be in them): not all, four at most."""
+  most = min(4, len(kinds) - 1)
+  allowed = tuple(kinds[i] for i in rng.permutation(len(kinds))[:most])
   count = int(rng.integers(2, 4))
   edges = np.linspace(0, seconds, count + 1)
   edges[1:-1] += rng.uniform(-0.4, 0.4, count - 1)
@@ -150,7 +160,7 @@ def _cut(rng, seconds):
     Shot(
       float(begin),
       float(end),
-      make_scene(rng, int(rng.integers(2, 4)), allowed=allowed),
+      make_scene(rng, int(rng.integers(2, min(4, most + 1))), allowed=allowed),
     )
     for begin, end in itertools.pairwise(edges)
   )
