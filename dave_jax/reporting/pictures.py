@@ -35,8 +35,12 @@ def mean_maps(runs: Sequence[Run]) -> Figure:
         _mean([video.prediction for video in videos]) for videos in chosen
       ]
       count = len(chosen[0])
+      # One scale a row: how peaked maps are can be compared.
+      peak = max(float(mean.max()) for mean in maps) or 1.0
       for panel, mean in zip(line, maps, strict=True):
-        panel.imshow(mean, cmap='inferno', vmin=0, interpolation='bilinear')
+        panel.imshow(
+          mean, cmap='inferno', vmin=0, vmax=peak, interpolation='bilinear'
+        )
         _bare(panel)
       line[0].set_ylabel(f'{category or _ALL} ({count})')
     titles = ['people', *(run.name for run in runs)]
@@ -60,16 +64,18 @@ def best_and_worst(run: Run, score: str) -> Figure | None:
     ]
     videos.sort(key=lambda pair: pair[0], reverse=score not in LOWER_IS_BETTER)
     name = category or _ALL
-    if videos:
+    if len(videos) == 1:
+      chosen.append((f'{name}, the only one', *videos[0]))
+    elif videos:
       chosen.append((f'{name}, best', *videos[0]))
-    if len(videos) > 1:
       chosen.append((f'{name}, worst', *videos[-1]))
   if not chosen:
     return None
   most = max(len(video.examples) for _, _, video in chosen)
-  across = 2 if most > 1 else 4
+  across = min(len(chosen), 2 if most > 1 else 4)
   down = -(-len(chosen) // across)
-  with new_figure(WIDTH, 2.45 * down if most > 1 else 3.0 * down) as figure:
+  width = across * WIDTH / (2 if most > 1 else 4)
+  with new_figure(width, (2.2 if most > 1 else 2.9) * down) as figure:
     parts = figure.subfigures(down, across, squeeze=False).ravel()
     for part, (what, value, video) in zip(parts, chosen, strict=False):
       part.suptitle(

@@ -149,6 +149,7 @@ def _bars(runs, labels, groups, unit):
     axes.set_xticks(np.arange(len(labels)), labels)
     axes.tick_params(axis='x', length=0)
     axes.axhline(0, color='black', linewidth=0.6)
+    axes.spines['bottom'].set_visible(False)
     axes.set_ylabel(unit)
     figure.legend(loc='outside upper center', ncols=3)
     return figure

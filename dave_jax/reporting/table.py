@@ -10,6 +10,8 @@ _SPECIAL = str.maketrans(
   {c: f'\\{c}' for c in '&%$#_{}'}
   | {
     '~': r'\textasciitilde{}',
+    '<': r'\textless{}',
+    '>': r'\textgreater{}',
     '^': r'\textasciicircum{}',
     '\\': r'\textbackslash{}',
   }

@@ -177,9 +177,7 @@ def anova_tables(
       found = anova(scores, design=design)
       rows.append([place, name, *_anova_row(found)])
       pairs += [
-        [place, name, pair.first, pair.second, pair.difference, pair.low]
-        + [pair.high, pair.p, pair.effect]
-        for pair in found.pairs
+        [place, name, *dataclasses.astuple(pair)] for pair in found.pairs
       ]
   reasons = [
     f'{place}, {", ".join(map(shown, names))}: videos with a score of every '
