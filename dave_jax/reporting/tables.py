@@ -1,5 +1,6 @@
 """The tables of a report."""
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Sequence
 
