@@ -63,7 +63,8 @@ def get_config(variant: str = '') -> ConfigDict:
   # The paper does not name its images. SALICON is the largest set there is.
   data.images = '' if variant == 'audio' else 'salicon:train'
   data.silent_video = ''  # Windows without sound, such as 'dhf1k:train'.
-  data.validation = 'davos:validation'
+  data.validation = 'davos:val'
+  data.test = 'davos:test'  # For --mode=evaluate.
   # How often examples of several sets come, as '2,1'; '': each once an epoch.
   data.audio_visual_weights = ''
   data.images_weights = ''
@@ -123,6 +124,7 @@ def get_config(variant: str = '') -> ConfigDict:
   evaluation.every = 0  # Steps; 0: as often as there are epochs.
   evaluation.stride = 16  # Frames from one window to the next.
   evaluation.batch_size = 10
+  evaluation.flags = ''  # More of `python -m dave_jax.evaluate` for data.test.
   # At the size of the network's frames; `python -m dave_jax.evaluate` scores at
   # that of the recordings, and by every score. What fields mean is in
   # evaluation/settings.py.

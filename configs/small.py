@@ -29,6 +29,7 @@ def get_config() -> ConfigDict:
   data.audio_visual = 'sounding_shapes:train'
   data.images = 'osie:train,scene500:train'
   data.validation = 'osie:val,sounding_shapes:val'
+  data.test = 'osie:test,sounding_shapes:test'
   # A thousand photographs are few.
   data.brightness = 0.1
   data.contrast = 0.2

@@ -20,6 +20,9 @@ def get_config() -> ConfigDict:
   config = ConfigDict()
   config.task = 'sound_classification'
   config.seed = 0  # Of fresh weights, order of examples and augmentation.
+  # Made-up batches and fresh weights in place of data and `start`; nothing is
+  # evaluated.
+  config.fake_data = False
 
   # Of the encoder, as in the network that starts from it.
   model = config.model = ConfigDict()
@@ -43,6 +46,9 @@ def get_config() -> ConfigDict:
   # validation_list.txt lists.
   data.held_out = ''
   data.held_out_field = 1
+  # Faster or slower by a factor of up to 1 + speed, pitch and all: voices of
+  # speakers that were never heard.
+  data.speed = 0.15
   data.gain = 6.0  # Decibels, up and down.
   data.noise = 0.005  # Largest standard deviation of white noise.
   data.prefetch = 4  # Batches ready.

@@ -1,25 +1,35 @@
-"""Trains a network.
+"""Trains a network, and evaluates it.
 
   python -m dave_jax.main --config=configs/davos.py --workdir=runs/davos
+  python -m dave_jax.main --config=configs/davos.py --workdir=runs/davos \\
+      --mode=evaluate
 
 Interrupted, the same command goes on. Every field of a config can be set:
 --config.train.batch_size=20.
 """
 
 import logging
+import pathlib
 import sys
 
 import jax
 from absl import app, flags
 from absl import logging as absl_logging
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
 
+from dave_jax import evaluate
 from dave_jax.compile_cache import keep_compiled_programs
 from dave_jax.train import train
 from dave_jax.training.ledger import NotFinite
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'What to do.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
+_MODE = flags.DEFINE_enum(
+  'mode',
+  'train',
+  ['train', 'evaluate'],
+  'evaluate: scores WORKDIR/best on data.test, into WORKDIR/evaluation.',
+)
 _DISTRIBUTED = flags.DEFINE_bool(
   'distributed',
   False,
@@ -54,10 +64,41 @@ def main(argv: list[str]) -> int:
     )
   _report(jax.process_index() == 0)
   try:
+    if _MODE.value == 'evaluate':
+      return _evaluate(_CONFIG.value, pathlib.Path(_WORKDIR.value))
     train(_CONFIG.value, _WORKDIR.value)
   except (ValueError, OSError, NotFinite) as error:
     print(f'main: {error}', file=sys.stderr)
     return 1
+  return 0
+
+
+def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> int:
+  """Scores the best weights of a run; returns the exit status."""
+  if config.task != 'saliency':
+    raise ValueError(f'nothing to evaluate of the task {config.task!r}')
+  test = [item for item in config.data.test.split(',') if item]
+  if not test:
+    raise ValueError('data.test names no set; name one, as NAME:SPLIT')
+  for item in test:
+    name, _, split = item.strip().rpartition(':')
+    status = evaluate.main(
+      [
+        f'--data_dir={config.data.data_dir}',
+        f'--dataset={name}',
+        f'--split={split}',
+        f'--checkpoint={workdir / "best"}',
+        f'--out={workdir / "evaluation" / f"{name}-{split}"}',
+        f'--alignment={config.data.alignment}',
+        f'--strip_frames={config.data.strip_frames}',
+        f'--dtype={config.model.dtype}',
+        f'--process_index={jax.process_index()}',
+        f'--process_count={jax.process_count()}',
+        *config.evaluation.flags.split(),
+      ]
+    )
+    if status:
+      return status
   return 0
 
 

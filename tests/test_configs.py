@@ -6,6 +6,7 @@ import pathlib
 import pytest
 from ml_collections import ConfigDict
 
+from dave_jax.datasets import folds
 from dave_jax.train import train
 from tests.test_train import TINY
 
@@ -59,5 +60,8 @@ def test_davos_is_the_papers_recipe(variant, modality):
   assert (train.batch_size, train.epochs, train.turns) == (10, 10, 'epochs')
   assert optimizer.learning_rate == 1e-3
   assert (config.loss.kl, config.loss.correlation) == (1.0, 0.0)
-  assert config.data.audio_visual == 'davos:train'
+  data = config.data
+  named = {data.audio_visual, data.validation, data.test}
+  splits = {video.split for video in folds.davos()}
+  assert named == {f'davos:{split}' for split in splits}
   assert bool(config.data.images) == (modality != 'audio')
