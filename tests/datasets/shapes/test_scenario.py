@@ -85,3 +85,19 @@ def test_shots_follow_each_other():
   biggest = np.argsort(jumps)[-len(clip.shots) + 1 :] + 1
   expected = [np.ceil(shot.begin * clip.rate) for shot in clip.shots[1:]]
   assert sorted(biggest) == expected
+
+
+@pytest.mark.parametrize('kinds', [3, 4])
+def test_fewer_kinds_are_the_first_ones(kinds):
+  voices = {kind.voice for kind in KINDS[:kinds]}
+  for number in range(20):
+    for sort in SORTS:
+      clip = make_scenario(sort, (0, 0, 0, number), kinds)
+      seen = {t.kind.voice for s in clip.shots for t in s.scene.things}
+      assert seen < voices
+      assert {turn.voice for turn in clip.turns} <= voices
+
+
+def test_a_wrong_number_of_kinds_is_said():
+  with pytest.raises(ValueError, match='got 7 kinds, wanted 3 to 6'):
+    make_scenario('social', (0, 0, 0, 0), 7)
