@@ -11,7 +11,8 @@ are, and with other turns every pixel stays the same (tested); a thing has no
 part that moves or shines with its voice. By measurement: a classifier of what
 each thing is, how it moves, its size and place, fitted on 200 social clips,
 picks the thing that sounds in 199 others in 0.402 of moments, guessing in
-0.411; difference -0.010, standard error 0.013 (`benchmarks/sound_is_hidden.py`).
+0.411; difference -0.010, standard error 0.013
+(`benchmarks/sound_is_hidden.py`).
 """
 
 import dataclasses
