@@ -15,8 +15,12 @@ chosen here.
 from ml_collections import ConfigDict
 
 
-def get_config() -> ConfigDict:
-  """Returns the config."""
+def get_config(variant: str = '') -> ConfigDict:
+  """Returns the config; there are no variants."""
+  if variant:
+    raise ValueError(
+      f'got variant {variant!r} of configs/speech_commands.py, which has none'
+    )
   config = ConfigDict()
   config.task = 'sound_classification'
   config.seed = 0  # Of fresh weights, order of examples and augmentation.

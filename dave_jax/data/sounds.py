@@ -4,7 +4,7 @@ A batch is a dictionary of NumPy arrays; b counts the examples of one process.
 
 | key | shape | type | |
 | --- | --- | --- | --- |
-| log_mel | [b, 124, 64] | float32 | strip of sound, as of a window at 25 a second |
+| log_mel | [b, 124, 64] | float32 | strip of a window at 25 frames a second |
 | offsets | [b, 16] | int32 | where in it the example of each frame starts |
 | label | [b] | int32 | place in the labels |
 | recording | [b] | int32 | place in the recordings of the split |
@@ -122,6 +122,7 @@ def train_sounds(
   *,
   batch_size: int,
   seed: int,
+  speed: float,
   gain: float,
   noise: float,
   process_index: int,
@@ -134,6 +135,8 @@ def train_sounds(
     recordings: Of all splits; those of TRAIN are taken.
     batch_size: Examples of all processes together.
     seed: Of order, places and augmentation.
+    speed: Sounds are played faster or slower by a factor of up to 1 + speed,
+      and their pitch goes with it.
     gain: Loudness changes by up to this many decibels, up and down.
     noise: White noise of up to this standard deviation is added; the range of
       samples is -1 to 1.
@@ -143,17 +146,51 @@ def train_sounds(
   own, read = _split(recordings, TRAIN)
   numbers = grain.MapDataset.range(len(own)).shuffle(seed=seed).repeat(EPOCHS)
   examples = numbers.random_map(
-    dataclasses.replace(read, gain=gain, noise=noise, somewhere=True),
+    dataclasses.replace(
+      read, speed=speed, gain=gain, noise=noise, somewhere=True
+    ),
     seed=seed + 1,
   )
   return _batches(
     examples,
     own,
     batch_size,
-    {'seed': seed, 'gain': gain, 'noise': noise},
+    {'seed': seed, 'speed': speed, 'gain': gain, 'noise': noise},
     process_index,
     process_count,
     prefetch,
+  )
+
+
+def fake_sounds(
+  *,
+  labels: int,
+  batch_size: int,
+  seed: int,
+  process_index: int,
+  process_count: int,
+) -> Batches:
+  """Returns endless batches of noise, ten of them an epoch.
+
+  Args:
+    labels: How many there are.
+    batch_size, seed, process_index, process_count: As for `train_sounds`.
+  """
+  check_processes(batch_size, process_index, process_count)
+  noise = grain.MapDataset.range(10 * batch_size).repeat(EPOCHS)
+  return Batches(
+    batches_of_process(
+      noise.random_map(_Noise(labels), seed=seed),
+      batch_size,
+      process_index,
+      process_count,
+    ),
+    examples=10 * batch_size,
+    still=False,
+    settings={'fake': True, 'seed': seed, 'batch_size': batch_size},
+    workers=0,
+    prefetch=0,
+    start_batch=0,
   )
 
 
@@ -189,6 +226,7 @@ class _Read(grain.transforms.RandomMap):
 
   paths: tuple[str, ...]
   labels: tuple[int, ...]
+  speed: float = 0.0
   gain: float = 0.0
   noise: float = 0.0
   somewhere: bool = False
@@ -197,7 +235,13 @@ class _Read(grain.transforms.RandomMap):
   def random_map(self, number, rng):
     counts = number < len(self.paths)
     number = min(number, len(self.paths) - 1)
-    waveform = self._placed(_waveform(self.paths[number]), rng)
+    waveform = _waveform(self.paths[number])
+    if self.speed and waveform.size > 1:
+      most = np.log1p(self.speed)
+      factor = np.exp(rng.uniform(-most, most))
+      times = np.arange(0, waveform.size - 1, factor)
+      waveform = np.interp(times, np.arange(waveform.size), waveform)
+    waveform = self._placed(waveform, rng)
     if self.gain:
       waveform *= 10 ** (rng.uniform(-self.gain, self.gain) / 20)
     if self.noise:
@@ -220,6 +264,22 @@ class _Read(grain.transforms.RandomMap):
     piece = waveform[max(0, -at) :][: SAMPLES - max(0, at)]
     placed[max(0, at) :][: piece.size] = piece
     return placed
+
+
+@dataclasses.dataclass(frozen=True)
+class _Noise(grain.transforms.RandomMap):
+  """Made-up examples."""
+
+  labels: int
+
+  def random_map(self, number, rng):
+    size = (STRIP_FRAMES, clock.MEL_BANDS)
+    return {
+      'log_mel': rng.uniform(clock.SILENCE, 2, size).astype(np.float32),
+      'offsets': _STARTS,
+      'label': np.int32(rng.integers(self.labels)),
+      'recording': np.int32(number),
+    }
 
 
 def _waveform(path: str) -> np.ndarray:
