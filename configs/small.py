@@ -36,7 +36,7 @@ def get_config() -> ConfigDict:
   # Epochs of 60 and of 240 steps would each make it forget the other's.
   config.train.turns = 'steps'
   config.train.batch_size = 16
-  config.train.steps = 1800
+  config.train.steps = 1500
   config.optimizer.learning_rate = 2e-3  # Fresh weights.
   config.evaluation.batch_size = 16
   config.evaluation.stride = 32
