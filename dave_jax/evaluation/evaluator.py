@@ -103,7 +103,7 @@ def evaluate_videos(
     tqdm(total=total, unit='frame', smoothing=0) as progress,
   ):
     for number in own:
-      progress.set_description(clips[number].name)
+      progress.set_description(clips[number].name, refresh=False)
       done = folder.done(clips[number].name) if folder else None
       if done is None:
         done = score(number, progress)

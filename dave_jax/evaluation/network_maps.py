@@ -71,7 +71,9 @@ class NetworkMaps:
       )
     visual_only = visual_only and self._model.hears
     windows = (self._reader(clip, int(frame)) for frame in frames)
-    ahead = in_background(_batched(windows, self._batch_size), ahead=2)
+    # A batch is of one clip, and a still image is one.
+    size = 1 if is_still(clip) else self._batch_size
+    ahead = in_background(_batched(windows, size), ahead=2)
     for count, batch in ahead:
       maps = _predict(
         self._model.module, self._model.variables, batch, visual_only
