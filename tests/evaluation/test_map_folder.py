@@ -1,0 +1,114 @@
+"""Folders of maps, named as benchmarks do."""
+
+import cv2
+import numpy as np
+import pytest
+
+from dave_jax.evaluation.map_folder import MapFolder, read_map
+from tests.data import sets
+
+_MAPS = np.random.default_rng(0).integers(0, 256, (3, 6, 8), np.uint8)
+
+
+def _clip(name='clip', frames=3, rate=25.0):
+  return sets.make_clip(name, frames=frames, rate=rate).entry
+
+
+def _write(folder, template, first=1):
+  for number, saliency in enumerate(_MAPS, first):
+    path = folder / template.format(number)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == '.npy':
+      np.save(path, saliency)
+    elif path.suffix == '.npz':
+      np.savez(path, saliency=saliency)
+    else:
+      cv2.imwrite(str(path), saliency)
+
+
+@pytest.mark.parametrize(
+  'template',
+  [
+    'clip/{:04d}.png',
+    'clip/img_{:05d}.png',
+    'clip/pred_sal_{:06d}.npy',
+    'clip/maps/{:06d}.npz',
+    'clip/clip_25_{}.png',
+  ],
+)
+def test_frames_are_found_by_number(tmp_path, template):
+  _write(tmp_path, template)
+  maps = MapFolder(tmp_path, 1)
+  found = list(maps(_clip(), np.array([0, 2])))
+  np.testing.assert_array_equal(found, _MAPS[[0, 2]])
+  assert maps.check([_clip()], [np.arange(3)]) == ({}, {})
+
+
+def test_numbers_may_begin_at_zero(tmp_path):
+  _write(tmp_path, 'clip/{:04d}.png', first=0)
+  (found,) = MapFolder(tmp_path, 0)(_clip(), np.array([1]))
+  np.testing.assert_array_equal(found, _MAPS[1])
+
+
+def test_one_file_may_hold_a_video(tmp_path):
+  np.savez(tmp_path / 'clip.npz', maps=_MAPS.astype(np.float32))
+  maps = MapFolder(tmp_path, 1)
+  found = list(maps(_clip(), np.array([1, 2])))
+  np.testing.assert_array_equal(found, _MAPS[1:])
+  assert list(maps(_clip(frames=9), np.array([7]))) == [None]
+
+
+@pytest.mark.parametrize('name', ['1001.png', '1001.npy', '1001/0001.png'])
+def test_images_have_a_file_each(tmp_path, name):
+  path = tmp_path / name
+  path.parent.mkdir(exist_ok=True)
+  if path.suffix == '.npy':
+    np.save(path, _MAPS[0])
+  else:
+    cv2.imwrite(str(path), _MAPS[0])
+  (found,) = MapFolder(tmp_path, 1)(_clip('1001', 1, 0.0), np.array([0]))
+  np.testing.assert_array_equal(found, _MAPS[0])
+
+
+def test_missing_and_extra_maps_are_told(tmp_path):
+  _write(tmp_path, 'clip/{:04d}.png')
+  clips = [_clip(frames=2), _clip('none', 4)]
+  missing, extra = MapFolder(tmp_path, 1).check(
+    clips, [np.arange(2), np.array([1, 3])]
+  )
+  assert missing == {'none': [1, 3]}
+  assert extra == {'clip': 1}
+  # Counted from 0, the clip lacks its first frame.
+  missing, _ = MapFolder(tmp_path, 0).check(clips[:1], [np.arange(2)])
+  assert missing == {'clip': [0]}
+
+
+def test_two_files_of_a_frame_are_refused(tmp_path):
+  _write(tmp_path, 'clip/{:04d}.png')
+  _write(tmp_path, 'clip/img_{}.png')
+  with pytest.raises(ValueError, match='both of frame'):
+    list(MapFolder(tmp_path, 1)(_clip(), np.array([0])))
+
+
+def test_grey_in_three_channels_is_read_and_colour_refused(tmp_path):
+  grey = np.repeat(_MAPS[0][..., None], 3, axis=2)
+  cv2.imwrite(str(tmp_path / 'grey.png'), grey)
+  np.testing.assert_array_equal(read_map(tmp_path / 'grey.png'), _MAPS[0])
+  grey[..., 0] = 255 - grey[..., 0]
+  cv2.imwrite(str(tmp_path / 'heat.png'), grey)
+  with pytest.raises(ValueError, match='in colours'):
+    read_map(tmp_path / 'heat.png')
+
+
+def test_what_is_no_map_is_refused(tmp_path):
+  (tmp_path / 'a.png').write_text('no picture')
+  with pytest.raises(ValueError, match='does not decode'):
+    read_map(tmp_path / 'a.png')
+  np.save(tmp_path / 'b.npy', np.zeros((2, 3, 4, 5)))
+  with pytest.raises(ValueError, match=r'\(2, 3, 4, 5\)'):
+    read_map(tmp_path / 'b.npy')
+  np.save(tmp_path / 'c.npy', np.array([{}]), allow_pickle=True)
+  with pytest.raises(ValueError, match='no array'):
+    read_map(tmp_path / 'c.npy')
+  with pytest.raises(FileNotFoundError, match='no such folder'):
+    MapFolder(tmp_path / 'nowhere', 1).check([], [])
