@@ -130,26 +130,35 @@ class GroundTruth:
     record, place = self._record(row)
     return record['frames'][place]
 
+  def viewers_of(self, clip: int) -> np.ndarray:
+    """Returns the numbers [v] of the viewers of a clip.
+
+    Raises:
+      ValueError: They are not told apart.
+    """
+    rows = self.rows(clip).tolist()
+    viewers = np.unique(
+      np.concatenate([np.zeros(0, np.int32), *(self.viewer[r] for r in rows)])
+    )
+    if POOLED in viewers:
+      raise ValueError(
+        f'{self.name}: clip {self.clips[clip].name} does not tell viewers '
+        'apart, so they cannot be compared with each other; take a data set '
+        'built from the raw gaze'
+      )
+    return viewers
+
   def of_viewers(self, chosen: Mapping[int, np.ndarray]) -> 'GroundTruth':
     """Returns what some of the viewers looked at, with densities of theirs.
 
     Frames stay, also those that none of these looked at.
 
     Args:
-      chosen: {number of a clip: numbers of viewers}; other clips are as if
-        nobody had watched them.
-
-    Raises:
-      ValueError: A clip's viewers are not told apart.
+      chosen: {number of a clip: numbers of viewers (`viewers_of`)}; other
+        clips are as if nobody had watched them.
     """
     xy, viewers = [], []
     for row, clip in enumerate(self.clip.tolist()):
-      if (self.viewer[row] == POOLED).any():
-        raise ValueError(
-          f'{self.name}: clip {self.clips[clip].name} does not tell viewers '
-          'apart, so they cannot be compared with each other; take a data set '
-          'built from the raw gaze'
-        )
       own = np.isin(self.viewer[row], chosen.get(clip, ()))
       xy.append(self.xy[row][own])
       viewers.append(self.viewer[row][own])

@@ -41,10 +41,9 @@ class HumanInfinite:
     for repeat in range(repeats):
       halves: tuple[dict, dict] = {}, {}
       for number, clip in enumerate(truth.clips):
-        rows = truth.rows(number)
-        if not len(rows):
+        viewers = truth.viewers_of(number)
+        if not len(viewers):
           continue
-        viewers = np.unique(np.concatenate([truth.viewer[r] for r in rows]))
         try:
           first, second = split_viewers(
             viewers, np.random.default_rng((seed, repeat, number))

@@ -48,11 +48,16 @@ class RunFolder:
             'use --overwrite'
           )
         self._remove()
-    elif self.folder.exists() and any(self.folder.iterdir()):
-      held = next(self.folder.iterdir()).name
-      if held not in (_VIDEOS, METRICS):
+    elif self.folder.exists():
+      # Other processes may be writing theirs, under names with a dot.
+      foreign = sorted(
+        path.name
+        for path in self.folder.iterdir()
+        if path.name not in (_VIDEOS, METRICS) and path.name[0] != '.'
+      )
+      if foreign and not path.exists():
         raise FileExistsError(
-          f'{self.folder}: holds {held}, which no evaluation wrote; name '
+          f'{self.folder}: holds {foreign[0]}, which no evaluation wrote; name '
           'another folder'
         )
     (self.folder / _VIDEOS).mkdir(parents=True, exist_ok=True)

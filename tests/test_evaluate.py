@@ -1,0 +1,285 @@
+"""The command that scores maps."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+import dave_jax
+from dave_jax import evaluate
+from dave_jax.data.transforms import WindowReader
+from dave_jax.datasets.boxes import COLUMNS
+from dave_jax.scoring import report
+from tests.data import sets
+from tests.evaluation.watched import crowd, watched_clip
+
+pytestmark = pytest.mark.usefixtures('quick_to_compile')
+
+
+@pytest.fixture(scope='module')
+def data_dir(tmp_path_factory):
+  folder = tmp_path_factory.mktemp('data')
+  clips = [
+    watched_clip(
+      name,
+      crowd(frames, 4, seed=seed),
+      frames=20,
+      rate=25.0,
+      category=category,
+      split=split,
+      waveform=sets.noise(1.0),
+    )
+    for seed, (name, frames, category, split) in enumerate(
+      [
+        ('bear', 5, 'Nature', 'test'),
+        ('bird', 4, 'Nature', 'test'),
+        ('talk', 6, 'Social', 'test'),
+        ('walk', 6, 'Social', 'train'),
+      ]
+    )
+  ]
+  sets.write_set(folder, 'videos', clips)
+  stills = [watched_clip(f'{n}', crowd(1, 3, seed=n)) for n in range(4)]
+  sets.write_set(folder, 'images', stills)
+  return folder
+
+
+def _run(data_dir, out, *arguments, dataset='made/videos'):
+  return evaluate.main(
+    [
+      f'--dataset={dataset}',
+      '--split=test',
+      f'--data_dir={data_dir}',
+      f'--out={out}',
+      '--size=40x60',
+      '--negatives=2',
+      '--splits=5',
+      *arguments,
+    ]
+  )
+
+
+def _metrics(out):
+  return json.loads((out / 'metrics.json').read_text())
+
+
+def _write_maps(folder, seed=0):
+  rng = np.random.default_rng(seed)
+  for name, frames in (('bear', 5), ('bird', 4), ('talk', 6)):
+    (folder / name).mkdir(parents=True)
+    for number in range(1, frames + 1):
+      saliency = rng.integers(0, 256, (12, 16), np.uint8)
+      cv2.imwrite(str(folder / name / f'{number:04d}.png'), saliency)
+  return folder
+
+
+def test_folder_of_maps(data_dir, tmp_path, capsys):
+  folder = _write_maps(tmp_path / 'maps')
+  assert _run(data_dir, tmp_path / 'run', f'--predictions={folder}') == 0
+  assert (
+    'maps: 3 videos, 15 frames scored, 45 without' in capsys.readouterr().out
+  )
+  found = _metrics(tmp_path / 'run')
+  assert found['format'] == 'dave-jax metrics 1'
+  assert list(found['videos']) == ['bear', 'bird', 'talk']
+  assert found['categories']['Nature']['frames'] == 9
+  names = ['NSS', 'AUC_Judd', 'sAUC', 'CC', 'SIM', 'KLD', 'IG', 'AUC_Borji']
+  assert found['scores'] == names
+  for name in names:
+    videos = [found['videos'][v][name] for v in ('bear', 'bird', 'talk')]
+    assert found['overall'][name] == pytest.approx(np.mean(videos))
+  run = found['run']
+  assert run['settings']['seed'] == 0
+  assert run['settings']['protocol'] == 'videosal'
+  assert run['mean_eye_position']['split'] == 'made/videos:train'
+  assert 'numpy' in found['versions']
+
+
+def test_missing_maps_are_listed(data_dir, tmp_path, capsys):
+  folder = _write_maps(tmp_path / 'maps')
+  (folder / 'bird' / '0002.png').unlink()
+  (folder / 'talk' / '0021.png').write_bytes(
+    (folder / 'talk' / '0001.png').read_bytes()
+  )
+  arguments = f'--predictions={folder}'
+  assert _run(data_dir, tmp_path / 'run', arguments) == evaluate.FAILED
+  error = capsys.readouterr().err
+  assert 'no maps of 1 of 15 frames, by their numbers bird: 2' in error
+  assert not (tmp_path / 'run').exists()
+  assert _run(data_dir, tmp_path / 'run', arguments, '--partial') == 0
+  error = capsys.readouterr().err
+  assert '1 maps are past the end' in error
+  found = _metrics(tmp_path / 'run')
+  assert found['missing'] == {'bird': [1]}
+  assert found['counts']['missing'] == 1
+  assert found['run']['maps']['extra'] == {'talk': 1}
+
+
+def test_wrong_folder_is_told(data_dir, tmp_path, capsys):
+  arguments = (f'--predictions={tmp_path}', '--partial')
+  assert _run(data_dir, tmp_path / 'run', *arguments) == evaluate.FAILED
+  assert 'no maps of 15 of 15 frames' in capsys.readouterr().err
+
+
+def test_network_scores_as_its_maps_do(data_dir, checkpoint, tmp_path):
+  """What `--checkpoint` predicts, saved as files, scores the same."""
+  arguments = ('--scores=NSS,CC,IG', '--stride=2')
+  out = tmp_path / 'network'
+  assert _run(data_dir, out, f'--checkpoint={checkpoint}', *arguments) == 0
+  from dave_jax.datasets.store import open_dataset
+  from dave_jax.evaluation.network_maps import NetworkMaps
+
+  dataset = open_dataset(data_dir, 'made/videos')
+  model = dave_jax.load(checkpoint)
+  maps = NetworkMaps(
+    model, dataset, 'test', batch_size=3, alignment='exact', strip_frames=128
+  )
+  reader = WindowReader(
+    dataset,
+    'test',
+    alignment='exact',
+    strip_frames=128,
+    sigma=None,
+    fixation_map=False,
+  )
+  for clip in dataset.clips('test'):
+    frames = clip.fixated_frames()[::2]
+    (tmp_path / 'maps' / clip.name).mkdir(parents=True)
+    for frame, saliency in zip(frames, maps(clip, frames), strict=True):
+      assert saliency.shape == (8, 12)
+      np.save(tmp_path / 'maps' / clip.name / f'{frame + 1:05d}.npy', saliency)
+      window = reader(clip, int(frame))
+      (other,) = model.maps(
+        [window['frames']], window['log_mel'], window['offsets'][None]
+      )
+      np.testing.assert_allclose(saliency, other, rtol=1e-3, atol=1e-4)
+  out = tmp_path / 'files'
+  predictions = f'--predictions={tmp_path / "maps"}'
+  assert _run(data_dir, out, predictions, *arguments) == 0
+  network, files = _metrics(tmp_path / 'network'), _metrics(out)
+  assert network['run']['maps']['fingerprint'] == model.fingerprint
+  for name in ('NSS', 'CC', 'IG'):
+    assert files['overall'][name] == pytest.approx(
+      network['overall'][name], abs=1e-5
+    )
+
+
+def test_still_images_take_the_visual_route(data_dir, checkpoint, tmp_path):
+  out = tmp_path / 'run'
+  arguments = ('--mean_eye_position=none', '--scores=NSS,IG')
+  assert (
+    _run(
+      data_dir,
+      out,
+      f'--checkpoint={checkpoint}',
+      *arguments,
+      dataset='made/images',
+    )
+    == 0
+  )
+  found = _metrics(out)
+  assert found['counts']['videos'] == 4
+  assert found['scores'] == ['NSS']
+  assert list(found['categories']) == ['uncategorised']
+
+
+def test_baselines_are_ranked(data_dir, tmp_path, capsys):
+  nss = {}
+  for name in evaluate.BASELINES:
+    out = tmp_path / name
+    assert _run(data_dir, out, f'--baseline={name}', '--repeats=2') == 0
+    nss[name] = _metrics(out)['overall']['NSS']
+  # All viewers of these clips look at one place.
+  assert nss['human_infinite'] > 1 > abs(nss['chance'])
+  assert nss['mean_eye_position'] > nss['centre'] > nss['chance']
+  runs = [str(tmp_path / name) for name in evaluate.BASELINES]
+  assert report.main([*runs, f'--out={tmp_path / "report"}']) == 0
+  text = (tmp_path / 'report' / 'report.md').read_text()
+  assert '| Human Infinite |' in text
+  assert '(examples_4.png)' in text
+  assert _run(data_dir, tmp_path / 'chance', '--baseline=centre') == 1
+  assert 'holds the evaluation of another run' in capsys.readouterr().err
+
+
+def test_finished_run_is_not_done_again(data_dir, tmp_path, monkeypatch):
+  out = tmp_path / 'run'
+  assert _run(data_dir, out, '--baseline=chance') == 0
+  before = _metrics(out)
+
+  def fail(*_):
+    raise AssertionError('a finished video was scored again')
+
+  monkeypatch.setattr(evaluate.FrameScorer, '__call__', fail)
+  assert _run(data_dir, out, '--baseline=chance', '--frames') == 0
+  after = _metrics(out)
+  assert len(after.pop('frames')['talk']['NSS']) == 6
+  assert after == before
+
+
+def test_processes_finish_together(data_dir, tmp_path, capsys):
+  out, alone = tmp_path / 'shared', tmp_path / 'alone'
+  share = ('--baseline=chance', '--process_count=2')
+  assert _run(data_dir, out, *share, '--process_index=1') == 0
+  assert '2 videos of other processes' in capsys.readouterr().out
+  assert not (out / 'metrics.json').exists()
+  assert _run(data_dir, out, *share, '--process_index=0') == 0
+  assert _run(data_dir, alone, '--baseline=chance') == 0
+  assert _metrics(out) == _metrics(alone)
+
+
+def test_boxes_add_contextual_scores(data_dir, tmp_path):
+  boxes = tmp_path / 'boxes.csv'
+  boxes.write_text(f'{",".join(COLUMNS)}\nbear,0,0,0,300,200\n')
+  out = tmp_path / 'run'
+  arguments = ('--baseline=centre', f'--boxes={boxes}', '--scores=NSS')
+  assert _run(data_dir, out, *arguments, '--frames') == 0
+  found = _metrics(out)
+  frames = found['frames']['bear']
+  # The box is the whole frame.
+  assert frames['NSS_source'][0] == frames['NSS'][0] == frames['NSS_whole'][0]
+  assert frames['NSS_rest'][0] is None
+  assert frames['NSS_source'][1:] == [None] * 4
+  assert report.main([str(out), f'--out={tmp_path / "report"}']) == 0
+  assert (tmp_path / 'report' / 'sound_source.png').exists()
+
+
+@pytest.mark.parametrize(
+  ('arguments', 'message'),
+  [
+    (('--size=big',), "size is 'big'"),
+    (('--scores=NSS,AUC',), 'scores AUC: want some of'),
+    (('--protocol=pysaliency', '--scores=AUC_Borji'), 'has no AUC_Borji'),
+    (('--mean_eye_position=val',), "no split 'val'"),
+    (('--stride=0',), 'stride 0'),
+    (('--negatives=500',), '500 are wanted'),
+    (('--boxes=nowhere.csv',), 'nowhere.csv'),
+    (('--process_index=3',), 'process_index 3 of 1'),
+  ],
+)
+def test_bad_settings_are_told(data_dir, tmp_path, capsys, arguments, message):
+  status = _run(data_dir, tmp_path / 'run', '--baseline=chance', *arguments)
+  assert status == evaluate.FAILED
+  assert message in capsys.readouterr().err
+
+
+def test_pysaliency_protocol(data_dir, tmp_path):
+  out = tmp_path / 'run'
+  arguments = ('--baseline=centre', '--protocol=pysaliency', '--negatives=0')
+  assert (
+    evaluate.main(
+      [
+        '--dataset=made/videos',
+        '--split=test',
+        f'--data_dir={data_dir}',
+        f'--out={out}',
+        '--size=40x60',
+        *arguments,
+      ]
+    )
+    == 0
+  )
+  found = _metrics(out)
+  assert 'AUC_Borji' not in found['scores']
+  assert found['run']['settings']['negatives'] is None
+  assert 0 <= found['overall']['sAUC'] <= 1
