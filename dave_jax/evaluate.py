@@ -32,6 +32,7 @@ from dave_jax.evaluation.evaluator import evaluate_maps, evaluate_videos
 from dave_jax.evaluation.ground_truth import GroundTruth, read_ground_truth
 from dave_jax.evaluation.human_infinite import HumanInfinite
 from dave_jax.evaluation.map_folder import MapFolder
+from dave_jax.evaluation.overlap import in_davos_training
 from dave_jax.evaluation.run_folder import METRICS, RunFolder
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.evaluation.settings import SCORES, ScoreSettings
@@ -176,7 +177,7 @@ def _maps(options, dataset, truth, mean):
     return ConstantMaps(mean), about
   if options.predictions:
     return _folder_maps(options, truth)
-  return _network_maps(options, dataset)
+  return _network_maps(options, dataset, truth)
 
 
 def _folder_maps(options, truth):
@@ -229,7 +230,7 @@ def _listing(frames, first_frame):
   return numbers + (f' and {more} more' if more > 0 else '')
 
 
-def _network_maps(options, dataset):
+def _network_maps(options, dataset, truth):
   # JAX takes seconds that folders and baselines need not.
   from dave_jax.compile_cache import keep_compiled_programs
   from dave_jax.evaluation.network_maps import NetworkMaps
@@ -244,6 +245,16 @@ def _network_maps(options, dataset):
     alignment=options.alignment,
     strip_frames=options.strip_frames,
   )
+  seen = in_davos_training(truth.clips)
+  if seen:
+    more = len(seen) - _LISTED
+    print(
+      f'evaluate: {len(seen)} of {len(truth.clips)} clips are in the training '
+      f'fold of DAVoS ({", ".join(seen[:_LISTED])}'
+      + (f' and {more} more' if more > 0 else '')
+      + '); a network trained on it has seen them',
+      file=sys.stderr,
+    )
   return maps, {
     'kind': 'checkpoint',
     'name': pathlib.Path(options.checkpoint).resolve().name,

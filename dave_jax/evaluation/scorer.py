@@ -138,13 +138,27 @@ class FrameScorer:
       or not saliency.size
       or saliency.dtype.kind not in 'buif'
     ):
-      clip = self.truth.clips[self.truth.clip[row]].name
       raise ValueError(
-        f'clip {clip}, frame {self.truth.frame[row]}: its map is '
-        f'{saliency.dtype} {saliency.shape}; want one number a pixel, [h, w]'
+        f'{self._place(row)}: its map is {saliency.dtype} {saliency.shape}; want one number a pixel, [h, w]'
+      )
+    if self._needs_densities and saliency.min() < 0:
+      raise ValueError(
+        f'{self._place(row)}: its map goes down to {saliency.min()}, and '
+        f'{self._needs_densities} wants none below zero; leave out '
+        f'{self._needs_densities}, or predict densities'
       )
     # float64 would take twice as long to sort.
     return saliency.astype(np.float32, copy=False)
+
+  @property
+  def _needs_densities(self) -> str | None:
+    """The score that wants maps without negative values."""
+    score = 'KLD' if self.settings.protocol == 'videosal' else 'IG'
+    return score if score in self.names else None
+
+  def _place(self, row):
+    clip = self.truth.clips[self.truth.clip[row]].name
+    return f'clip {clip}, frame {self.truth.frame[row]}'
 
   def _baseline_of(self, row):
     size = self.truth.size_of(row)
@@ -168,7 +182,7 @@ class FrameScorer:
   def _choose(self, rows):
     """Yields the frames that give negatives, of rows that follow each other."""
     chosen = choose_other_frames(
-      self.truth.clip.tolist(),
+      [self.truth.clips[clip].name for clip in self.truth.clip],
       seed=self.settings.seed,
       count=self.settings.negatives,
       exclude=self.settings.exclude,
