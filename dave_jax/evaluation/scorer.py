@@ -139,7 +139,8 @@ class FrameScorer:
       or saliency.dtype.kind not in 'buif'
     ):
       raise ValueError(
-        f'{self._place(row)}: its map is {saliency.dtype} {saliency.shape}; want one number a pixel, [h, w]'
+        f'{self._place(row)}: its map is {saliency.dtype} {saliency.shape}; '
+        'want one number a pixel, [h, w]'
       )
     if self._needs_densities and saliency.min() < 0:
       raise ValueError(
