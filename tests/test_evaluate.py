@@ -10,6 +10,7 @@ import dave_jax
 from dave_jax import evaluate
 from dave_jax.data.transforms import WindowReader
 from dave_jax.datasets.boxes import COLUMNS
+from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.scoring import report
 from tests.data import sets
 from tests.evaluation.watched import crowd, watched_clip
@@ -210,7 +211,7 @@ def test_finished_run_is_not_done_again(data_dir, tmp_path, monkeypatch):
   def fail(*_):
     raise AssertionError('a finished video was scored again')
 
-  monkeypatch.setattr(evaluate.FrameScorer, '__call__', fail)
+  monkeypatch.setattr(FrameScorer, '__call__', fail)
   assert _run(data_dir, out, '--baseline=chance', '--frames') == 0
   after = _metrics(out)
   assert len(after.pop('frames')['talk']['NSS']) == 6

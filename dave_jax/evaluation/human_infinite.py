@@ -8,6 +8,7 @@ from tqdm import tqdm
 from dave_jax.evaluation.evaluator import score_video
 from dave_jax.evaluation.ground_truth import GroundTruth
 from dave_jax.evaluation.scorer import FrameScorer
+from dave_jax.evaluation.summary import mean_of_known
 from dave_jax.evaluation.video_scores import VideoScores
 from dave_jax.scoring.baselines import split_viewers
 
@@ -69,9 +70,9 @@ class HumanInfinite:
         first = first or video
         ways.append(video.values)
       values += ways
-      repeats.append(_mean(_mean(np.array(ways))))
+      repeats.append(mean_of_known(mean_of_known(np.array(ways))))
     progress.update(len(first.frames))
-    values = _mean(np.array(values))
+    values = mean_of_known(np.array(values))
     # No map in any turn, not just in the first.
     nowhere = np.isnan(values).all(axis=1)
     return dataclasses.replace(
@@ -90,10 +91,3 @@ def _half_maps(predicting, number):
       yield predicting.density(row) if looked else None
 
   return maps
-
-
-def _mean(values):
-  """Returns the mean over the first axis of what is no NaN."""
-  known = ~np.isnan(values)
-  with np.errstate(invalid='ignore'):
-    return np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)

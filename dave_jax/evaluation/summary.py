@@ -100,9 +100,9 @@ def mean_scores(
   """
   if average == 'videos':
     values = np.array(
-      [_nanmean(values[clips == clip]) for clip in np.unique(clips)]
+      [mean_of_known(values[clips == clip]) for clip in np.unique(clips)]
     ).reshape(-1, values.shape[1])
-  return _nanmean(values)
+  return mean_of_known(values)
 
 
 def _mean(videos, average):
@@ -115,13 +115,13 @@ def _mean(videos, average):
     'frames': int((~np.isnan(values)).any(axis=1).sum()),
   }
   if videos[0].repeats is not None:
-    repeats = _nanmean(np.array([video.repeats for video in videos]))
+    repeats = mean_of_known(np.array([video.repeats for video in videos]))
     spread = repeats.std(axis=0, ddof=1)
     entry['spread'] = dict(zip(names, _json(spread), strict=True))
   return dict(zip(names, _json(means), strict=True)) | entry
 
 
-def _nanmean(values):
+def mean_of_known(values: np.ndarray) -> np.ndarray:
   """Returns the mean over the first axis of what is no NaN."""
   known = ~np.isnan(values)
   with np.errstate(invalid='ignore'):
