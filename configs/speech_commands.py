@@ -3,10 +3,19 @@
   python -m dave_jax.main --config=configs/speech_commands.py \
       --workdir=runs/sounds --config.data.folder=speech_commands_v0.02
 
-of Speech Commands as it is unpacked (also by TensorFlow Datasets, below
-`downloads/extracted`: its prepared records need TensorFlow to be read), or of
-any folder of LABEL/*.wav or LABEL_*.wav. `runs/sounds/best` is then what
+of Speech Commands as it is unpacked, or of any folder of LABEL/*.wav or
+LABEL_*.wav; with --config.data.tfds=speech_commands, of what TFDS prepared as
+array_record, the folder then being its data_dir. `runs/sounds/best` is what
 --config.start.audio_encoder of configs/davos.py takes.
+
+Measured on the Free Spoken Digit Dataset (ten digits, six speakers), two cores
+that others used too, with
+  --config.data.held_out=0,1,2,3,4 --config.data.held_out_field=2
+  --config.data.speed=0 --config.start.audio_encoder= --config.model.depth=10
+  --config.model.width=8 --config.train.batch_size=32 --config.train.epochs=3
+  --config.optimizer.learning_rate=4e-3
+95.3% of 300 held-out takes after 6 minutes (the best of three epochs; known
+speakers).
 
 The paper: 3D ResNet-18 from Kinetics weights, trained on 30 words. All else is
 chosen here.
@@ -15,12 +24,8 @@ chosen here.
 from ml_collections import ConfigDict
 
 
-def get_config(variant: str = '') -> ConfigDict:
-  """Returns the config; there are no variants."""
-  if variant:
-    raise ValueError(
-      f'got variant {variant!r} of configs/speech_commands.py, which has none'
-    )
+def get_config() -> ConfigDict:
+  """Returns the config."""
   config = ConfigDict()
   config.task = 'sound_classification'
   config.seed = 0  # Of fresh weights, order of examples and augmentation.
@@ -42,6 +47,7 @@ def get_config(variant: str = '') -> ConfigDict:
 
   data = config.data = ConfigDict()
   data.folder = 'speech_commands'
+  data.tfds = ''  # Name of a prepared set in it; '': it holds files.
   # Labels that count, with commas between them, the others being one more;
   # '': each is one of its own.
   data.words = ''

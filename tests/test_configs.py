@@ -17,7 +17,8 @@ CASES = [(name, v) for name in NAMES for v in VARIANTS.get(name, ('',))]
 
 
 def _config(name, variant) -> ConfigDict:
-  return importlib.import_module(f'configs.{name}').get_config(variant)
+  module = importlib.import_module(f'configs.{name}')
+  return module.get_config(*[variant] * bool(variant))
 
 
 @pytest.mark.usefixtures('quick_to_compile')

@@ -5,13 +5,13 @@ import hashlib
 import json
 import os
 import pathlib
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from dave_jax.media.audio import SAMPLE_RATE, load_waveform
+from dave_jax.media.audio import load_waveform
 
+UNKNOWN = '_unknown_'
 _FULL_SCALE = 2.0**15  # Of 16-bit samples.
 
 
@@ -20,19 +20,17 @@ class LabelledSounds:
   """Sounds that each belong to one class.
 
   Attributes:
-    labels: Names of the classes, sorted or in the order of the source.
+    labels: Names of the classes.
     names: What tells each sound, for people.
     classes: int32 [n], place in `labels` of each sound.
     waveform: Gives sound n, float32 [samples] at 16 kHz, -1 to 1; can be
       pickled.
-    problems: What was left out, for a person to read.
   """
 
   labels: tuple[str, ...]
   names: tuple[str, ...]
   classes: np.ndarray
   waveform: Callable[[int], np.ndarray]
-  problems: tuple[str, ...] = ()
 
   def __len__(self) -> int:
     return len(self.names)
@@ -43,91 +41,85 @@ class LabelledSounds:
     content = [self.labels, self.names, self.classes.tolist()]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
+  def of_words(self, words: Sequence[str]) -> 'LabelledSounds':
+    """Returns the same sounds, all but some labels being one, UNKNOWN.
+
+    Raises:
+      ValueError: There is no such label.
+    """
+    if missing := sorted(set(words) - set(self.labels)):
+      raise ValueError(
+        f'no sound is labelled {", ".join(missing)}; there are '
+        f'{", ".join(self.labels)}'
+      )
+    labels = tuple(sorted(words))
+    if len(labels) < len(self.labels):
+      labels = (*labels, UNKNOWN)
+    places = {label: n for n, label in enumerate(labels)}
+    number = [places.get(label, len(labels) - 1) for label in self.labels]
+    classes = np.array(number, np.int32)[self.classes]
+    return dataclasses.replace(self, labels=labels, classes=classes)
+
 
 def sounds_of_folder(
-  folder: str | os.PathLike,
-  pattern: str,
-  *,
-  held_out_by: str,
-  held_out: tuple[str, ...],
-  held_out_share: float,
+  folder: str | os.PathLike, *, held_out: Sequence[str], held_out_field: int
 ) -> tuple[LabelledSounds, LabelledSounds]:
-  """Returns the sounds (for training, held out) of a folder.
+  """Returns the sounds (to train on, held out) of a folder.
+
+  Either LABEL/*.wav, as Speech Commands is unpacked (Warden, arXiv 1804.03209;
+  its `_background_noise_` is left out), or LABEL_*.wav.
 
   Args:
-    folder: Where the files are.
-    pattern: Path of a file in it, with fields in braces, of which 'label' is
-      one, and `*` for anything else: '{label}/*.wav',
-      '{label}_{speaker}_{take}.wav' or '{label}/{speaker}_nohash_{take}.wav'.
-    held_out_by: Field whose value decides which side a sound is on, so that no
-      value is on both; '' is the file's own path.
-    held_out: The values that are held out; none: a share of them.
-    held_out_share: That share; a value is held out where its hash is below it,
-      as Speech Commands divides its speakers (arXiv 1804.03209, section 5.3):
-      new files never move old ones to the other side.
+    folder: Where they are.
+    held_out: Which files are kept for validation: those with one of these
+      between the underscores of their names. None given, it is what a
+      `validation_list.txt` in the folder lists, and what a `testing_list.txt`
+      lists is left out.
+    held_out_field: Between which underscores, from 0.
 
   Raises:
-    FileNotFoundError: There is no such folder, or no file of the pattern.
-    ValueError: The pattern has no such fields, a value held out does not occur,
-      or one side would have no sounds or lack a label.
+    FileNotFoundError: There is no such folder, or no WAV in it.
+    ValueError: Nothing is held out, or all is.
   """
   folder = pathlib.Path(folder)
   if not folder.is_dir():
-    raise FileNotFoundError(f'{folder}: no such folder of sounds')
-  expression = _expression(pattern)
-  for field in ('label', held_out_by):
-    if field and field not in expression.groupindex:
-      raise ValueError(f'pattern {pattern!r} has no field {{{field}}}')
-  found, strays = [], []
-  suffix = pathlib.PurePath(pattern).suffix
-  for path in sorted(folder.rglob(f'*{suffix}')):
+    raise FileNotFoundError(f'{folder}: no such folder of recordings')
+  nested = sorted(folder.glob('*/*.wav'))
+  validation = _listed(folder / 'validation_list.txt')
+  testing = _listed(folder / 'testing_list.txt')
+  labelled, away = {}, set()
+  for path in nested or sorted(folder.glob('*.wav')):
+    label = path.parent.name if nested else path.stem.partition('_')[0]
     name = path.relative_to(folder).as_posix()
-    match = expression.fullmatch(name)
-    if match is None:
-      strays.append(name)
-    else:
-      value = match[held_out_by] if held_out_by else name
-      found.append((name, match['label'], value))
-  if not found:
+    if label.startswith('_background') or (not held_out and name in testing):
+      continue
+    labelled[name] = label
+    field = path.stem.split('_')[held_out_field : held_out_field + 1]
+    if set(field) & set(held_out) if held_out else name in validation:
+      away.add(name)
+  if not labelled:
     raise FileNotFoundError(
-      f'{folder}: none of {len(strays)} *{suffix} files is named as {pattern!r}'
+      f'{folder}: holds no recordings; wanted LABEL/*.wav or LABEL_*.wav'
     )
-  values = {value for _, _, value in found}
-  if unknown := set(held_out) - values:
+  if len(away) in (0, len(labelled)):
     raise ValueError(
-      f'{folder}: no file has the {held_out_by} {", ".join(sorted(unknown))}; '
-      f'there are {", ".join(sorted(values)[:20])}'
+      f'{folder}: {"all" if away else "none"} of the {len(labelled)} '
+      'recordings are held out for validation; set data.held_out to some of '
+      f'what stands at place data.held_out_field ({held_out_field}) of names '
+      f'such as {next(iter(labelled))}'
     )
-  away = set(held_out) or {v for v in values if _hash(v) < held_out_share}
-  labels = tuple(sorted({label for _, label, _ in found}))
-  problems = ()
-  if strays:
-    problems = (
-      f'{len(strays)} of {len(found) + len(strays)} files left out, not named '
-      f'as {pattern!r}, such as {strays[0]}',
+  labels = tuple(sorted(set(labelled.values())))
+
+  def side(names):
+    classes = [labels.index(labelled[name]) for name in names]
+    return LabelledSounds(
+      labels, names, np.array(classes, np.int32), _Files(folder, names)
     )
-  sides = []
-  for side in (False, True):
-    rows = [row for row in found if (row[2] in away) == side]
-    missing = set(labels) - {label for _, label, _ in rows}
-    if missing:
-      which = 'held out' if side else 'left to train on'
-      raise ValueError(
-        f'{folder}: no sound of {", ".join(sorted(missing))} is {which}; hold '
-        f'out other values of {held_out_by or "the path"}, or another share'
-      )
-    names = tuple(name for name, _, _ in rows)
-    classes = [labels.index(label) for _, label, _ in rows]
-    sides.append(
-      LabelledSounds(
-        labels,
-        names,
-        np.array(classes, np.int32),
-        _Files(folder, names),
-        problems,
-      )
-    )
-  return sides[0], sides[1]
+
+  return (
+    side(tuple(name for name in labelled if name not in away)),
+    side(tuple(name for name in labelled if name in away)),
+  )
 
 
 def sounds_of_tfds(
@@ -193,17 +185,6 @@ def sounds_of_tfds(
   )
 
 
-def made_up_sounds(count: int) -> LabelledSounds:
-  """Returns tones of half a second, one pitch for each of four classes."""
-  labels = ('low', 'middle', 'high', 'highest')
-  return LabelledSounds(
-    labels,
-    tuple(f'made-up sound {n}' for n in range(count)),
-    np.arange(count, dtype=np.int32) % len(labels),
-    _tone,
-  )
-
-
 class _Files:
   """Reads the files of a folder by number."""
 
@@ -252,25 +233,5 @@ def _features(labels):
   )
 
 
-def _tone(number):
-  time = np.arange(SAMPLE_RATE // 2) / SAMPLE_RATE
-  hertz = 300 * 2 ** (number % 4)
-  return (0.5 * np.sin(2 * np.pi * hertz * time)).astype(np.float32)
-
-
-def _expression(pattern):
-  parts = re.split(r'(\{\w+\}|\*)', pattern)
-  text = ''
-  for part in parts:
-    if part == '*':
-      text += '[^/]*'
-    elif part.startswith('{'):
-      text += f'(?P<{part[1:-1]}>[^/]+?)'
-    else:
-      text += re.escape(part)
-  return re.compile(text)
-
-
-def _hash(value):
-  digest = hashlib.sha1(value.encode()).digest()
-  return int.from_bytes(digest[:8], 'big') / 2**64
+def _listed(path: pathlib.Path) -> set[str]:
+  return set(path.read_text().split()) if path.exists() else set()

@@ -1,4 +1,4 @@
-"""Labelled sounds: which there are, and batches of them.
+"""Batches of labelled sounds.
 
 A batch is a dictionary of NumPy arrays; b counts the examples of one process.
 
@@ -7,14 +7,11 @@ A batch is a dictionary of NumPy arrays; b counts the examples of one process.
 | log_mel | [b, 124, 64] | float32 | strip of a window at 25 frames a second |
 | offsets | [b, 16] | int32 | where in it the example of each frame starts |
 | label | [b] | int32 | place in the labels |
-| recording | [b] | int32 | place in the recordings of the split |
+| recording | [b] | int32 | number of the sound |
 | mask | [b] | bool | evaluation: whether the row counts, or fills up |
 """
 
 import dataclasses
-import hashlib
-import pathlib
-from collections.abc import Sequence
 
 import grain
 import numpy as np
@@ -25,6 +22,7 @@ from dave_jax.data.batches import (
   batches_of_process,
   check_processes,
 )
+from dave_jax.data.labelled_sounds import LabelledSounds
 from dave_jax.media import audio, clock
 
 _HOP = audio.SAMPLE_RATE // clock.LOG_MEL_RATE
@@ -33,92 +31,9 @@ STRIP_FRAMES = clock.strip_length(_STARTS)
 # What those log-mel frames are computed from, 1.255 s.
 SAMPLES = (STRIP_FRAMES - 1) * _HOP + 400
 
-TRAIN, HELD_OUT = 'train', 'held_out'
-UNKNOWN = '_unknown_'
-_LISTS = ('validation_list.txt', 'testing_list.txt')
-
-
-@dataclasses.dataclass(frozen=True)
-class Recording:
-  """A file of sound and what is said in it."""
-
-  path: str
-  label: str
-  split: str
-
-
-def find_recordings(
-  folder: str | pathlib.Path,
-  *,
-  words: Sequence[str],
-  held_out: Sequence[str],
-  held_out_field: int,
-) -> list[Recording]:
-  """Returns the recordings of a folder.
-
-  Either LABEL/*.wav, as Speech Commands is unpacked (Warden, arXiv 1804.03209;
-  its `_background_noise_` is left out), or LABEL_*.wav.
-
-  Args:
-    folder: Where they are.
-    words: Labels that count; all others are one more, UNKNOWN. None given,
-      each is a label of its own.
-    held_out: Which files are kept for validation: those with one of these
-      between the underscores of their names. None given, it is what a
-      `validation_list.txt` in the folder lists, and what a `testing_list.txt`
-      lists is left out.
-    held_out_field: Between which underscores, from 0.
-
-  Raises:
-    FileNotFoundError: There is no such folder, or no WAV in it.
-    ValueError: Nothing is held out, or all is.
-  """
-  folder = pathlib.Path(folder)
-  if not folder.is_dir():
-    raise FileNotFoundError(f'{folder}: no such folder of recordings')
-  nested = sorted(folder.glob('*/*.wav'))
-  paths = nested or sorted(folder.glob('*.wav'))
-  listed = {name: _listed(folder / name) for name in _LISTS}
-  found = []
-  for path in paths:
-    label = path.parent.name if nested else path.stem.partition('_')[0]
-    if label.startswith('_background'):
-      continue
-    name = path.relative_to(folder).as_posix()
-    if held_out:
-      fields = path.stem.split('_')
-      apart = fields[held_out_field : held_out_field + 1]
-      split = HELD_OUT if apart and apart[0] in held_out else TRAIN
-    elif name in listed['testing_list.txt']:
-      continue
-    else:
-      split = HELD_OUT if name in listed['validation_list.txt'] else TRAIN
-    if words and label not in words:
-      label = UNKNOWN
-    found.append(Recording(str(path), label, split))
-  if not found:
-    raise FileNotFoundError(
-      f'{folder}: holds no recordings; wanted LABEL/*.wav or LABEL_*.wav'
-    )
-  splits = {recording.split for recording in found}
-  if splits != {TRAIN, HELD_OUT}:
-    state = 'all' if splits == {HELD_OUT} else 'none'
-    raise ValueError(
-      f'{folder}: {state} of the {len(found)} recordings are held out for '
-      'validation; set data.held_out to some of what stands at place '
-      f'data.held_out_field ({held_out_field}) of names such as '
-      f'{pathlib.Path(found[0].path).name}'
-    )
-  return found
-
-
-def labels_of(recordings: Sequence[Recording]) -> list[str]:
-  """Returns the labels in the order of their numbers."""
-  return sorted({recording.label for recording in recordings})
-
 
 def train_sounds(
-  recordings: Sequence[Recording],
+  sounds: LabelledSounds,
   *,
   batch_size: int,
   seed: int,
@@ -132,7 +47,7 @@ def train_sounds(
   """Returns endless shuffled batches, each sound somewhere in silence.
 
   Args:
-    recordings: Of all splits; those of TRAIN are taken.
+    sounds: To train on.
     batch_size: Examples of all processes together.
     seed: Of order, places and augmentation.
     speed: Sounds are played faster or slower by a factor of up to 1 + speed,
@@ -143,17 +58,18 @@ def train_sounds(
     process_index, process_count: Which process this is, of how many.
     prefetch: Batches that are ready; 0 reads when asked.
   """
-  own, read = _split(recordings, TRAIN)
-  numbers = grain.MapDataset.range(len(own)).shuffle(seed=seed).repeat(EPOCHS)
-  examples = numbers.random_map(
-    dataclasses.replace(
-      read, speed=speed, gain=gain, noise=noise, somewhere=True
-    ),
-    seed=seed + 1,
+  numbers = grain.MapDataset.range(len(sounds))
+  examples = (
+    numbers.shuffle(seed=seed)
+    .repeat(EPOCHS)
+    .random_map(
+      _Read(sounds, speed=speed, gain=gain, noise=noise, somewhere=True),
+      seed=seed + 1,
+    )
   )
   return _batches(
     examples,
-    own,
+    sounds,
     batch_size,
     {'seed': seed, 'speed': speed, 'gain': gain, 'noise': noise},
     process_index,
@@ -195,37 +111,35 @@ def fake_sounds(
 
 
 def held_out_sounds(
-  recordings: Sequence[Recording],
+  sounds: LabelledSounds,
   *,
   batch_size: int,
   process_index: int,
   process_count: int,
   prefetch: int,
 ) -> Batches:
-  """Returns the sounds of HELD_OUT once and in order, each in the middle.
+  """Returns sounds once and in order, each in the middle of silence.
 
   The last batch is filled up with rows for which `mask` is False.
 
   Args:
-    recordings: Of all splits.
+    sounds: To validate with.
     batch_size, process_index, process_count, prefetch: As for `train_sounds`.
   """
-  own, read = _split(recordings, HELD_OUT)
-  padded = -(-len(own) // batch_size) * batch_size
+  padded = -(-len(sounds) // batch_size) * batch_size
   examples = grain.MapDataset.range(padded).random_map(
-    dataclasses.replace(read, masked=True), seed=0
+    _Read(sounds, masked=True), seed=0
   )
   return _batches(
-    examples, own, batch_size, {}, process_index, process_count, prefetch
+    examples, sounds, batch_size, {}, process_index, process_count, prefetch
   )
 
 
 @dataclasses.dataclass(frozen=True)
 class _Read(grain.transforms.RandomMap):
-  """From the number of a recording to an example."""
+  """From the number of a sound to an example."""
 
-  paths: tuple[str, ...]
-  labels: tuple[int, ...]
+  sounds: LabelledSounds
   speed: float = 0.0
   gain: float = 0.0
   noise: float = 0.0
@@ -233,9 +147,9 @@ class _Read(grain.transforms.RandomMap):
   masked: bool = False
 
   def random_map(self, number, rng):
-    counts = number < len(self.paths)
-    number = min(number, len(self.paths) - 1)
-    waveform = _waveform(self.paths[number])
+    counts = number < len(self.sounds)
+    number = min(number, len(self.sounds) - 1)
+    waveform = self.sounds.waveform(number)
     if self.speed and waveform.size > 1:
       most = np.log1p(self.speed)
       factor = np.exp(rng.uniform(-most, most))
@@ -250,7 +164,7 @@ class _Read(grain.transforms.RandomMap):
     example = {
       'log_mel': audio.log_mel(waveform),
       'offsets': _STARTS,
-      'label': np.int32(self.labels[number]),
+      'label': self.sounds.classes[number],
       'recording': np.int32(number),
     }
     return example | ({'mask': np.bool_(counts)} if self.masked else {})
@@ -282,36 +196,17 @@ class _Noise(grain.transforms.RandomMap):
     }
 
 
-def _waveform(path: str) -> np.ndarray:
-  loaded = audio.load_waveform(path)
-  if loaded is None:
-    raise ValueError(f'{path}: holds no sound')
-  return loaded[0]
-
-
-def _split(recordings, split):
-  own = [recording for recording in recordings if recording.split == split]
-  number = {label: n for n, label in enumerate(labels_of(recordings))}
-  paths = tuple(recording.path for recording in own)
-  return own, _Read(paths, tuple(number[r.label] for r in own))
-
-
 def _batches(
-  examples, own, batch_size, settings, process_index, process_count, prefetch
+  examples, sounds, batch_size, settings, process_index, process_count, prefetch
 ):
   check_processes(batch_size, process_index, process_count)
-  names = '\n'.join(f'{pathlib.Path(r.path).name} {r.label}' for r in own)
-  digest = hashlib.sha256(names.encode()).hexdigest()[:16]
+  settings = {'data': sounds.fingerprint, 'batch_size': batch_size, **settings}
   return Batches(
     batches_of_process(examples, batch_size, process_index, process_count),
-    examples=len(own),
+    examples=len(sounds),
     still=False,
-    settings={'data': digest, 'batch_size': batch_size, **settings},
+    settings=settings,
     workers=0,
     prefetch=prefetch,
     start_batch=0,
   )
-
-
-def _listed(path: pathlib.Path) -> set[str]:
-  return set(path.read_text().split()) if path.exists() else set()

@@ -11,6 +11,11 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from dave_jax.data import sounds
+from dave_jax.data.labelled_sounds import (
+  LabelledSounds,
+  sounds_of_folder,
+  sounds_of_tfds,
+)
 from dave_jax.media import clock
 from dave_jax.model import conv_cpu
 from dave_jax.model.dave import DAVE
@@ -45,15 +50,11 @@ class SoundClassification:
     self._mesh = mesh
     train, data = config.train, config.data
     check_batch_size(mesh, train.batch_size)
-    self._recordings, self._labels = [], _FAKE_LABELS
+    self._sounds = self._held_out = None
+    self._labels = _FAKE_LABELS
     if not config.fake_data:
-      self._recordings = sounds.find_recordings(
-        data.folder,
-        words=_items(data.words),
-        held_out=_items(data.held_out),
-        held_out_field=data.held_out_field,
-      )
-      self._labels = sounds.labels_of(self._recordings)
+      self._sounds, self._held_out = _read(data)
+      self._labels = self._sounds.labels
     model = config.model.to_dict()
     model['dtype'] = jnp.dtype(model['dtype'])
     self._model = SoundClassifier(labels=len(self._labels), **model)
@@ -73,9 +74,7 @@ class SoundClassification:
       compiler_options=conv_cpu.COMPILER_OPTIONS if on_cpu else None,
     )
     self._logits = jax.jit(functools.partial(_logits, self._model))
-    self.about = [
-      f'{len(self._recordings)} recordings of {len(self._labels)} labels'
-    ]
+    self.about = [f'{batches.examples} sounds of {len(self._labels)} labels']
 
   def initial_state(self) -> TrainState:
     """Returns the state before the first step."""
@@ -109,8 +108,7 @@ class SoundClassification:
     del kind
     if self._config.fake_data:
       return [f'made-up example {number}' for number in batch['recording']]
-    own = [r for r in self._recordings if r.split == sounds.TRAIN]
-    return [own[number].path for number in batch['recording']]
+    return [self._sounds.names[number] for number in batch['recording']]
 
   def evaluate(self, state: TrainState) -> dict[str, float]:
     """Returns accuracy and cross-entropy on what is held out."""
@@ -119,7 +117,7 @@ class SoundClassification:
     variables = {'params': state.params, 'batch_stats': state.batch_stats}
     right, losses = [], []
     for batch in sounds.held_out_sounds(
-      self._recordings,
+      self._held_out,
       batch_size=self._config.evaluation.batch_size,
       process_index=jax.process_index(),
       process_count=jax.process_count(),
@@ -135,7 +133,7 @@ class SoundClassification:
       losses.append(np.where(real, loss, np.nan))
     found = {'accuracy': right, 'cross_entropy': losses}
     return {
-      f'{sounds.HELD_OUT}/{name}': _mean(np.concatenate(values))
+      f'held_out/{name}': _mean(np.concatenate(values))
       for name, values in found.items()
     }
 
@@ -166,7 +164,7 @@ class SoundClassification:
       folder,
       network,
       variables,
-      origin=origin | {'labels': self._labels},
+      origin=origin | {'labels': list(self._labels)},
       contents='encoders',
     )
 
@@ -181,7 +179,7 @@ class SoundClassification:
         process_count=jax.process_count(),
       )
     return sounds.train_sounds(
-      self._recordings,
+      self._sounds,
       batch_size=config.train.batch_size,
       seed=config.seed,
       speed=config.data.speed,
@@ -191,6 +189,24 @@ class SoundClassification:
       process_count=jax.process_count(),
       prefetch=config.data.prefetch,
     )
+
+
+def _read(data: ConfigDict) -> tuple[LabelledSounds, LabelledSounds]:
+  """Returns the sounds to train on and those held out."""
+  if data.tfds:
+    both = tuple(
+      sounds_of_tfds(data.folder, data.tfds, split)
+      for split in ('train', 'validation')
+    )
+  else:
+    both = sounds_of_folder(
+      data.folder,
+      held_out=_items(data.held_out),
+      held_out_field=data.held_out_field,
+    )
+  if words := _items(data.words):
+    both = tuple(part.of_words(words) for part in both)
+  return both
 
 
 def _logits(model, variables, batch):

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from dave_jax.data import sounds
+from dave_jax.data.labelled_sounds import (
+  UNKNOWN,
+  sounds_of_folder,
+  sounds_of_tfds,
+)
 from dave_jax.media import audio, clock
+from tests.data import sets
 from tests.media import clips
 
 PROCESS = {'process_index': 0, 'process_count': 1, 'prefetch': 0}
@@ -30,32 +36,31 @@ def folder(tmp_path_factory):
   return folder
 
 
-def _find(folder, *held_out, field=1, words=()):
-  return sounds.find_recordings(
-    folder, words=words, held_out=held_out, held_out_field=field
-  )
+def _find(folder, *held_out, field=1):
+  """Returns the sounds to train on and those held out."""
+  return sounds_of_folder(folder, held_out=held_out, held_out_field=field)
 
 
-def _names(recordings, split):
-  return sorted(
-    r.path.rpartition('/')[2] for r in recordings if r.split == split
-  )
+def _train(folder):
+  return _find(folder, 'bob')[0]
 
 
 def test_no_speaker_is_on_both_sides(folder):
-  found = _find(folder, 'bob')
-  away = _names(found, sounds.HELD_OUT)
-  assert away == ['0_bob_0.wav', '0_bob_1.wav', '1_bob_0.wav', '1_bob_1.wav']
-  kept = _names(found, sounds.TRAIN)
+  kept, away = _find(folder, 'bob')
+  assert away.names == (
+    *('0_bob_0.wav', '0_bob_1.wav'),
+    *('1_bob_0.wav', '1_bob_1.wav'),
+  )
   assert len(kept) == 8
-  assert not any('bob' in name for name in kept)
-  assert sounds.labels_of(found) == ['0', '1']
+  assert not any('bob' in name for name in kept.names)
+  assert kept.labels == away.labels == ('0', '1')
+  assert away.classes.tolist() == [0, 0, 1, 1]
 
 
 def test_takes_are_held_out_by_their_field(folder):
-  away = _names(_find(folder, '1', field=2), sounds.HELD_OUT)
+  _, away = _find(folder, '1', field=2)
   assert len(away) == 6
-  assert all(name.endswith('_1.wav') for name in away)
+  assert all(name.endswith('_1.wav') for name in away.names)
 
 
 def test_folders_are_labels_and_lists_are_followed(tmp_path):
@@ -65,15 +70,20 @@ def test_folders_are_labels_and_lists_are_followed(tmp_path):
   _write(tmp_path / '_background_noise_' / 'rain.wav')
   (tmp_path / 'validation_list.txt').write_text('up/b_nohash_0.wav\n')
   (tmp_path / 'testing_list.txt').write_text('no/c_1.wav\n')
-  found = _find(tmp_path)
-  assert {(r.label, r.split) for r in found} == {
-    ('up', sounds.TRAIN),
-    ('up', sounds.HELD_OUT),
-    ('no', sounds.TRAIN),
-  }
-  assert len(found) == 3
-  known = _find(tmp_path, words=['up'])
-  assert sounds.labels_of(known) == [sounds.UNKNOWN, 'up']
+  kept, away = _find(tmp_path)
+  assert kept.names == ('up/a_nohash_0.wav', 'no/a_nohash_0.wav')[::-1]
+  assert away.names == ('up/b_nohash_0.wav',)
+  assert kept.labels == ('no', 'up')
+
+
+def test_labels_beside_the_words_are_one(folder):
+  kept, _ = _find(folder, 'bob')
+  known = kept.of_words(['1'])
+  assert known.labels == ('1', UNKNOWN)
+  np.testing.assert_array_equal(known.classes, 1 - kept.classes)
+  assert kept.of_words(['0', '1']).labels == kept.labels
+  with pytest.raises(ValueError, match='no sound is labelled 7'):
+    kept.of_words(['7'])
 
 
 @pytest.mark.parametrize('held_out', [(), ('zoe',), ('ann', 'bob', 'eve')])
@@ -88,8 +98,8 @@ def test_folder_without_sounds_is_refused(tmp_path):
 
 
 def test_held_out_sounds_come_once_and_in_the_middle(folder):
-  found = _find(folder, 'bob')
-  batches = list(sounds.held_out_sounds(found, batch_size=3, **PROCESS))
+  _, away = _find(folder, 'bob')
+  batches = list(sounds.held_out_sounds(away, batch_size=3, **PROCESS))
   mask = np.concatenate([batch['mask'] for batch in batches])
   assert mask.tolist() == [True] * 4 + [False] * 2
   assert np.concatenate([b['label'] for b in batches])[mask].tolist() == [
@@ -104,9 +114,7 @@ def test_held_out_sounds_come_once_and_in_the_middle(folder):
 
 def test_batch_has_the_examples_of_a_window_at_25_frames_a_second(folder):
   batch = next(
-    sounds.train_sounds(
-      _find(folder, 'bob'), batch_size=4, **UNCHANGED, **PROCESS
-    )
+    sounds.train_sounds(_train(folder), batch_size=4, **UNCHANGED, **PROCESS)
   )
   starts = clock.example_starts(np.arange(16) / 25, alignment='exact')
   assert batch['log_mel'].shape == (4, clock.strip_length(starts), 64)
@@ -116,7 +124,7 @@ def test_batch_has_the_examples_of_a_window_at_25_frames_a_second(folder):
 
 def test_training_sounds_lie_anywhere_and_whole(folder):
   batches = sounds.train_sounds(
-    _find(folder, 'bob'), batch_size=16, **UNCHANGED, **PROCESS
+    _train(folder), batch_size=16, **UNCHANGED, **PROCESS
   )
   batch = next(batches)
   heard = (batch['log_mel'] != np.float32(clock.SILENCE)).any(axis=2)
@@ -131,7 +139,7 @@ def test_long_sound_is_cut_to_its_middle(tmp_path):
   _write(tmp_path / 'a_x_0.wav', 3.0)
   _write(tmp_path / 'a_y_0.wav', 3.0)
   (batch,) = sounds.held_out_sounds(
-    _find(tmp_path, 'y'), batch_size=1, **PROCESS
+    _find(tmp_path, 'y')[1], batch_size=1, **PROCESS
   )
   waveform, _ = audio.load_waveform(tmp_path / 'a_y_0.wav')
   first = (waveform.size - sounds.SAMPLES) // 2
@@ -146,7 +154,7 @@ def test_speed_moves_the_pitch(tmp_path):
   """Up to a quarter faster or slower: 600 Hz becomes 480 to 750."""
   _write(tmp_path / 'a_x_0.wav', 0.6, 600)
   _write(tmp_path / 'a_y_0.wav')
-  found = _find(tmp_path, 'y')
+  found, _ = _find(tmp_path, 'y')
   settings = UNCHANGED | {'speed': 0.25}
   batch = next(sounds.train_sounds(found, batch_size=32, **settings, **PROCESS))
   loudest = batch['log_mel'].max(axis=1).argmax(axis=1)
@@ -165,7 +173,7 @@ def test_resumed_order_is_that_of_an_unbroken_run(folder, count):
 
   def make(index):
     return sounds.train_sounds(
-      _find(folder, 'bob'),
+      _train(folder),
       batch_size=4,
       **settings,
       process_index=index,
@@ -184,10 +192,26 @@ def test_resumed_order_is_that_of_an_unbroken_run(folder, count):
 
 
 def test_another_gain_is_another_order(folder):
-  found = _find(folder, 'bob')
+  found = _train(folder)
   saved = sounds.train_sounds(found, batch_size=2, **UNCHANGED, **PROCESS)
   other = sounds.train_sounds(
     found, batch_size=2, **(UNCHANGED | {'gain': 3.0}), **PROCESS
   )
   with pytest.raises(ValueError, match=r'gain was 0\.0, is 3\.0'):
     other.restore(saved.state())
+
+
+def test_prepared_speech_commands_is_read_without_tensorflow(tmp_path):
+  """Records as TFDS writes them: 16-bit samples and a label."""
+  builder = sets.SpeechCommands(data_dir=tmp_path, file_format='array_record')
+  builder.download_and_prepare()
+  found = sounds_of_tfds(tmp_path, 'speech_commands', 'train')
+  assert found.labels == ('down', 'go')
+  by_size = sorted(range(3), key=lambda n: found.waveform(n).size)
+  assert found.classes[by_size].tolist() == [0, 1, 0]
+  for n, number in enumerate(by_size):
+    np.testing.assert_array_equal(
+      found.waveform(number), np.full(100 + n, 0.25 * n, np.float32)
+    )
+  with pytest.raises(ValueError, match="has no split 'test'"):
+    sounds_of_tfds(tmp_path, 'speech_commands', 'test')

@@ -56,6 +56,7 @@ def write_voices(out: pathlib.Path, each: int, seed: int) -> None:
   """
   if each < 1:
     raise ValueError(f'got {each} files of a voice, wanted 1 or more')
+  held_out = []
   for label in (*VOICES, NOBODY):
     folder = out / label
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,11 @@ def write_voices(out: pathlib.Path, each: int, seed: int) -> None:
       if label != NOBODY:
         sound += voice(label, 1.0, rng)
       samples = np.rint(np.clip(sound, -1, 1) * 32767).astype(np.int16)
-      scipy.io.wavfile.write(folder / f'{number:04d}.wav', SAMPLE_RATE, samples)
+      path = folder / f'{number:04d}.wav'
+      scipy.io.wavfile.write(path, SAMPLE_RATE, samples)
+      if number % 10 == 0:
+        held_out.append(path.relative_to(out).as_posix())
+  (out / 'validation_list.txt').write_text('\n'.join(held_out) + '\n')
 
 
 if __name__ == '__main__':

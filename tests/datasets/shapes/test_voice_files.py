@@ -10,13 +10,8 @@ from dave_jax.datasets.shapes.voices import VOICES
 def test_voices_are_a_folder_of_labelled_sounds(tmp_path):
   out = tmp_path / 'voices'
   assert voice_files.main([f'--out={out}', '--each=12']) == 0
-  train, held_out = sounds_of_folder(
-    out,
-    '{label}/*.wav',
-    held_out_by='',
-    held_out=(),
-    held_out_share=0.3,
-  )
+  train, held_out = sounds_of_folder(out, held_out=(), held_out_field=0)
+  assert len(held_out) == 7 * 2
   assert sorted(train.labels) == sorted([*VOICES, 'nobody'])
   assert len(train) + len(held_out) == 7 * 12
   assert train.waveform(0).shape == (16_000,)
