@@ -42,6 +42,7 @@ def folder(tmp_path_factory):
   clips.write_clip(
     folder / 'clip.mp4', frames=range(11), sound=clips.tone(0.44)
   )
+  (folder / 'configs').symlink_to(README.parent / 'configs')
   (folder / 'my_clips').mkdir()
   clips.write_clip(
     folder / 'my_clips' / 'own.mp4', frames=range(20), sound=clips.tone(0.8)
@@ -57,13 +58,14 @@ def folder(tmp_path_factory):
 
 def test_every_command_works(folder):
   commands = _commands()
-  assert len(commands) == 6
+  assert len(commands) == 7
   for command in commands:
     _run(shlex.split(command)[1:], folder)
   assert (folder / 'demo' / 'prediction' / 'clip' / 'overlay.mp4').exists()
   assert (folder / 'predictions' / 'clip' / 'manifest.json').exists()
   assert (folder / 'back.pth').exists()
   assert (folder / 'sheets' / 'README.md').exists()
+  assert (folder / 'runs' / 'try' / 'train.jsonl').exists()
   (block,) = _blocks('python')
   assert _run(['-c', block], folder).startswith('0.00 s (32, 40)')
 
