@@ -18,6 +18,7 @@ from contestants import channels_last, networks, take_turns, torch_inputs
 from report import Row, report
 
 from dave_jax.data.fake import fake_batches
+from dave_jax.model.batch_inputs import see_and_hear
 from dave_jax.model.dave import DAVE
 from dave_jax.training import steps
 from dave_jax.training.mesh import make_mesh, place_state
@@ -144,7 +145,7 @@ def _batch(b, size, still):
 def _torch_step(batch, model):
   """Returns a step of PyTorch's twin, channels last, on the same batch."""
   twin = channels_last(networks()[0]).train()
-  video, audio = steps.see_and_hear(model, batch, visual_only=False)
+  video, audio = see_and_hear(model, batch, visual_only=False)
   video, audio = torch_inputs(
     np.array(video), np.array(audio), torch.channels_last_3d
   )

@@ -15,6 +15,21 @@ from dave_jax.weights import store
 from tests.media import clips
 
 _ROOT = pathlib.Path(__file__).resolve().parents[1]
+# Files that take minutes come first, so that no process waits for another's.
+_SLOW = (
+  'test_train.py',
+  'test_launch.py',
+  'test_readme.py',
+  'test_sound_classification.py',
+  'test_steps.py',
+  'test_torch_twin.py',
+)
+
+
+def pytest_collection_modifyitems(items):
+  """Puts the slow files first."""
+  order = {name: n for n, name in enumerate(_SLOW)}
+  items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture(scope='session')

@@ -1,6 +1,5 @@
 """The maps of a network, from a data set's records."""
 
-import functools
 from collections.abc import Iterator
 
 import jax
@@ -10,9 +9,9 @@ from dave_jax.data.transforms import WindowReader
 from dave_jax.data.windows import is_still
 from dave_jax.datasets.schema import Clip
 from dave_jax.datasets.store import Dataset
+from dave_jax.model.batch_inputs import predict_batch
 from dave_jax.prediction.background import in_background
 from dave_jax.prediction.saliency_model import SaliencyModel
-from dave_jax.training.steps import see_and_hear
 
 _TAKEN = ('frames', 'log_mel', 'offsets')
 
@@ -76,7 +75,10 @@ class NetworkMaps:
     ahead = in_background(_batched(windows, size), ahead=2)
     for count, batch in ahead:
       maps = _predict(
-        self._model.module, self._model.variables, batch, visual_only
+        self._model.module,
+        self._model.variables,
+        batch,
+        visual_only=visual_only,
       )
       yield from np.asarray(maps)[:count]
 
@@ -99,9 +101,6 @@ def _stacked(windows):
   return {key: np.stack([window[key] for window in windows]) for key in keys}
 
 
-@functools.partial(jax.jit, static_argnums=(0, 3))
-def _predict(module, variables, batch, visual_only):
-  video, audio = see_and_hear(module, batch, visual_only=visual_only)
-  return module.apply(
-    variables, video, audio, train=False, visual_only=visual_only
-  )
+_predict = jax.jit(
+  predict_batch, static_argnums=0, static_argnames='visual_only'
+)

@@ -13,9 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from dave_jax.media import clock
+from dave_jax.model.batch_inputs import see_and_hear
 from dave_jax.model.dave import DAVE
-from dave_jax.model.inputs import normalise
 from dave_jax.training.optimizer import Optimizer
 from dave_jax.training.state import TrainState
 
@@ -27,7 +26,6 @@ ROUTES = (AUDIO_VISUAL, VISUAL)
 SOUND_MODULES = ('audio_encoder', 'combined_embedding')
 
 Loss = Callable[[jax.Array, dict], tuple[jax.Array, dict[str, jax.Array]]]
-Step = Callable[[TrainState, dict], tuple[TrainState, dict[str, jax.Array]]]
 
 
 def groups(model: DAVE) -> dict[str, tuple[str, ...]]:
@@ -42,31 +40,6 @@ def groups(model: DAVE) -> dict[str, tuple[str, ...]]:
     'sight': tuple(m for m in modules if m not in SOUND_MODULES),
     'sound': SOUND_MODULES,
   }
-
-
-def see_and_hear(
-  model: DAVE, batch: dict, *, visual_only: bool
-) -> tuple[jax.Array | None, jax.Array | None]:
-  """Returns what the network takes of a batch, made on the device.
-
-  Args:
-    model: The network.
-    batch: See `data.batches`. Still images are copied to 16 frames.
-    visual_only: Leaves sound out.
-
-  Returns:
-    Normalised video [b, 16, h, w, 3] and examples of sound [b, 16, 64, 64],
-    each None where the network does not take it.
-  """
-  video = audio = None
-  if model.modality != 'audio':
-    video = normalise(batch['frames'])
-    b, _, *size = video.shape
-    video = jnp.broadcast_to(video, (b, clock.WINDOW_FRAMES, *size))
-  if model.modality != 'video' and not visual_only:
-    cut = jax.vmap(clock.examples_of_strip)
-    audio = cut(batch['log_mel'], batch['offsets'])
-  return video, audio
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,9 +13,9 @@ from dave_jax.data.batches import Batches
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.evaluation.summary import mean_scores
 from dave_jax.media import overlay
+from dave_jax.model.batch_inputs import predict_batch
 from dave_jax.model.dave import DAVE
 from dave_jax.training.mesh import place_batch, rows_of_process
-from dave_jax.training.steps import see_and_hear
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Validation:
     self._sets = sets
     self._predict = {
       visual_only: jax.jit(
-        functools.partial(_predict, model, visual_only=visual_only)
+        functools.partial(predict_batch, model, visual_only=visual_only)
       )
       for visual_only in (False, True)
     }
@@ -121,13 +121,6 @@ class Validation:
         yield batch, rows_of_process(predict(variables, placed))
     finally:
       batches.close()
-
-
-def _predict(model, variables, batch, *, visual_only):
-  video, audio = see_and_hear(model, batch, visual_only=visual_only)
-  return model.apply(
-    variables, video, audio, train=False, visual_only=visual_only
-  )
 
 
 def _of_all_processes(*arrays):
