@@ -18,7 +18,7 @@ from dave_jax.prediction.settings import Settings
 from dave_jax.weights.store import network_fields
 
 FORMAT = 'dave-jax prediction 1'
-_LIBRARIES = ('jax', 'jaxlib', 'flax', 'av', 'librosa', 'numpy')
+_LIBRARIES = ('jax', 'jaxlib', 'flax', 'av', 'soxr', 'numpy')
 
 
 class Job:
