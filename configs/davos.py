@@ -51,8 +51,8 @@ def get_config(variant: str = '') -> ConfigDict:
   start.network = ''  # A whole network; the encoders' come after it.
   start.video_encoder = 'weights/kinetics'
   start.audio_encoder = 'weights/sounds'
-  # A fresh network ends in a ReLU, and half of such networks give maps of zeros
-  # alone, which have no gradient. These start it from nearly even maps instead.
+  # A fresh network ends in a ReLU and may give maps of zeros alone, which have
+  # no gradient. These start it from nearly even maps instead.
   start.head_scale = 0.1  # Times the last layer's fresh kernel.
   start.head_bias = 1.0
 
@@ -133,7 +133,7 @@ def get_config(variant: str = '') -> ConfigDict:
   scoring.protocol = 'videosal'
   scoring.seed = 0
   scoring.jitter = True
-  scoring.splits = 10  # The paper's 100 take ten times as long.
+  scoring.splits = 10  # 100 in the paper.
   scoring.negatives = 10
   scoring.exclude = 'video'
   scoring.pool = 'all'

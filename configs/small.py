@@ -33,7 +33,7 @@ def get_config() -> ConfigDict:
   # A thousand photographs are few.
   data.brightness = 0.1
   data.contrast = 0.2
-  # Epochs of 60 and of 240 steps would each make it forget the other's.
+  # In turns of whole epochs a small network may forget the other kind.
   config.train.turns = 'steps'
   config.train.batch_size = 16
   config.train.steps = 1500

@@ -21,6 +21,7 @@ from dave_jax import evaluate
 from dave_jax.compile_cache import keep_compiled_programs
 from dave_jax.train import train
 from dave_jax.training.ledger import NotFinite
+from dave_jax.training.named_sets import named_sets
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'What to do.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
@@ -77,11 +78,10 @@ def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> int:
   """Scores the best weights of a run; returns the exit status."""
   if config.task != 'saliency':
     raise ValueError(f'nothing to evaluate of the task {config.task!r}')
-  test = [item for item in config.data.test.split(',') if item]
+  test = named_sets(config.data.test)
   if not test:
     raise ValueError('data.test names no set; name one, as NAME:SPLIT')
-  for item in test:
-    name, _, split = item.strip().rpartition(':')
+  for name, split in test:
     status = evaluate.main(
       [
         f'--data_dir={config.data.data_dir}',

@@ -9,6 +9,7 @@ import numpy as np
 from flax import linen as nn
 from flax import traverse_util
 
+from dave_jax.model.batch_norm import BatchNorm
 from dave_jax.model.conv import conv3d
 from dave_jax.model.resnet3d import ResNet3D
 
@@ -177,13 +178,7 @@ class Upscale(nn.Module):
     """Maps [b, h, w, c] to [b, 2 h, 2 w, features]."""
     x = _Conv3x3(self.features, self.dtype, name='combine')(double_bilinear(x))
     if self.batch_norm:
-      x = nn.BatchNorm(
-        use_running_average=not train,
-        momentum=0.9,
-        epsilon=1e-5,
-        dtype=self.dtype,
-        name='bn',
-      )(x)
+      return BatchNorm(self.features, self.dtype, name='bn')(x, train=train)
     return nn.relu(x)
 
 

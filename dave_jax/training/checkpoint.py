@@ -12,7 +12,7 @@ import json
 import os
 import pathlib
 import shutil
-import threading
+from concurrent import futures
 
 import jax
 import orbax.checkpoint as ocp
@@ -58,6 +58,7 @@ class Checkpoints:
       ),
       item_names=('state', 'position'),
     )
+    self._background = futures.ThreadPoolExecutor(1)
     self._sealing = None
 
   @property
@@ -78,14 +79,13 @@ class Checkpoints:
       ),
       force=True,
     )
-    self._sealing = threading.Thread(target=self._seal, args=(step,))
-    self._sealing.start()
+    self._sealing = self._background.submit(self._seal, step)
 
   def wait(self) -> None:
     """Waits until what was saved is on disk, checksums and all."""
     if self._sealing is not None:
-      self._sealing.join()
-      self._sealing = None
+      sealing, self._sealing = self._sealing, None
+      sealing.result()
     self._manager.check_for_errors()
 
   def restore(self, like: TrainState) -> tuple[TrainState, dict]:

@@ -1,6 +1,5 @@
 """Routed steps compiled: as one program, or as one for each route."""
 
-import functools
 from collections.abc import Mapping
 
 import jax
@@ -8,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
-from dave_jax.model import conv_cpu
+from dave_jax.training.compile_step import compile_step, on_cpu
 from dave_jax.training.mesh import by_example, place_batch, place_state
 from dave_jax.training.state import TrainState
 from dave_jax.training.steps import ROUTES, RoutedSteps
@@ -21,7 +20,7 @@ class CompiledSteps:
 
   'cond' is one program, which chooses with `lax.cond` on the device; 'static'
   is two, between which the host chooses: the same numbers either way. On a CPU
-  a branch inside a cond is up to 1.7 times slower than apart.
+  a branch inside a cond is 1.3 times slower (`benchmarks/routing.py`).
   """
 
   def __init__(
@@ -47,26 +46,20 @@ class CompiledSteps:
     """
     if routing not in ROUTINGS:
       raise ValueError(f'routing {routing!r} is none of {ROUTINGS}')
-    on_cpu = mesh.devices.flat[0].platform == 'cpu'
     if routing == 'auto':
-      routing = 'static' if on_cpu else 'cond'
+      routing = 'static' if on_cpu(mesh) else 'cond'
     if len(blanks) < len(ROUTES):
       routing = 'static'
     self.routing = routing
-    compile_step = functools.partial(
-      jax.jit,
-      donate_argnums=0,
-      compiler_options=conv_cpu.COMPILER_OPTIONS if on_cpu else None,
-    )
     self._mesh = mesh
     self._blanks = blanks
     self._placed = None
     if routing == 'cond':
-      self._step = compile_step(steps.routed)
+      self._step = compile_step(steps.routed, mesh)
     else:
       branches = {route: getattr(steps, route) for route in ROUTES}
       self._branches = {
-        route: compile_step(branch) for route, branch in branches.items()
+        route: compile_step(branch, mesh) for route, branch in branches.items()
       }
 
   def __call__(

@@ -13,6 +13,7 @@ from dave_jax.datasets.store import Dataset, open_dataset
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.evaluation.settings import ScoreSettings
+from dave_jax.training.named_sets import named_sets
 from dave_jax.training.routes import RoutedData, Stream
 from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
 from dave_jax.training.validation import ValidationSet
@@ -58,30 +59,33 @@ class SaliencyData:
         'an audio-only network learns from data.audio_visual alone; set the '
         "others to ''"
       )
-    named = {f: self._named(f) for f in (*self._fields, 'validation')}
+    named = {
+      field: named_sets(config.data[field])
+      for field in (*self._fields, 'validation')
+    }
     self._sources = {}
     if not config.fake_data:
       for field, sets in named.items():
         self._sources[field] = [self._opened(*item) for item in sets]
+    self._batches = {f: self._train_batches(f) for f in self._fields}
 
   def routes(self) -> dict[str, bool]:
     """Returns {route: whether its batches may be of still images}."""
-    found = {ROUTE_OF[field]: field == 'images' for field in self._fields}
-    if 'images' in self._fields:
-      found[VISUAL] = True
-    return found
+    return {
+      ROUTE_OF[field]: ROUTE_OF[field] == VISUAL and 'images' in self._fields
+      for field in self._fields
+    }
 
   def steps_of_epochs(self, epochs: int) -> int:
     """Returns the steps of some epochs, one stream after the other."""
-    turns = [self._epoch(self._batches(field)) for field in self._fields]
+    turns = [self._epoch(batches) for batches in self._batches.values()]
     return sum(turns[i % len(turns)] for i in range(epochs))
 
   def train_data(self) -> RoutedData:
     """Returns the training batches of this process, from the first on."""
     in_epochs = self._config.train.turns == 'epochs'
     streams = []
-    for field in self._fields:
-      batches = self._batches(field)
+    for field, batches in self._batches.items():
       turn = self._epoch(batches) if in_epochs else 1
       streams.append(Stream(field, batches, turn))
     return RoutedData(streams)
@@ -89,11 +93,13 @@ class SaliencyData:
   def validation_sets(self) -> dict[str, ValidationSet]:
     """Returns what is validated with, by the names in the config."""
     config = self._config
-    names = _items(config.data.validation)
-    sources = self._sources.get('validation', [])
+    if config.fake_data:
+      return {}
+    names = named_sets(config.data.validation)
+    sources = self._sources['validation']
     return {
-      name: self._validation_set(dataset, split)
-      for name, (dataset, split) in zip(names, sources, strict=False)
+      ':'.join(name): self._validation_set(*source)
+      for name, source in zip(names, sources, strict=True)
     }
 
   def _validation_set(self, dataset, split):
@@ -123,7 +129,7 @@ class SaliencyData:
       sigma=data.sigma,
     )
     scoring = evaluation.scoring.to_dict()
-    scoring['scores'] = tuple(_items(scoring['scores']))
+    scoring['scores'] = tuple(scoring['scores'].split(','))
     scorer = FrameScorer(
       truth, ScoreSettings(**scoring), baseline=None, boxes=None
     )
@@ -146,7 +152,7 @@ class SaliencyData:
   def _epoch(self, batches):
     return max(1, round(batches.examples / self._config.train.batch_size))
 
-  def _batches(self, field) -> Batches:
+  def _train_batches(self, field) -> Batches:
     config = self._config
     data = config.data
     # Streams draw from numbers of their own.
@@ -203,18 +209,6 @@ class SaliencyData:
       chosen.append(BrightnessContrast(data.brightness, data.contrast))
     return chosen
 
-  def _named(self, field) -> list[tuple[str, str]]:
-    """Returns the sets and splits that a field of the config names."""
-    named = []
-    for item in _items(self._config.data[field]):
-      name, colon, split = item.rpartition(':')
-      if not colon:
-        raise ValueError(
-          f'data.{field}: {item!r} names no split; write it as NAME:SPLIT'
-        )
-      named.append((name, split))
-    return named
-
   def _opened(self, name, split) -> tuple[Dataset, str]:
     dataset = self._open(name)
     found = tuple(dataset.settings['frame_size'])
@@ -227,7 +221,3 @@ class SaliencyData:
       )
     dataset.clips(split)  # Raises where there is no such split.
     return dataset, split
-
-
-def _items(text: str) -> list[str]:
-  return [item.strip() for item in text.split(',') if item.strip()]

@@ -17,9 +17,9 @@ from dave_jax.data.labelled_sounds import (
   sounds_of_tfds,
 )
 from dave_jax.media import clock
-from dave_jax.model import conv_cpu
 from dave_jax.model.dave import DAVE
 from dave_jax.model.sound_classifier import SoundClassifier
+from dave_jax.training.compile_step import compile_step
 from dave_jax.training.mesh import (
   check_batch_size,
   place_batch,
@@ -67,11 +67,8 @@ class SoundClassification:
       steps=self.steps,
       **config.optimizer,
     )
-    on_cpu = mesh.devices.flat[0].platform == 'cpu'
-    self._step = jax.jit(
-      functools.partial(_step, self._model, self._optimizer),
-      donate_argnums=0,
-      compiler_options=conv_cpu.COMPILER_OPTIONS if on_cpu else None,
+    self._step = compile_step(
+      functools.partial(_step, self._model, self._optimizer), mesh
     )
     self._logits = jax.jit(functools.partial(_logits, self._model))
     self.about = [f'{batches.examples} sounds of {len(self._labels)} labels']

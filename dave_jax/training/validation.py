@@ -1,5 +1,6 @@
 """Scores of a network on validation data, while it is trained."""
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
@@ -94,21 +95,17 @@ class Validation:
 
     Args:
       variables: Of the network.
-      count: How many of each set, of this process's first.
+      count: How many of each set at most, of this process's first batch.
 
     Returns:
       {name: uint8 [h, 3 w, 3]}.
     """
     drawn = {}
     for name in self._sets:
-      left = count
-      for batch, maps in self._maps(name, variables):
-        for place in np.flatnonzero(batch['mask'])[:left]:
-          number = count - left
-          drawn[f'{name}/{number}'] = _row(batch, maps, place)
-          left -= 1
-        if not left or self._mesh.devices.size > jax.local_device_count():
-          break
+      with contextlib.closing(self._maps(name, variables)) as maps:
+        batch, found = next(maps)
+      for number, place in enumerate(np.flatnonzero(batch['mask'])[:count]):
+        drawn[f'{name}/{number}'] = _row(batch, found, place)
     return drawn
 
   def _maps(self, name, variables):
