@@ -1,7 +1,9 @@
 """Fixtures that more than one folder of tests needs."""
 
 import importlib.util
+import os
 import pathlib
+import subprocess
 
 import jax
 import numpy as np
@@ -13,11 +15,12 @@ from dave_jax.model.conv import native_convolutions
 from dave_jax.model.dave import DAVE
 from dave_jax.weights import store
 from tests.media import clips
+from tests.runs import ROOT, main_command
 
-_ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Files that take minutes come first, so that no process waits for another's.
 _SLOW = (
   'test_train.py',
+  'test_distributed.py',
   'test_launch.py',
   'test_readme.py',
   'test_sound_classification.py',
@@ -35,10 +38,40 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope='session')
 def shared() -> pathlib.Path:
   """Folder of goldens and real data beside the checkout; skips without it."""
-  folder = _ROOT.parent / 'shared'
+  folder = ROOT.parent / 'shared'
   if not folder.is_dir():
     pytest.skip(f'needs the goldens and data folder {folder}')
   return folder
+
+
+@pytest.fixture(scope='module')
+def environment(tmp_path_factory):
+  """Programs compile in half the time, and once for all processes."""
+  return os.environ | {
+    'JAX_COMPILATION_CACHE_DIR': str(tmp_path_factory.mktemp('compiled')),
+    'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
+    'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
+    'JAX_PLATFORMS': 'cpu',
+  }
+
+
+@pytest.fixture(scope='module')
+def run(environment):
+  """Runs `main` to its end; returns what it says."""
+
+  def call(workdir, *flags, xla_flags='', **overrides):
+    done = subprocess.run(
+      main_command(workdir, *flags, **overrides),
+      cwd=ROOT,
+      env=environment | {'XLA_FLAGS': xla_flags},
+      capture_output=True,
+      text=True,
+      check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+  return call
 
 
 @pytest.fixture(scope='module')

@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from dave_jax.datasets import folds
 from dave_jax.train import train
-from tests.test_train import TINY
+from tests.runs import TINY
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / 'configs'
 VARIANTS = {'davos': ('', 'video', 'audio')}

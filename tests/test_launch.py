@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.test_train import TINY
+from tests.runs import TINY
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Starts a process for each task, told what SLURM tells, and fails with them.

@@ -2,103 +2,28 @@
 
 import functools
 import json
-import os
-import pathlib
 import random
 import signal
-import socket
 import subprocess
-import sys
 import time
 
 import jax
 import numpy as np
 import pytest
 
-from configs import davos
 from dave_jax.train import train
 from dave_jax.training.ledger import NotFinite
 from dave_jax.weights import store
 from tests.data import sets
 from tests.media.clips import picture
-
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-# As much of configs/davos.py as a test has time for.
-TINY = {
-  'fake_data': True,
-  'model.depth': 10,
-  'model.width': 2,
-  'model.frame_size': (64, 64),
-  'train.batch_size': 2,
-  'train.turns': 'steps',
-  'log.every': 1,
-  'optimizer.warmup': 0.2,
-  # Biases in front of batch norm have gradients of rounding alone, which Adam
-  # makes steps of: no two ways to compute would agree on them.
-  'model.decoder_batch_norm': False,
-}
-
-
-def _config(**overrides):
-  config = davos.get_config()
-  config.update_from_flattened_dict(TINY | overrides)
-  return config
-
-
-def _command(workdir, *flags, **overrides):
-  values = [f'--config.{k}={v}' for k, v in (TINY | overrides).items()]
-  return [
-    *(sys.executable, '-m', 'dave_jax.main', '--config=configs/davos.py'),
-    *(f'--workdir={workdir}', *values, *flags),
-  ]
-
-
-@pytest.fixture(scope='module')
-def environment(tmp_path_factory):
-  """Programs compile in half the time, and once for all processes."""
-  return os.environ | {
-    'JAX_COMPILATION_CACHE_DIR': str(tmp_path_factory.mktemp('compiled')),
-    'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
-    'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
-    'JAX_PLATFORMS': 'cpu',
-  }
-
-
-@pytest.fixture(scope='module')
-def run(environment):
-  """Runs `main` to its end; returns what it says."""
-
-  def call(workdir, *flags, xla_flags='', **overrides):
-    done = subprocess.run(
-      _command(workdir, *flags, **overrides),
-      cwd=ROOT,
-      env=environment | {'XLA_FLAGS': xla_flags},
-      capture_output=True,
-      text=True,
-      check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stderr
-
-  return call
-
-
-def _rows(workdir):
-  lines = (workdir / 'train.jsonl').read_text().splitlines()
-  return [json.loads(line) for line in lines]
-
-
-def _final(workdir):
-  """Returns {path: array} of all leaves of the newest checkpoint."""
-  folders = (workdir / 'checkpoints').iterdir()
-  newest = max((p for p in folders if p.name.isdecimal()), key=_step_of)
-  state = store._restore(newest / 'state')
-  leaves = jax.tree_util.tree_leaves_with_path(state)
-  return {jax.tree_util.keystr(path): np.asarray(x) for path, x in leaves}
-
-
-def _step_of(folder):
-  return int(folder.name)
+from tests.runs import (
+  ROOT,
+  final_leaves,
+  main_command,
+  rows_of,
+  step_of,
+  tiny_config,
+)
 
 
 @pytest.fixture(scope='module')
@@ -110,7 +35,7 @@ def whole(run, tmp_path_factory):
 
 
 def test_steps_take_turns_and_leave_a_row_each(whole):
-  rows = _rows(whole)
+  rows = rows_of(whole)
   assert [row['step'] for row in rows] == list(range(1, 9))
   assert [row['kind'] for row in rows] == ['audio_visual', 'images'] * 4
   assert all(np.isfinite(row['loss']) for row in rows)
@@ -127,7 +52,7 @@ def test_run_tells_what_it_was_started_with(whole):
 def test_killed_run_goes_on_bit_for_bit(environment, whole, tmp_path):
   """SIGKILL at random moments, saves among them, until it is through."""
   rng = random.Random(0)
-  command = _command(tmp_path, **{'train.steps': 8, 'checkpoint.every': 2})
+  command = main_command(tmp_path, **{'train.steps': 8, 'checkpoint.every': 2})
   kills = 0
   for rows in (3, 5):
     process = subprocess.Popen(
@@ -145,16 +70,16 @@ def test_killed_run_goes_on_bit_for_bit(environment, whole, tmp_path):
   subprocess.run(
     command, cwd=ROOT, env=environment, check=True, capture_output=True
   )
-  found, wanted = _rows(tmp_path), _rows(whole)
+  found, wanted = rows_of(tmp_path), rows_of(whole)
   assert found == wanted
-  found, wanted = _final(tmp_path), _final(whole)
+  found, wanted = final_leaves(tmp_path), final_leaves(whole)
   assert found.keys() == wanted.keys()
   for path, value in wanted.items():
     assert value.tobytes() == found[path].tobytes(), path
 
 
 def test_sigterm_saves_and_ends_well(environment, tmp_path):
-  command = _command(tmp_path, **{'train.steps': 100_000})
+  command = main_command(tmp_path, **{'train.steps': 100_000})
   process = subprocess.Popen(
     command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
   )
@@ -165,71 +90,9 @@ def test_sigterm_saves_and_ends_well(environment, tmp_path):
   process.terminate()
   _, said = process.communicate()
   assert process.returncode == 0
-  last = _rows(tmp_path)[-1]['step']
+  last = rows_of(tmp_path)[-1]['step']
   assert f'stopped after step {last}' in said
   assert (tmp_path / 'checksums' / f'{last}.json').exists()
-
-
-def _assert_same(found, wanted):
-  losses = [[row['loss'] for row in _rows(w)] for w in (found, wanted)]
-  np.testing.assert_allclose(*losses, rtol=1e-5)
-  found, wanted = _final(found), _final(wanted)
-  assert found.keys() == wanted.keys()
-  for path, value in wanted.items():
-    np.testing.assert_allclose(
-      found[path], value, rtol=1e-3, atol=2e-5, err_msg=path
-    )
-
-
-FIVE = {'train.steps': 5, 'train.batch_size': 8}
-
-
-@pytest.fixture(scope='module')
-def one_device(run, tmp_path_factory):
-  workdir = tmp_path_factory.mktemp('one')
-  run(workdir, **FIVE)
-  return workdir
-
-
-def test_eight_devices_learn_what_one_does(run, one_device, tmp_path):
-  run(tmp_path, xla_flags='--xla_force_host_platform_device_count=8', **FIVE)
-  assert json.loads((tmp_path / 'runs.jsonl').read_text())['mesh'] == {
-    'data': 8
-  }
-  _assert_same(tmp_path, one_device)
-
-
-def test_two_processes_learn_what_one_does(environment, one_device, tmp_path):
-  with socket.socket() as free:
-    free.bind(('localhost', 0))
-    port = free.getsockname()[1]
-  flags = '--xla_force_host_platform_device_count=4'
-  processes = [
-    subprocess.Popen(
-      _command(
-        tmp_path,
-        '--distributed',
-        f'--coordinator=localhost:{port}',
-        '--processes=2',
-        f'--process={number}',
-        **FIVE,
-      ),
-      cwd=ROOT,
-      env=environment | {'XLA_FLAGS': flags},
-      stderr=subprocess.PIPE,
-      text=True,
-    )
-    for number in (0, 1)
-  ]
-  try:
-    for process in processes:
-      _, said = process.communicate(timeout=300)
-      assert process.returncode == 0, said
-  finally:
-    for process in processes:
-      process.kill()
-  assert json.loads((tmp_path / 'runs.jsonl').read_text())['processes'] == 2
-  _assert_same(tmp_path, one_device)
 
 
 @pytest.fixture(scope='module')
@@ -270,7 +133,7 @@ def eight_of_each(tmp_path_factory):
 def real(eight_of_each):
   """A config that reads those sets."""
   return functools.partial(
-    _config,
+    tiny_config,
     **{
       'fake_data': False,
       'start.video_encoder': '',
@@ -301,7 +164,7 @@ def test_windows_and_images_are_learnt_by_heart(real, tmp_path):
     }
   )
   assert train(config, tmp_path) == 100
-  last = _rows(tmp_path)[-2:]
+  last = rows_of(tmp_path)[-2:]
   assert {row['kind'] for row in last} == {'audio_visual', 'images'}
   for row in last:
     assert row['kl'] < 0.05, row
@@ -351,17 +214,17 @@ def test_loss_that_is_no_number_stops_the_run_and_names_clips(real, tmp_path):
   assert 'made/windows:train, clip clip, frame' in str(error.value) or (
     'made/images:train, clip image' in str(error.value)
   )
-  bad = _rows(tmp_path)[-1]
+  bad = rows_of(tmp_path)[-1]
   assert f'step {bad["step"]} is' in str(error.value)
   folders = list((tmp_path / 'checkpoints').iterdir())
-  assert max(map(_step_of, folders)) == bad['step'] - 1
+  assert max(map(step_of, folders)) == bad['step'] - 1
 
 
 @pytest.mark.usefixtures('quick_to_compile')
 def test_another_seed_is_refused_where_a_run_goes_on(tmp_path):
-  config = _config(**{'train.steps': 1})
+  config = tiny_config(**{'train.steps': 1})
   train(config, tmp_path)
-  config = _config(**{'train.steps': 2, 'seed': 1})
+  config = tiny_config(**{'train.steps': 2, 'seed': 1})
   with pytest.raises(ValueError, match='another order of examples'):
     train(config, tmp_path)
 
@@ -386,7 +249,7 @@ def test_another_seed_is_refused_where_a_run_goes_on(tmp_path):
 )
 def test_settings_without_sense_are_refused(overrides, message, tmp_path):
   with pytest.raises((ValueError, OSError), match=message):
-    train(_config(**overrides), tmp_path)
+    train(tiny_config(**overrides), tmp_path)
 
 
 def test_missing_start_weights_say_what_to_do(real, tmp_path):

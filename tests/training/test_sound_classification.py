@@ -12,7 +12,7 @@ from dave_jax.train import train
 from dave_jax.training.start import starting_variables
 from dave_jax.weights import store
 from tests.media import clips
-from tests.test_train import TINY as TINY_DAVOS
+from tests.runs import TINY as TINY_DAVOS
 
 pytestmark = pytest.mark.usefixtures('quick_to_compile')
 TINY = {
