@@ -18,7 +18,7 @@ import sys
 
 from dave_jax.evaluation.job import BASELINES, Options, evaluate
 from dave_jax.evaluation.run_folder import METRICS
-from dave_jax.evaluation.settings import SCORES, ScoreSettings
+from dave_jax.evaluation.settings import SCORES, SOUNDS, ScoreSettings
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
@@ -202,6 +202,13 @@ def _parser() -> argparse.ArgumentParser:
   add('--batch_size', type=int, default=4, help='windows computed at a time')
   add('--alignment', default='exact', choices=('exact', 'causal'))
   add('--strip_frames', type=int, default=128, help='see data.transforms')
+  add(
+    '--sound',
+    default='own',
+    choices=SOUNDS,
+    help="what a network hears: the clip, another clip's sound, or none "
+    '(default: %(default)s)',
+  )
   add('--dtype', default='float32', choices=('float32', 'bfloat16'))
   add('--process_index', type=int, default=0, help='which process this is')
   add('--process_count', type=int, default=1, help='of how many')

@@ -11,6 +11,7 @@ from dave_jax import evaluate
 from dave_jax.data.transforms import WindowReader
 from dave_jax.datasets.boxes import COLUMNS
 from dave_jax.evaluation.scorer import FrameScorer
+from dave_jax.media import clock
 from dave_jax.scoring import report
 from tests.data import sets
 from tests.evaluation.watched import crowd, watched_clip
@@ -134,7 +135,13 @@ def test_network_scores_as_its_maps_do(data_dir, checkpoint, tmp_path):
   dataset = open_dataset(data_dir, 'made/videos')
   model = dave_jax.load(checkpoint)
   maps = NetworkMaps(
-    model, dataset, 'test', batch_size=3, alignment='exact', strip_frames=128
+    model,
+    dataset,
+    'test',
+    batch_size=3,
+    alignment='exact',
+    strip_frames=128,
+    sound='own',
   )
   reader = WindowReader(
     dataset,
@@ -164,6 +171,55 @@ def test_network_scores_as_its_maps_do(data_dir, checkpoint, tmp_path):
     assert files['overall'][name] == pytest.approx(
       network['overall'][name], abs=1e-5
     )
+
+
+def test_network_hears_another_clip_or_nothing(data_dir, checkpoint):
+  """Expected: the network itself, given that sound with those frames.
+
+  Three clips sound, so the clip one (half of three) further on is heard.
+  """
+  from dave_jax.datasets.store import open_dataset
+  from dave_jax.evaluation.network_maps import NetworkMaps
+
+  dataset = open_dataset(data_dir, 'made/videos')
+  model = dave_jax.load(checkpoint)
+  options = {'alignment': 'exact', 'strip_frames': 128}
+  reader = WindowReader(
+    dataset, 'test', sigma=None, fixation_map=False, **options
+  )
+  first, second, *_ = dataset.clips('test')
+  window, heard = reader(first, 19), reader(second, 19)
+  silence = np.full_like(window['log_mel'], clock.SILENCE)
+  wanted = {
+    'own': window['log_mel'],
+    'other': heard['log_mel'],
+    'none': silence,
+  }
+  shown = {}
+  for sound, log_mel in wanted.items():
+    maps = NetworkMaps(
+      model, dataset, 'test', batch_size=1, sound=sound, **options
+    )
+    (shown[sound],) = maps(first, np.array([19]))
+    (expected,) = model.maps(
+      [window['frames']], log_mel, window['offsets'][None]
+    )
+    np.testing.assert_allclose(shown[sound], expected, rtol=1e-3, atol=1e-4)
+  assert not np.allclose(shown['own'], shown['none'], rtol=1e-2)
+
+
+def test_sound_of_another_clip_takes_two_clips(
+  data_dir, checkpoint, tmp_path, capsys
+):
+  arguments = (
+    f'--checkpoint={checkpoint}',
+    '--split=train',
+    '--scores=NSS',
+    '--mean_eye_position=none',
+    '--sound=other',
+  )
+  assert _run(data_dir, tmp_path / 'run', *arguments) == evaluate.FAILED
+  assert 'got 1 clips with sound, wanted two' in capsys.readouterr().err
 
 
 def test_still_images_take_the_visual_route(data_dir, checkpoint, tmp_path):

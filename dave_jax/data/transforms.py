@@ -90,9 +90,17 @@ class WindowReader:
     records = self.records(clip, wanted)
     example = {'frames': self._frames(records, clip, wanted)}
     if not is_still(clip):
-      log_mel, offsets = self._strip(records, clip, wanted)
-      example |= {'log_mel': log_mel, 'offsets': offsets}
+      example |= self._strip(records, clip, wanted)
     return example | self._target(records[-1], clip, frame)
+
+  def sound(self, clip: Clip, frame: int) -> dict[str, np.ndarray]:
+    """Returns 'log_mel' and 'offsets' alone of the window, no still image's.
+
+    Raises:
+      DataError: Something stored cannot be read.
+    """
+    wanted = clock.window_frames(frame)
+    return self._strip(self.records(clip, wanted), clip, wanted)
 
   def records(self, clip: Clip, frames: np.ndarray) -> list[dict]:
     """Returns the one or two records that hold frames [n], ascending.
@@ -145,7 +153,7 @@ class WindowReader:
     return images
 
   def _strip(self, records, clip, wanted):
-    """Returns the sound of a window as `clock.cut_strip` does."""
+    """Returns the sound of a window, see `clock.cut_strip`."""
     times = np.concatenate([record['times'] for record in records])
     times = times[wanted - int(records[0]['first_frame'])]
     starts = clock.example_starts(times, alignment=self._alignment)
@@ -160,9 +168,10 @@ class WindowReader:
       log_mel = audio.log_mel(piece)
       starts = starts - low
     try:
-      return clock.cut_strip(log_mel, starts, self._strip_frames)
+      log_mel, offsets = clock.cut_strip(log_mel, starts, self._strip_frames)
     except ValueError as error:
       raise ValueError(f'{self._place(clip, wanted[-1])}: {error}') from error
+    return {'log_mel': log_mel, 'offsets': offsets}
 
   def _target(self, record, clip, frame):
     h, w = (pixels // TARGET_STRIDE for pixels in self.frame_size)

@@ -68,6 +68,7 @@ class Options:
   batch_size: int
   alignment: str
   strip_frames: int
+  sound: str
   dtype: str
   process_index: int
   process_count: int
@@ -229,6 +230,7 @@ def _network_maps(options, dataset, truth):
     batch_size=options.batch_size,
     alignment=options.alignment,
     strip_frames=options.strip_frames,
+    sound=options.sound,
   )
   seen = in_davos_training(truth.clips)
   if seen:
@@ -246,6 +248,7 @@ def _network_maps(options, dataset, truth):
     'fingerprint': model.fingerprint,
     'origin': model.origin,
     'alignment': options.alignment,
+    'sound': options.sound,
     'dtype': options.dtype,
   }
 

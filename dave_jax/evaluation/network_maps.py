@@ -1,6 +1,6 @@
 """The maps of a network, from a data set's records."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import jax
 import numpy as np
@@ -9,6 +9,7 @@ from dave_jax.data.transforms import WindowReader
 from dave_jax.data.windows import is_still
 from dave_jax.datasets.schema import Clip
 from dave_jax.datasets.store import Dataset
+from dave_jax.media import clock
 from dave_jax.model.batch_inputs import predict_batch
 from dave_jax.prediction.background import in_background
 from dave_jax.prediction.saliency_model import SaliencyModel
@@ -31,6 +32,7 @@ class NetworkMaps:
     batch_size: int,
     alignment: str,
     strip_frames: int,
+    sound: str,
   ):
     """Takes a network and what it predicts.
 
@@ -39,9 +41,11 @@ class NetworkMaps:
       dataset, split: Where windows are read from.
       batch_size: Windows computed at a time; the maps do not depend on it.
       alignment, strip_frames: See `data.transforms.WindowReader`.
+      sound: One of `settings.SOUNDS`.
 
     Raises:
-      ValueError: The data set was built with frames of another size.
+      ValueError: The data set was built with frames of another size, or `sound`
+        is another clip's and there are no two that have any.
     """
     found = tuple(dataset.settings['frame_size'])
     if found != tuple(model.frame_size):
@@ -59,6 +63,8 @@ class NetworkMaps:
       sigma=1.0,  # Of the density maps, which are not looked at.
       fixation_map=False,
     )
+    self._sound = sound
+    self._others = _others(self._reader.clips) if sound == 'other' else {}
 
   def __call__(self, clip: Clip, frames: np.ndarray) -> Iterator[np.ndarray]:
     """Yields the map [h / 8, w / 8] of each frame."""
@@ -69,7 +75,7 @@ class NetworkMaps:
         'map of'
       )
     visual_only = visual_only and self._model.hears
-    windows = (self._reader(clip, int(frame)) for frame in frames)
+    windows = (self._window(clip, int(frame)) for frame in frames)
     # A batch is of one clip, and a still image is one.
     size = 1 if is_still(clip) else self._batch_size
     ahead = in_background(_batched(windows, size), ahead=2)
@@ -81,6 +87,30 @@ class NetworkMaps:
         visual_only=visual_only,
       )
       yield from np.asarray(maps)[:count]
+
+  def _window(self, clip, frame):
+    window = self._reader(clip, frame)
+    if self._sound == 'none' and 'log_mel' in window:
+      window['log_mel'] = np.full_like(window['log_mel'], clock.SILENCE)
+    if clip.name in self._others:
+      other = self._others[clip.name]
+      window |= self._reader.sound(other, frame % other.frames)
+    return window
+
+
+def _others(clips: Sequence[Clip]) -> dict[str, Clip]:
+  """Returns whose sound each clip that has some gets, by its name."""
+  sounding = [clip for clip in clips if clip.has_sound]
+  if len(sounding) < 2:
+    raise ValueError(
+      f'got {len(sounding)} clips with sound, wanted two or more to swap it '
+      'between them'
+    )
+  half = len(sounding) // 2
+  turned = sounding[half:] + sounding[:half]
+  return {
+    clip.name: other for clip, other in zip(sounding, turned, strict=True)
+  }
 
 
 def _batched(windows, size):

@@ -19,6 +19,9 @@ SCORES = (
 )
 # Of sound source, rest and whole frame, where boxes are given.
 CONTEXTUAL = ('NSS_source', 'NSS_rest', 'NSS_whole')
+# What a network hears: the clip, another clip of its split (the one half the
+# split further on, of those that have sound), or nothing.
+SOUNDS = ('own', 'other', 'none')
 LOWER_IS_BETTER = frozenset({'KLD'})
 Average = Literal['videos', 'frames']
 
