@@ -26,7 +26,7 @@ _LOG = logging.getLogger(__name__)
 TASKS = ('saliency', 'sound_classification')
 
 
-def train(config: ConfigDict, workdir: str | os.PathLike) -> int:
+def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
   """Trains what a config says, going on where the workdir left off.
 
   Evaluate, save, next batch, step: a checkpoint is of one moment, and what
@@ -37,7 +37,7 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> int:
     workdir: Folder of the run, shared by all processes.
 
   Returns:
-    The steps taken; fewer than the run has where it was asked to stop.
+    Whether the run is at its end; False where it was asked to stop.
 
   Raises:
     NotFinite: The loss is no number any more.
@@ -134,7 +134,7 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> int:
     writers.close()
   if step < task.steps:
     _LOG.info('stopped after step %d; the same command goes on', step)
-  return step
+  return step >= task.steps
 
 
 def make_task(config: ConfigDict, mesh: Mesh) -> Task:
