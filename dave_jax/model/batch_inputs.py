@@ -1,7 +1,6 @@
 """From a batch of the pipeline to what the networks take, on the device."""
 
 import jax
-import jax.numpy as jnp
 
 from dave_jax.media import clock
 from dave_jax.model.dave import DAVE
@@ -15,18 +14,17 @@ def see_and_hear(
 
   Args:
     model: The network.
-    batch: See `data.batches`. Still images are copied to 16 frames.
+    batch: See `data.batches`.
     visual_only: Leaves sound out.
 
   Returns:
-    Normalised video [b, 16, h, w, 3] and examples of sound [b, 16, 64, 64],
-    each None where the network does not take it.
+    Normalised video [b, 16, h, w, 3], of still images [b, 1, h, w, 3], and
+    examples of sound [b, 16, 64, 64], each None where the network does not take
+    it.
   """
   video = audio = None
   if model.modality != 'audio':
     video = normalise(batch['frames'])
-    b, _, *size = video.shape
-    video = jnp.broadcast_to(video, (b, clock.WINDOW_FRAMES, *size))
   if model.modality != 'video' and not visual_only:
     cut = jax.vmap(clock.examples_of_strip)
     audio = cut(batch['log_mel'], batch['offsets'])

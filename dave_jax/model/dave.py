@@ -63,7 +63,8 @@ class DAVE(nn.Module):
     """Returns saliency maps [b, h / 8, w / 8], float32, not below zero.
 
     Args:
-      video: Normalised frames [b, 16, h, w, 3], h and w divisible by 32; None
+      video: Normalised frames [b, 16, h, w, 3], h and w divisible by 32, or
+        [b, 1, h, w, 3] of still images, each for 16 frames that are alike; None
         for the audio-only network.
       audio: Log-mel examples [b, 16, 64, 64], one a frame, each [time, mel
         band]; None for the video-only network and the visual-only route.
@@ -153,8 +154,13 @@ class DAVE(nn.Module):
       t, size, c = (8, 8, self.width) if pooled_video else (16, 32, 3)
       shape = None if video is None else video.shape
       fits = shape is not None and len(shape) == 5
+      lengths = (t,) if pooled_video else (1, t)
       if (
-        not fits or shape[2] % size or shape[3] % size or shape[1::3] != (t, c)
+        not fits
+        or shape[1] not in lengths
+        or shape[2] % size
+        or shape[3] % size
+        or shape[4] != c
       ):
         raise ValueError(
           f'video is {shape}; wanted [b, {t}, h, w, {c}], h and w divisible '

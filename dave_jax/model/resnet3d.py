@@ -9,6 +9,7 @@ from flax import linen as nn
 from dave_jax.model.batch_norm import BatchNorm
 from dave_jax.model.conv import Conv3D, conv3d
 from dave_jax.model.pool import max_pool3d
+from dave_jax.model.still import convolve_still
 
 BLOCKS = {
   10: (1, 1, 1, 1),
@@ -16,6 +17,7 @@ BLOCKS = {
   34: (3, 4, 6, 3),
   50: (3, 4, 6, 3),
 }
+WINDOW_FRAMES = 16
 _FAN_OUT = nn.initializers.variance_scaling(2.0, 'fan_out', 'normal')
 
 
@@ -56,7 +58,8 @@ class ResNet3D(nn.Module):
     """Returns features [b, t / 16, h / 32, w / 32, features].
 
     Args:
-      x: [b, t, h, w, c]; c is 3, or 1 for three channels that are equal.
+      x: [b, t, h, w, c]; c is 3, or 1 for three channels that are equal. One
+        frame stands for a window of 16 that are alike.
       train: Whether batch norm uses, and updates with, the batch's statistics.
       pooled: Whether `x` has been through the stem already:
         [b, t / 2, h / 4, w / 4, width].
@@ -101,19 +104,23 @@ class Stem(nn.Module):
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    """Maps [b, t, h, w, 1 or 3] to [b, t / 2, h / 4, w / 4, features]."""
+    """Maps [b, t, h, w, 1 or 3] to [b, t / 2, h / 4, w / 4, features].
+
+    One frame stands for 16.
+    """
     kernel = self.param('kernel', _FAN_OUT, (7, 7, 7, 3, self.features))
     if x.shape[-1] == 1:
       # Three equal channels give what their kernels' sum gives on one of them,
       # for a third of the work.
       kernel = kernel.sum(axis=3, keepdims=True)
     bn = BatchNorm(self.features, self.dtype, name='bn')
-    x = conv3d(
-      x.astype(self.dtype),
-      (kernel * bn.signs()).astype(self.dtype),
-      strides=(1, 2, 2),
-      padding=((3, 3), (3, 3), (3, 3)),
-    )
+    x = x.astype(self.dtype)
+    kernel = (kernel * bn.signs()).astype(self.dtype)
+    if x.shape[1] == 1:
+      x = convolve_still(x, kernel, frames=WINDOW_FRAMES)
+    else:
+      padding = ((3, 3), (3, 3), (3, 3))
+      x = conv3d(x, kernel, strides=(1, 2, 2), padding=padding)
     return bn.pooled(max_pool3d(x), x, train=train)
 
 
