@@ -1,83 +1,25 @@
-"""Tests of the order of batches, over processes, workers and stops."""
+"""The order of batches, over processes, workers and stops."""
 
 import collections
 import itertools
 import json
-import os
-import pathlib
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 
-from dave_jax.data.augmentation import BrightnessContrast, HorizontalFlip
+from dave_jax.data.augmentation import HorizontalFlip
 from dave_jax.data.batches import batch_shapes
-from dave_jax.data.fake import fake_batches
-from dave_jax.data.pipeline import evaluation_batches, train_batches
-from dave_jax.data.transforms import DataError
 from tests.data import sets
+from tests.data.reading import (
+  AUGMENTATIONS,
+  EXAMPLES,
+  assert_same,
+  evaluate,
+  take,
+  train,
+  windows_in,
+)
 from tests.media.clips import number
-
-READING = {
-  'alignment': 'exact',
-  'strip_frames': 128,
-  'sigma': None,
-  'fixation_map': True,
-  'process_index': 0,
-  'process_count': 1,
-  'workers': 0,
-  'prefetch': 0,
-}
-TRAINING = READING | {
-  'batch_size': 12,
-  'seed': 3,
-  'stride': 1,
-  'random_frames': False,
-  'augmentations': (),
-  'weights': None,
-  'start_batch': 0,
-}
-AUGMENTATIONS = (HorizontalFlip(0.5), BrightnessContrast(0.1, 0.1))
-# What has a fixation: 50 frames, 14, and 20.
-EXAMPLES = 84
-
-
-def train(*datasets, **changes):
-  sources = [(dataset, 'train') for dataset in datasets]
-  return train_batches(sources, **TRAINING | changes)
-
-
-def evaluate(dataset, split='train', **changes):
-  settings = {'batch_size': 12, 'stride': 1, 'fixated_only': False}
-  return evaluation_batches(dataset, split, **READING | settings | changes)
-
-
-def take(batches, count):
-  with_end = [next(batches) for _ in range(count)]
-  batches.close()
-  return with_end
-
-
-def windows_in(batches):
-  """Returns (source, clip, frame) of each row."""
-  return [
-    tuple(int(value) for value in row)
-    for batch in batches
-    for row in zip(
-      *(batch[k] for k in ('source', 'clip', 'frame')), strict=True
-    )
-  ]
-
-
-def assert_same(batches, others):
-  assert len(batches) == len(others)
-  for batch, other in zip(batches, others, strict=True):
-    assert batch.keys() == other.keys()
-    for key in batch:
-      np.testing.assert_array_equal(batch[key], other[key], err_msg=key)
 
 
 def test_known_fixations_come_out_at_frame_pixel_and_cell(tmp_path):
@@ -198,29 +140,6 @@ def test_a_closed_iterator_goes_on_where_it_was(videos):
   assert_same(begun + take(batches, 2), whole)
 
 
-@pytest.mark.parametrize(
-  ('changes', 'named'),
-  [
-    ({'seed': 4}, 'seed was 3, is 4'),
-    ({'batch_size': 6}, 'batch_size was 12, is 6'),
-    ({'stride': 2}, 'stride was 1, is 2'),
-    ({'random_frames': True}, 'random_frames was False, is True'),
-    ({'weights': [1]}, r'weights was None, is \[1.0\]'),
-  ],
-)
-def test_a_position_of_another_order_is_refused(videos, changes, named):
-  state = train(videos).state()
-  with pytest.raises(ValueError, match=named):
-    train(videos, **changes).restore(state)
-
-
-def test_a_position_of_other_data_is_refused(stills, few_stills):
-  with pytest.raises(ValueError, match=r'data was .*stills.*, is .*few'):
-    train(few_stills).restore(train(stills).state())
-  with pytest.raises(ValueError, match='fits another order'):
-    train(stills).restore({'batch': 3})
-
-
 @pytest.mark.parametrize('count', [1, 2, 3, 4])
 def test_processes_share_an_epoch(videos, count):
   alone = take(train(videos), 7)
@@ -306,31 +225,6 @@ def test_image_sets_are_mixed_by_weight(stills, few_stills):
     train(stills, few_stills, weights=[1])
 
 
-def test_stills_are_not_mixed_with_videos(videos, stills):
-  with pytest.raises(ValueError, match='holds one kind'):
-    train(videos, stills)
-
-
-def test_sets_of_other_frame_sizes_are_refused(stills, tmp_path):
-  small = sets.write_set(
-    tmp_path,
-    'small',
-    [sets.make_clip('a', rate=0.0, frame_size=(32, 64))],
-    frame_size=(32, 64),
-  )
-  with pytest.raises(ValueError, match=r'made/small \(32, 64\)'):
-    train(stills, small)
-
-
-def test_uneven_batches_are_refused(videos):
-  with pytest.raises(
-    ValueError, match='divisible by 5 processes; use 10 or 15'
-  ):
-    train(videos, process_count=5)
-  with pytest.raises(ValueError, match='process_index 2 of 2'):
-    train(videos, process_index=2, process_count=2)
-
-
 @pytest.mark.parametrize('count', [1, 2, 3])
 def test_evaluation_sees_each_window_once(videos, count):
   # 107 frames: eight batches of 12 and 11 more, one row filled up.
@@ -366,85 +260,3 @@ def test_evaluation_may_keep_to_frames_with_fixations(videos):
 def test_workers_do_not_change_evaluation(videos):
   helped = evaluate(videos, stride=3, workers=2, prefetch=1)
   assert_same(list(helped), list(evaluate(videos, stride=3)))
-
-
-@pytest.mark.parametrize('workers', [0, 1])
-def test_a_damaged_frame_stops_training_with_its_name(tmp_path, workers):
-  clip = sets.make_clip('hurt', frames=20)
-  clip._jpegs[7] = clip._jpegs[7][:200]
-  dataset = sets.write_set(tmp_path, 'hurt', [clip])
-  with pytest.raises(
-    DataError,
-    match=r'made/hurt, train: clip hurt, frame 7 .* build it again',
-  ):
-    take(train(dataset, workers=workers), 5)
-
-
-def test_fake_batches_are_as_the_table_says():
-  settings = {
-    'frame_size': (64, 96),
-    'strip_frames': 128,
-    'fixation_map': True,
-  }
-  for still in (True, False):
-    batches = fake_batches(
-      **settings,
-      batch_size=6,
-      still=still,
-      examples=10,
-      seed=0,
-      process_index=1,
-      process_count=2,
-      start_batch=0,
-    )
-    first = next(batches)
-    state = batches.state()
-    second = next(batches)
-    assert {key: (a.shape, a.dtype) for key, a in first.items()} == (
-      batch_shapes(**settings, batch_size=3, still=still, evaluation=False)
-    )
-    np.testing.assert_allclose(first['density'].sum(axis=(1, 2)), 1, atol=1e-5)
-    assert (first['frames'] != second['frames']).any()
-    batches.restore(state)
-    assert_same([next(batches)], [second])
-    if not still:
-      assert first['offsets'].max() <= 128 - 64
-
-
-_KILLED = """
-import multiprocessing, os, signal, sys
-from dave_jax.data.pipeline import train_batches
-from dave_jax.datasets.store import open_dataset
-from tests.data.test_pipeline import TRAINING
-
-if __name__ == '__main__':
-  dataset = open_dataset(sys.argv[1], 'made/stills')
-  settings = TRAINING | {'workers': 1, 'prefetch': 1}
-  batches = train_batches([(dataset, 'train')], **settings)
-  next(batches)
-  (worker,) = multiprocessing.active_children()
-  print(worker.pid, flush=True)
-  os.kill(os.getpid(), signal.SIGTERM)
-"""
-
-
-def test_workers_end_with_a_process_that_is_killed(stills, data_dir, tmp_path):
-  script = tmp_path / 'killed.py'
-  script.write_text(_KILLED)
-  root = pathlib.Path(__file__).resolve().parents[2]
-  run = subprocess.run(
-    [sys.executable, script, data_dir],
-    env=os.environ | {'PYTHONPATH': str(root)},
-    stdout=subprocess.PIPE,
-    text=True,
-    check=False,
-  )
-  assert run.returncode == -signal.SIGTERM
-  worker = int(run.stdout.split()[-1])
-  for _ in range(100):
-    try:
-      os.kill(worker, 0)
-    except ProcessLookupError:
-      return
-    time.sleep(0.1)
-  pytest.fail(f'worker {worker} is still there after 10 s')

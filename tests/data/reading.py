@@ -1,0 +1,64 @@
+"""Batches of the small sets, read as most tests of the pipeline want them."""
+
+import numpy as np
+
+from dave_jax.data.augmentation import BrightnessContrast, HorizontalFlip
+from dave_jax.data.pipeline import evaluation_batches, train_batches
+
+READING = {
+  'alignment': 'exact',
+  'strip_frames': 128,
+  'sigma': None,
+  'fixation_map': True,
+  'process_index': 0,
+  'process_count': 1,
+  'workers': 0,
+  'prefetch': 0,
+}
+TRAINING = READING | {
+  'batch_size': 12,
+  'seed': 3,
+  'stride': 1,
+  'random_frames': False,
+  'augmentations': (),
+  'weights': None,
+  'start_batch': 0,
+}
+AUGMENTATIONS = (HorizontalFlip(0.5), BrightnessContrast(0.1, 0.1))
+# What has a fixation: 50 frames, 14, and 20.
+EXAMPLES = 84
+
+
+def train(*datasets, **changes):
+  sources = [(dataset, 'train') for dataset in datasets]
+  return train_batches(sources, **TRAINING | changes)
+
+
+def evaluate(dataset, split='train', **changes):
+  settings = {'batch_size': 12, 'stride': 1, 'fixated_only': False}
+  return evaluation_batches(dataset, split, **READING | settings | changes)
+
+
+def take(batches, count):
+  with_end = [next(batches) for _ in range(count)]
+  batches.close()
+  return with_end
+
+
+def windows_in(batches):
+  """Returns (source, clip, frame) of each row."""
+  return [
+    tuple(int(value) for value in row)
+    for batch in batches
+    for row in zip(
+      *(batch[k] for k in ('source', 'clip', 'frame')), strict=True
+    )
+  ]
+
+
+def assert_same(batches, others):
+  assert len(batches) == len(others)
+  for batch, other in zip(batches, others, strict=True):
+    assert batch.keys() == other.keys()
+    for key in batch:
+      np.testing.assert_array_equal(batch[key], other[key], err_msg=key)

@@ -1,0 +1,38 @@
+"""Made-up batches."""
+
+import numpy as np
+
+from dave_jax.data.batches import batch_shapes
+from dave_jax.data.fake import fake_batches
+from tests.data.reading import assert_same
+
+
+def test_fake_batches_are_as_the_table_says():
+  settings = {
+    'frame_size': (64, 96),
+    'strip_frames': 128,
+    'fixation_map': True,
+  }
+  for still in (True, False):
+    batches = fake_batches(
+      **settings,
+      batch_size=6,
+      still=still,
+      examples=10,
+      seed=0,
+      process_index=1,
+      process_count=2,
+      start_batch=0,
+    )
+    first = next(batches)
+    state = batches.state()
+    second = next(batches)
+    assert {key: (a.shape, a.dtype) for key, a in first.items()} == (
+      batch_shapes(**settings, batch_size=3, still=still, evaluation=False)
+    )
+    np.testing.assert_allclose(first['density'].sum(axis=(1, 2)), 1, atol=1e-5)
+    assert (first['frames'] != second['frames']).any()
+    batches.restore(state)
+    assert_same([next(batches)], [second])
+    if not still:
+      assert first['offsets'].max() <= 128 - 64
