@@ -21,9 +21,10 @@ from dave_jax.data.fake import fake_batches
 from dave_jax.model.batch_inputs import see_and_hear
 from dave_jax.model.dave import DAVE
 from dave_jax.training import steps
-from dave_jax.training.mesh import make_mesh, place_state
+from dave_jax.training.mesh import make_mesh
 from dave_jax.training.objective import Objective
 from dave_jax.training.optimizer import adam
+from dave_jax.training.placement import place_state
 from dave_jax.training.routing import CompiledSteps
 from dave_jax.training.state import TrainState
 from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
@@ -96,12 +97,13 @@ class Contestant:
       clip_norm=0.0,
     )
     objective = Objective(1.0, 0.0, 0.0, 0.0, epsilon=1e-3)
-    mesh = make_mesh(-1)
+    mesh = make_mesh(-1, 1)
     self._batches = batches
     self._step = CompiledSteps(
       steps.RoutedSteps(model, optimizer, objective, 1),
       mesh,
       routing=routing,
+      shard_optimizer=False,
       blanks={
         route: {key: (v.shape, v.dtype) for key, v in batch.items()}
         for route, batch in batches.items()
@@ -118,6 +120,7 @@ class Contestant:
         batch_stats=variables['batch_stats'],
         opt_state=optimizer.init(params),
       ),
+      shard_optimizer=False,
     )
 
   def __call__(self, route):

@@ -44,7 +44,7 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
     ValueError, OSError: A setting makes no sense, or data is not there.
   """
   workdir = pathlib.Path(workdir)
-  mesh = make_mesh(config.mesh.data)
+  mesh = make_mesh(config.mesh.data, config.mesh.space)
   task = make_task(config, mesh)
   leads = jax.process_index() == 0
 

@@ -8,10 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from flax import traverse_util
+from jax import lax
 
 from dave_jax.model.batch_norm import BatchNorm
 from dave_jax.model.conv import conv3d
 from dave_jax.model.resnet3d import ResNet3D
+from dave_jax.model.rows import split_rows
 
 MODALITIES = ('audio_visual', 'video', 'audio')
 _FAN_IN = nn.initializers.variance_scaling(2.0, 'fan_in', 'normal')
@@ -81,14 +83,15 @@ class DAVE(nn.Module):
     self._check(video, audio, visual_only, pooled_video)
     features = []
     if self.modality != 'audio':
-      encoder = self._encoder('video_encoder')
+      encoder = self._encoder('video_encoder', by_rows=True)
       x = encoder(video, train=train, pooled=pooled_video)
       features.append(x[:, 0])  # Sixteen frames have become one.
       _, h, w, _ = features[0].shape
     else:
       h, w = (size // 32 for size in self.frame_size)
     if self.modality != 'video' and not visual_only:
-      x = self._encoder('audio_encoder')(audio[..., None], train=train)
+      encoder = self._encoder('audio_encoder', by_rows=False)
+      x = encoder(audio[..., None], train=train)
       x = x.mean(axis=(1, 2, 3))
       self.sow('intermediates', 'audio_features', x)
       b, c = x.shape
@@ -129,7 +132,7 @@ class DAVE(nn.Module):
     return {path: leaf.shape for path, leaf in flat.items()}
 
   @nn.nowrap
-  def _encoder(self, name: str) -> ResNet3D:
+  def _encoder(self, name: str, by_rows: bool) -> ResNet3D:
     return ResNet3D(
       depth=self.depth,
       width=self.width,
@@ -137,6 +140,7 @@ class DAVE(nn.Module):
       detach_shortcut=self.detach_shortcut,
       dtype=self.dtype,
       rematerialise=self.rematerialise,
+      by_rows=by_rows,
       name=name,
     )
 
@@ -182,7 +186,8 @@ class Upscale(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """Maps [b, h, w, c] to [b, 2 h, 2 w, features]."""
-    x = _Conv3x3(self.features, self.dtype, name='combine')(double_bilinear(x))
+    x = split_rows(double_bilinear(split_rows(x)))
+    x = _Conv3x3(self.features, self.dtype, name='combine')(x)
     if self.batch_norm:
       return BatchNorm(self.features, self.dtype, name='bn')(x, train=train)
     return nn.relu(x)
@@ -213,14 +218,28 @@ def double_bilinear(x: jax.Array) -> jax.Array:
   As `torch.nn.functional.interpolate(scale_factor=2, mode='bilinear',
   align_corners=True)`.
   """
-  _, h, w, _ = x.shape
-  rows = jnp.asarray(_doubling(h), x.dtype)
-  columns = jnp.asarray(_doubling(w), x.dtype)
-  x = jnp.einsum('ih,bhwc->biwc', rows, x)
-  return jnp.einsum('jw,biwc->bijc', columns, x)
+  return _double(_double(x, 1), 2)
 
 
-def _doubling(n: int) -> np.ndarray:
-  """Returns the matrix [2 n, n] that interpolates n points at 2 n places."""
-  place = np.linspace(0, n - 1, 2 * n)
-  return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(n)))
+def _double(x, axis):
+  """Mixes each point with the one before, and with the one after, in turns.
+
+  Place i of 2 n lies at i (n - 1) / (2 n - 1) of the n points: k / (2 n - 1)
+  before point k for i = 2 k, and (n - 1 - k) / (2 n - 1) after it for the next
+  i. A product with a matrix of all points would take 4 times as long, and all
+  rows on every device that shares them.
+  """
+  n = x.shape[axis]
+  k = np.arange(n).reshape([n if a == axis else 1 for a in range(x.ndim)])
+
+  def mixed(share, step):
+    config = [(0, 0, 0)] * x.ndim
+    config[axis] = (step, -step, 0)
+    neighbour = lax.pad(x, jnp.zeros((), x.dtype), config)
+    keep, take = (jnp.asarray(s, x.dtype) for s in (1 - share, share))
+    return keep * x + take * neighbour
+
+  pairs = mixed(k / (2 * n - 1), 1), mixed((n - 1 - k) / (2 * n - 1), -1)
+  shape = list(x.shape)
+  shape[axis] *= 2
+  return jnp.stack(pairs, axis + 1).reshape(shape)

@@ -9,6 +9,7 @@ from flax import linen as nn
 from dave_jax.model.batch_norm import BatchNorm
 from dave_jax.model.conv import Conv3D, conv3d
 from dave_jax.model.pool import max_pool3d
+from dave_jax.model.rows import split_rows
 from dave_jax.model.still import convolve_still
 
 BLOCKS = {
@@ -37,6 +38,7 @@ class ResNet3D(nn.Module):
     dtype: Type of the computation; parameters are float32.
     rematerialise: Whether the gradient computes stem and blocks again in place
       of keeping what is within them.
+    by_rows: Whether devices may share the rows of x, see `rows.split_rows`.
   """
 
   depth: int = 18
@@ -45,6 +47,7 @@ class ResNet3D(nn.Module):
   detach_shortcut: bool = False
   dtype: Any = jnp.float32
   rematerialise: bool = False
+  by_rows: bool = False
 
   @property
   def features(self) -> int:
@@ -75,23 +78,28 @@ class ResNet3D(nn.Module):
     def apply(module, x):
       return module(x, train=train)
 
+    def laid_out(x, stride):
+      return split_rows(x, stride=stride) if self.by_rows else x
+
     if self.rematerialise:
       apply = nn.remat(apply)
     if not pooled:
-      x = apply(Stem(self.width, self.dtype, name='stem'), x)
+      stem = Stem(self.width, self.dtype, name='stem')
+      x = apply(stem, laid_out(x, 4))
     self.sow('intermediates', 'pooled_stem', x)
     for stage, blocks in enumerate(BLOCKS[self.depth], start=1):
       for i in range(blocks):
+        stride = 2 if i == 0 and stage > 1 else 1
         block = Block(
           features=self.width * 2 ** (stage - 1),
-          stride=2 if i == 0 and stage > 1 else 1,
+          stride=stride,
           bottleneck=self.depth == 50,
           shortcut=self.shortcut,
           detach_shortcut=self.detach_shortcut,
           dtype=self.dtype,
           name=f'layer{stage}_{i}',
         )
-        x = apply(block, x)
+        x = apply(block, laid_out(x, stride))
       self.sow('intermediates', f'layer{stage}', x)
     return x
 

@@ -1,11 +1,19 @@
 """How steps of training are compiled."""
 
+import contextlib
 from collections.abc import Callable
 
 import jax
 from jax.sharding import Mesh
 
 from dave_jax.model import conv_cpu
+from dave_jax.model.conv import native_convolutions
+from dave_jax.model.rows import SPACE
+from dave_jax.training.placement import (
+  by_example,
+  replicated,
+  state_shardings,
+)
 
 
 def on_cpu(mesh: Mesh) -> bool:
@@ -13,7 +21,49 @@ def on_cpu(mesh: Mesh) -> bool:
   return mesh.devices.flat[0].platform == 'cpu'
 
 
-def compile_step(step: Callable, mesh: Mesh) -> Callable:
-  """Returns a step compiled at its first call; it uses up its state."""
+def compile_step(
+  step: Callable, mesh: Mesh, *, shard_optimizer: bool
+) -> Callable:
+  """Returns a step compiled at its first call; it uses up its state.
+
+  Args:
+    step: From state and batch to the next state and figures.
+    mesh: The devices that the batch is placed on.
+    shard_optimizer: See `placement.state_shardings`.
+  """
+
+  def placed(state, batch):
+    with _tracing(mesh):
+      state, facts = step(state, batch)
+    where = state_shardings(mesh, state, shard_optimizer=shard_optimizer)
+    return (
+      jax.lax.with_sharding_constraint(state, where),
+      jax.lax.with_sharding_constraint(facts, replicated(mesh)),
+    )
+
   options = conv_cpu.COMPILER_OPTIONS if on_cpu(mesh) else None
-  return jax.jit(step, donate_argnums=0, compiler_options=options)
+  return jax.jit(placed, donate_argnums=0, compiler_options=options)
+
+
+def compile_prediction(predict: Callable, mesh: Mesh) -> Callable:
+  """Returns a function of variables and a batch, compiled at its first call.
+
+  What it gives lies by example, whole rows on each device.
+  """
+
+  def placed(variables, batch):
+    with _tracing(mesh):
+      return predict(variables, batch)
+
+  return jax.jit(placed, out_shardings=by_example(mesh))
+
+
+@contextlib.contextmanager
+def _tracing(mesh: Mesh):
+  """Lets a model that is traced inside split rows over the mesh."""
+  with contextlib.ExitStack() as stack:
+    stack.enter_context(jax.sharding.use_abstract_mesh(mesh.abstract_mesh))
+    if on_cpu(mesh) and mesh.shape[SPACE] > 1:
+      # XLA would bring all rows to each device for the forms of conv_cpu.
+      stack.enter_context(native_convolutions())
+    yield

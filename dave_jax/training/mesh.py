@@ -1,74 +1,136 @@
-"""Devices in a mesh, and arrays spread over them."""
+"""The devices of all processes as a mesh of two axes: `data` and `space`.
+
+Devices along `data` share the examples of a batch, those along `space` the rows
+of each frame and map.
+"""
+
+import collections
+import dataclasses
+import functools
 
 import jax
-import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh
+
+from dave_jax.model.rows import SPACE
+
+DATA = 'data'
 
 
-def make_mesh(data: int) -> Mesh:
-  """Returns a mesh of one axis, `data`, that batches are split over.
+def make_mesh(data: int, space: int) -> Mesh:
+  """Returns a mesh of all devices.
 
   Args:
-    data: How many devices of all processes together; -1 is all there are.
+    data: How many parts batches are split into.
+    space: How many parts frames are split into; of the two, one may be -1,
+      which is what the other leaves.
 
   Raises:
-    ValueError: There are not that many, or some would be left over.
+    ValueError: They do not make up the devices there are.
   """
   count = jax.device_count()
-  if data == -1:
-    data = count
-  if data != count:
+  sizes = {DATA: data, SPACE: space}
+  found = dict(sizes)
+  for name, other in ((DATA, space), (SPACE, data)):
+    if sizes[name] == -1 and other > 0:
+      found[name] = count // other
+  if min(found.values()) < 1 or found[DATA] * found[SPACE] != count:
+    fitting = [
+      f'data={count // n}, space={n}'
+      for n in _divisors(count)
+      if data in (-1, count // n) or space in (-1, n)
+    ] or [f'data=-1, space={n}' for n in _divisors(count)]
     raise ValueError(
-      f'a mesh of data={data} does not fit {count} devices; use -1 or {count}'
+      f'a mesh of data={data}, space={space} does not fit {count} devices; use '
+      + ' or '.join(fitting)
     )
-  return jax.make_mesh((data,), ('data',), axis_types=(AxisType.Auto,))
-
-
-def replicated(mesh: Mesh) -> NamedSharding:
-  """Returns how arrays lie that every device has a copy of."""
-  return NamedSharding(mesh, PartitionSpec())
-
-
-def by_example(mesh: Mesh) -> NamedSharding:
-  """Returns how arrays lie whose first axis is the examples of a batch."""
-  return NamedSharding(mesh, PartitionSpec('data'))
+  return jax.make_mesh(
+    (found[DATA], found[SPACE]), (DATA, SPACE), axis_types=(AxisType.Auto,) * 2
+  )
 
 
 def check_batch_size(mesh: Mesh, batch_size: int) -> None:
   """Raises a ValueError where devices cannot share a batch evenly."""
-  devices = mesh.shape['data']
-  if batch_size % devices:
-    below = batch_size - batch_size % devices
-    near = [n for n in (below, below + devices) if n]
+  parts = mesh.shape[DATA]
+  if batch_size % parts:
+    below = batch_size - batch_size % parts
+    near = [n for n in (below, below + parts) if n]
     raise ValueError(
-      f'batch_size {batch_size} is not divisible by {devices} devices; use '
+      f'batch_size {batch_size} is not divisible by {parts} devices; use '
       + ' or '.join(map(str, near))
     )
 
 
-def place_batch(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict:
-  """Returns a batch of all processes from what each of them has of it."""
-  sharding = by_example(mesh)
-  return {
-    key: jax.make_array_from_process_local_data(sharding, values)
-    for key, values in batch.items()
-  }
+def check_height(mesh: Mesh, height: int, stride: int) -> None:
+  """Raises a ValueError where devices cannot share rows evenly.
 
-
-def place_state(mesh: Mesh, tree):
-  """Returns a tree of arrays that every process has, on every device."""
-  sharding = replicated(mesh)
-
-  def place(leaf):
-    leaf = np.asarray(leaf)
-    return jax.make_array_from_callback(
-      leaf.shape, sharding, lambda index: leaf[index]
+  Args:
+    mesh: The devices.
+    height: Rows of a frame.
+    stride: Rows of a frame for a row of its map.
+  """
+  parts = mesh.shape[SPACE]
+  if height % (parts * stride):
+    fitting = ', '.join(map(str, _divisors(height // stride)))
+    raise ValueError(
+      f'mesh.space={parts} does not split frames of {height} rows into parts '
+      f'of whole {stride} rows; use one of {fitting}, or frames of '
+      f'{-(-height // (32 * parts)) * 32 * parts} rows'
     )
 
-  return jax.tree.map(place, tree)
+
+def check_no_space(mesh: Mesh, what: str) -> None:
+  """Raises a ValueError where a mesh would split what has no rows."""
+  if mesh.shape[SPACE] > 1:
+    raise ValueError(
+      f'mesh.space={mesh.shape[SPACE]} splits rows of frames, and {what} sees '
+      'none; use mesh.space=1'
+    )
 
 
-def rows_of_process(values: jax.Array) -> np.ndarray:
-  """Returns this process's rows of an array that lies `by_example`."""
-  shards = {s.index[0].start or 0: s for s in values.addressable_shards}
-  return np.concatenate([np.asarray(shards[i].data) for i in sorted(shards)])
+@dataclasses.dataclass(frozen=True)
+class Share:
+  """The part of every batch that a process reads.
+
+  Processes whose devices hold rows of the same examples read the same part.
+
+  Attributes:
+    index: Which part, from 0.
+    count: How many parts there are.
+    leads: Whether this process is the first of those that read it.
+  """
+
+  index: int
+  count: int
+  leads: bool
+
+
+@functools.cache
+def share_of_process(mesh: Mesh) -> Share:
+  """Returns what this process reads of a batch.
+
+  Raises:
+    ValueError: Processes share some examples of theirs, and not others.
+  """
+  examples = collections.defaultdict(set)
+  for place, devices in enumerate(mesh.devices):
+    for device in devices:
+      examples[device.process_index].add(place)
+  owners = collections.defaultdict(list)
+  for process, places in sorted(examples.items()):
+    owners[tuple(sorted(places))].append(process)
+  parts = sorted(owners)
+  sizes = {len(places) for places in parts}
+  if len(sizes) > 1 or sum(map(len, parts)) != mesh.shape[DATA]:
+    each = mesh.devices.size // len(examples)
+    raise ValueError(
+      f'mesh.space={mesh.shape[SPACE]} lets processes of {each} devices share '
+      'some of their examples and not others; use a number that divides '
+      f'{each}, or that {each} divides'
+    )
+  me = jax.process_index()
+  index = next(i for i, part in enumerate(parts) if me in owners[part])
+  return Share(index, len(parts), leads=owners[parts[index]][0] == me)
+
+
+def _divisors(number: int) -> list[int]:
+  return [n for n in range(1, number + 1) if number % n == 0]

@@ -1,5 +1,6 @@
 """Routed steps compiled: as one program, or as one for each route."""
 
+import functools
 from collections.abc import Mapping
 
 import jax
@@ -8,7 +9,11 @@ import numpy as np
 from jax.sharding import Mesh
 
 from dave_jax.training.compile_step import compile_step, on_cpu
-from dave_jax.training.mesh import by_example, place_batch, place_state
+from dave_jax.training.placement import (
+  batch_sharding,
+  place_batch,
+  place_everywhere,
+)
 from dave_jax.training.state import TrainState
 from dave_jax.training.steps import ROUTES, RoutedSteps
 
@@ -29,6 +34,7 @@ class CompiledSteps:
     mesh: Mesh,
     *,
     routing: str,
+    shard_optimizer: bool,
     blanks: Mapping[str, dict],
   ):
     """Compiles nothing yet.
@@ -37,6 +43,7 @@ class CompiledSteps:
       steps: The branches.
       mesh: What batches are spread over.
       routing: 'cond', 'static', or 'auto': static on CPUs, cond elsewhere.
+      shard_optimizer: See `placement.state_shardings`.
       blanks: {route: {key: (shape, type)}} of the batch of all processes that
         stands in for a route while the other is taken. A route that no batch
         takes may be left out, which leaves nothing to choose.
@@ -54,12 +61,14 @@ class CompiledSteps:
     self._mesh = mesh
     self._blanks = blanks
     self._placed = None
+    compiled = functools.partial(
+      compile_step, mesh=mesh, shard_optimizer=shard_optimizer
+    )
     if routing == 'cond':
-      self._step = compile_step(steps.routed, mesh)
+      self._step = compiled(steps.routed)
     else:
-      branches = {route: getattr(steps, route) for route in ROUTES}
       self._branches = {
-        route: compile_step(branch, mesh) for route, branch in branches.items()
+        route: compiled(getattr(steps, route)) for route in ROUTES
       }
 
   def __call__(
@@ -84,7 +93,7 @@ class CompiledSteps:
     routed = {
       **self._placed,
       route: placed,
-      'route': place_state(self._mesh, number),
+      'route': place_everywhere(self._mesh, number),
     }
     return self._step(state, routed)
 
@@ -97,4 +106,7 @@ class CompiledSteps:
         for key, (shape, kind) in self._blanks[route].items()
       }
 
-    return jax.jit(zeros, out_shardings=by_example(self._mesh))()
+    where = {
+      key: batch_sharding(self._mesh, key) for key in self._blanks[route]
+    }
+    return jax.jit(zeros, out_shardings=where)()

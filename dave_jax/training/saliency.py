@@ -9,11 +9,18 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from dave_jax.data.batches import batch_shapes
+from dave_jax.data.transforms import TARGET_STRIDE
 from dave_jax.model.dave import DAVE
 from dave_jax.training import steps
-from dave_jax.training.mesh import check_batch_size, place_state
+from dave_jax.training.mesh import (
+  check_batch_size,
+  check_height,
+  check_no_space,
+  share_of_process,
+)
 from dave_jax.training.objective import Objective
 from dave_jax.training.optimizer import adam
+from dave_jax.training.placement import place_state
 from dave_jax.training.routes import RoutedData
 from dave_jax.training.routing import CompiledSteps
 from dave_jax.training.saliency_data import ROUTE_OF, SaliencyData
@@ -40,12 +47,15 @@ class SaliencyTask:
     model['dtype'] = jnp.dtype(model['dtype'])
     self.model = DAVE(**model)
     check_batch_size(mesh, train.batch_size)
+    if self.model.modality == 'audio':
+      check_no_space(mesh, 'an audio-only network')
+    check_height(mesh, self.model.frame_size[0], TARGET_STRIDE)
     if train.accumulate < 1 or train.batch_size % train.accumulate:
       raise ValueError(
         f'a batch of {train.batch_size} does not split into '
         f'{train.accumulate} parts; set train.accumulate to a divisor'
       )
-    self._data = SaliencyData(config)
+    self._data = SaliencyData(config, share_of_process(mesh))
     self.steps = train.steps or self._data.steps_of_epochs(train.epochs)
     self.steps_per_epoch = max(1, self.steps // max(1, train.epochs))
     self._optimizer = adam(
@@ -58,7 +68,11 @@ class SaliencyTask:
       train.accumulate,
     )
     self._step = CompiledSteps(
-      self.branches, mesh, routing=train.routing, blanks=self._blanks()
+      self.branches,
+      mesh,
+      routing=train.routing,
+      shard_optimizer=config.mesh.shard_optimizer,
+      blanks=self._blanks(),
     )
     self._validation = Validation(
       self.model, mesh, self._data.validation_sets()
@@ -89,6 +103,7 @@ class SaliencyTask:
         batch_stats=batch_stats,
         opt_state=self._optimizer.init(params),
       ),
+      shard_optimizer=self._config.mesh.shard_optimizer,
     )
 
   def train_data(self) -> RoutedData:

@@ -2,7 +2,6 @@
 
 import functools
 
-import jax
 from ml_collections import ConfigDict
 
 from dave_jax.data.augmentation import BrightnessContrast, HorizontalFlip
@@ -13,6 +12,7 @@ from dave_jax.datasets.store import Dataset, open_dataset
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.evaluation.settings import ScoreSettings
+from dave_jax.training.mesh import Share
 from dave_jax.training.named_sets import named_sets
 from dave_jax.training.routes import RoutedData, Stream
 from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
@@ -35,8 +35,12 @@ class SaliencyData:
     fixation_map: Whether training batches hold a map of the fixations.
   """
 
-  def __init__(self, config: ConfigDict):
+  def __init__(self, config: ConfigDict, share: Share):
     """Opens the data sets.
+
+    Args:
+      config: See configs/davos.py.
+      share: What this process reads of each batch.
 
     Raises:
       ValueError, OSError: A setting makes no sense, or data is not there.
@@ -44,6 +48,7 @@ class SaliencyData:
     if config.train.turns not in TURNS:
       raise ValueError(f'turns {config.train.turns!r} is none of {TURNS}')
     self._config = config
+    self._share = share
     self._open = functools.cache(
       functools.partial(open_dataset, config.data.data_dir)
     )
@@ -116,8 +121,8 @@ class SaliencyData:
       strip_frames=data.strip_frames,
       sigma=data.sigma,
       fixation_map=False,
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
+      process_index=self._share.index,
+      process_count=self._share.count,
       workers=data.workers,
       prefetch=data.prefetch,
     )
@@ -158,8 +163,8 @@ class SaliencyData:
     # Streams draw from numbers of their own.
     seed = config.seed + 1_000_003 * list(ROUTE_OF).index(field)
     processes = {
-      'process_index': jax.process_index(),
-      'process_count': jax.process_count(),
+      'process_index': self._share.index,
+      'process_count': self._share.count,
     }
     if config.fake_data:
       return fake_batches(

@@ -19,14 +19,14 @@ from dave_jax.data.labelled_sounds import (
 from dave_jax.media import clock
 from dave_jax.model.dave import DAVE
 from dave_jax.model.sound_classifier import SoundClassifier
-from dave_jax.training.compile_step import compile_step
-from dave_jax.training.mesh import (
-  check_batch_size,
+from dave_jax.training.compile_step import compile_prediction, compile_step
+from dave_jax.training.mesh import check_batch_size, check_no_space
+from dave_jax.training.optimizer import adam
+from dave_jax.training.placement import (
+  examples_of_process,
   place_batch,
   place_state,
-  rows_of_process,
 )
-from dave_jax.training.optimizer import adam
 from dave_jax.training.routes import RoutedData, Stream
 from dave_jax.training.start import put_encoder
 from dave_jax.training.state import TrainState
@@ -50,6 +50,7 @@ class SoundClassification:
     self._mesh = mesh
     train, data = config.train, config.data
     check_batch_size(mesh, train.batch_size)
+    check_no_space(mesh, 'a classifier of sounds')
     self._sounds = self._held_out = None
     self._labels = _FAKE_LABELS
     if not config.fake_data:
@@ -68,9 +69,13 @@ class SoundClassification:
       **config.optimizer,
     )
     self._step = compile_step(
-      functools.partial(_step, self._model, self._optimizer), mesh
+      functools.partial(_step, self._model, self._optimizer),
+      mesh,
+      shard_optimizer=config.mesh.shard_optimizer,
     )
-    self._logits = jax.jit(functools.partial(_logits, self._model))
+    self._logits = compile_prediction(
+      functools.partial(_logits, self._model), mesh
+    )
     self.about = [f'{batches.examples} sounds of {len(self._labels)} labels']
 
   def initial_state(self) -> TrainState:
@@ -89,6 +94,7 @@ class SoundClassification:
         batch_stats=variables['batch_stats'],
         opt_state=self._optimizer.init(params),
       ),
+      shard_optimizer=self._config.mesh.shard_optimizer,
     )
 
   def train_data(self) -> RoutedData:
@@ -121,7 +127,7 @@ class SoundClassification:
       prefetch=self._config.data.prefetch,
     ):
       placed = place_batch(self._mesh, _numbers(batch))
-      logits = rows_of_process(self._logits(variables, placed))
+      logits = examples_of_process(self._logits(variables, placed))
       label, real = batch['label'], batch['mask']
       loss = np.array(
         optax.softmax_cross_entropy_with_integer_labels(logits, label)

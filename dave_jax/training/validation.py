@@ -16,7 +16,9 @@ from dave_jax.evaluation.summary import mean_scores
 from dave_jax.media import overlay
 from dave_jax.model.batch_inputs import predict_batch
 from dave_jax.model.dave import DAVE
-from dave_jax.training.mesh import place_batch, rows_of_process
+from dave_jax.training.compile_step import compile_prediction
+from dave_jax.training.mesh import share_of_process
+from dave_jax.training.placement import examples_of_process, place_batch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,10 +49,11 @@ class Validation:
       sets: By the names that their scores go under.
     """
     self._mesh = mesh
+    self._leads = share_of_process(mesh).leads
     self._sets = sets
     self._predict = {
-      visual_only: jax.jit(
-        functools.partial(predict_batch, model, visual_only=visual_only)
+      visual_only: compile_prediction(
+        functools.partial(predict_batch, model, visual_only=visual_only), mesh
       )
       for visual_only in (False, True)
     }
@@ -76,7 +79,9 @@ class Validation:
         rows = [scorer.truth.row(int(c), int(f)) for c, f in places]
         scored = np.full((len(real), len(scorer.names)), np.nan)
         scored[real] = scorer(rows, maps[real])
-        clips.append(np.where(real, batch['clip'], -1))
+        # Of processes that read the same examples, one counts.
+        counts = real & self._leads
+        clips.append(np.where(counts, batch['clip'], -1))
         values.append(scored)
       clips, values = _of_all_processes(
         np.concatenate(clips), np.concatenate(values)
@@ -115,7 +120,7 @@ class Validation:
     try:
       for batch in batches:
         placed = place_batch(self._mesh, batch)
-        yield batch, rows_of_process(predict(variables, placed))
+        yield batch, examples_of_process(predict(variables, placed))
     finally:
       batches.close()
 

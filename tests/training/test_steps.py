@@ -5,7 +5,8 @@ import numpy as np
 import optax
 import pytest
 
-from dave_jax.training.mesh import make_mesh, place_state
+from dave_jax.training.mesh import make_mesh
+from dave_jax.training.placement import place_state
 from dave_jax.training.routing import CompiledSteps
 from dave_jax.training.steps import AUDIO_VISUAL, SOUND_MODULES, VISUAL
 from tests.training.conftest import make_batch, make_state, make_steps
@@ -103,13 +104,15 @@ def test_cond_is_in_the_program_and_takes_one_branch_a_route(branches, images):
 def test_cond_gives_the_numbers_of_the_branches_apart(
   branches, windows, images, states
 ):
-  mesh = make_mesh(-1)
+  mesh = make_mesh(-1, 1)
   blanks = {
     route: {k: (v.shape, v.dtype) for k, v in batch.items()}
     for route, batch in ((AUDIO_VISUAL, windows), (VISUAL, images))
   }
-  step = CompiledSteps(branches, mesh, routing='cond', blanks=blanks)
-  state = place_state(mesh, make_state(branches))
+  step = CompiledSteps(
+    branches, mesh, routing='cond', shard_optimizer=False, blanks=blanks
+  )
+  state = place_state(mesh, make_state(branches), shard_optimizer=False)
   state, _ = step(state, AUDIO_VISUAL, windows)
   state, _ = step(state, VISUAL, images)
   *_, apart = states
@@ -137,14 +140,22 @@ def test_cond_gives_the_numbers_of_the_branches_apart(
 )
 def test_routing_is_chosen(branches, routing, routes, wanted):
   blanks = {route: {} for route in (AUDIO_VISUAL, VISUAL)[:routes]}
-  mesh = make_mesh(-1)
-  step = CompiledSteps(branches, mesh, routing=routing, blanks=blanks)
+  mesh = make_mesh(-1, 1)
+  step = CompiledSteps(
+    branches, mesh, routing=routing, shard_optimizer=False, blanks=blanks
+  )
   assert step.routing == wanted
 
 
 def test_unknown_routing_is_refused(branches):
   with pytest.raises(ValueError, match="'maybe' is none of"):
-    CompiledSteps(branches, make_mesh(-1), routing='maybe', blanks={})
+    CompiledSteps(
+      branches,
+      make_mesh(-1, 1),
+      routing='maybe',
+      shard_optimizer=False,
+      blanks={},
+    )
 
 
 def test_adam_counts_the_steps_of_sound_alone(

@@ -1,0 +1,101 @@
+"""Where arrays lie on the devices of a mesh."""
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from dave_jax.model.rows import SPACE
+from dave_jax.training.mesh import DATA, share_of_process
+from dave_jax.training.state import TrainState
+
+# Axis of rows of what `data.batches` puts into a batch; sound has none.
+_ROWS = {'frames': 2, 'density': 1, 'fixations': 1}
+
+
+def replicated(mesh: Mesh) -> NamedSharding:
+  """Returns how arrays lie that every device has a copy of."""
+  return NamedSharding(mesh, PartitionSpec())
+
+
+def by_example(mesh: Mesh) -> NamedSharding:
+  """Returns how arrays lie whose first axis is the examples of a batch."""
+  return NamedSharding(mesh, PartitionSpec(DATA))
+
+
+def batch_sharding(mesh: Mesh, key: str) -> NamedSharding:
+  """Returns how an entry of a batch lies: by example, and by row if it has."""
+  if key not in _ROWS:
+    return by_example(mesh)
+  between = [None] * (_ROWS[key] - 1)
+  return NamedSharding(mesh, PartitionSpec(DATA, *between, SPACE))
+
+
+def state_shardings(
+  mesh: Mesh, state: TrainState, *, shard_optimizer: bool
+) -> TrainState:
+  """Returns how each leaf of a state lies: everywhere, as a rule.
+
+  Args:
+    mesh: The devices.
+    state: Arrays, or their shapes.
+    shard_optimizer: Whether devices along `data` share the optimiser's state:
+      each leaf by its largest axis that they divide, if there is one.
+  """
+  everywhere = replicated(mesh)
+  shardings = jax.tree.map(lambda _: everywhere, state)
+  if not shard_optimizer:
+    return shardings
+  parts = mesh.shape[DATA]
+
+  def shared(leaf):
+    axes = [a for a, n in enumerate(leaf.shape) if n and n % parts == 0]
+    if not axes:
+      return everywhere
+    largest = max(axes, key=lambda a: leaf.shape[a])
+    spec = PartitionSpec(*[None] * largest, DATA)
+    return NamedSharding(mesh, spec)
+
+  return shardings.replace(opt_state=jax.tree.map(shared, state.opt_state))
+
+
+def place_batch(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict:
+  """Returns a batch of all processes from each one's share of it.
+
+  Args:
+    mesh: The devices.
+    batch: Whole examples: the rows that other processes' devices hold are left
+      out here.
+  """
+  count = share_of_process(mesh).count
+  return {
+    key: jax.make_array_from_process_local_data(
+      batch_sharding(mesh, key),
+      values,
+      (len(values) * count, *values.shape[1:]),
+    )
+    for key, values in batch.items()
+  }
+
+
+def place_state(mesh: Mesh, state: TrainState, *, shard_optimizer: bool):
+  """Returns a state that every process has whole, on the devices."""
+  shardings = state_shardings(mesh, state, shard_optimizer=shard_optimizer)
+  return jax.tree.map(_place, state, shardings)
+
+
+def place_everywhere(mesh: Mesh, value) -> jax.Array:
+  """Returns an array that every process has, on every device."""
+  return _place(value, replicated(mesh))
+
+
+def examples_of_process(values: jax.Array) -> np.ndarray:
+  """Returns this process's examples of an array that lies `by_example`."""
+  shards = {s.index[0].start or 0: s for s in values.addressable_shards}
+  return np.concatenate([np.asarray(shards[i].data) for i in sorted(shards)])
+
+
+def _place(leaf, sharding):
+  leaf = np.asarray(leaf)
+  return jax.make_array_from_callback(
+    leaf.shape, sharding, lambda index: leaf[index]
+  )

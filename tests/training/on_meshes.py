@@ -1,0 +1,81 @@
+"""Takes steps on meshes of eight devices made of this CPU.
+
+  python -m tests.training.on_meshes FOLDER
+
+Writes, for each of MESHES, FOLDER/NAME.npz, the state after five steps on both
+routes, and FOLDER/NAME.ROUTE.txt, the programs that took them. A program of its
+own, for the devices have to be there before JAX starts.
+"""
+
+import os
+import pathlib
+import sys
+
+# Frames that space=8 splits evenly in all layers: 8 rows are left of 256.
+_SIZE = (256, 32)
+# Name: (data, space), and whether to shard the optimiser's state.
+MESHES = {
+  'one': ((1, 1), False),
+  'data': ((8, 1), False),
+  'both': ((4, 2), True),
+  'space': ((1, 8), False),
+}
+
+
+def _take_steps(name, folder):
+  (data, space), shard_optimizer = MESHES[name]
+  config = tiny_config(
+    **{
+      'model.frame_size': _SIZE,
+      'train.batch_size': 8,
+      'train.steps': 5,
+      'mesh.shard_optimizer': shard_optimizer,
+    }
+  )
+  mesh = jax.make_mesh(
+    (data, space),
+    (DATA, SPACE),
+    axis_types=(AxisType.Auto,) * 2,
+    devices=jax.devices()[: data * space],
+  )
+  task = SaliencyTask(config, mesh)
+  state, batches = task.initial_state(), task.train_data()
+  programs = {}
+  for _ in range(task.steps):
+    kind, batch = next(batches)
+    route, batch = ROUTE_OF[kind], place_batch(mesh, batch)
+    if route not in programs:
+      step = compile_step(
+        getattr(task.branches, route), mesh, shard_optimizer=shard_optimizer
+      )
+      # What an accelerator runs.
+      with native_convolutions():
+        programs[route] = step.lower(state, batch).compile()
+    state, _ = programs[route](state, batch)
+  batches.close()
+  leaves = jax.tree_util.tree_leaves_with_path(state)
+  np.savez(
+    folder / f'{name}.npz',
+    **{jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves},
+  )
+  for route, program in programs.items():
+    (folder / f'{name}.{route}.txt').write_text(program.as_text())
+
+
+if __name__ == '__main__':
+  os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=8'
+  import jax
+  import numpy as np
+  from jax.sharding import AxisType
+
+  from dave_jax.model.conv import native_convolutions
+  from dave_jax.model.rows import SPACE
+  from dave_jax.training.compile_step import compile_step
+  from dave_jax.training.mesh import DATA
+  from dave_jax.training.placement import place_batch
+  from dave_jax.training.saliency import SaliencyTask
+  from dave_jax.training.saliency_data import ROUTE_OF
+  from tests.runs import tiny_config
+
+  for each in MESHES:
+    _take_steps(each, pathlib.Path(sys.argv[1]))
