@@ -1,4 +1,4 @@
-"""Several devices and processes learn what one does."""
+"""Several processes learn what one does."""
 
 import json
 import socket
@@ -8,6 +8,15 @@ import numpy as np
 import pytest
 
 from tests.runs import ROOT, final_leaves, main_command, rows_of
+
+FIVE = {'train.steps': 5, 'train.batch_size': 8}
+
+
+@pytest.fixture(scope='module')
+def one_device(run, tmp_path_factory):
+  workdir = tmp_path_factory.mktemp('one')
+  run(workdir, **FIVE)
+  return workdir
 
 
 def _assert_same(found, wanted):
@@ -21,37 +30,33 @@ def _assert_same(found, wanted):
     )
 
 
-FIVE = {'train.steps': 5, 'train.batch_size': 8}
-
-
-@pytest.fixture(scope='module')
-def one_device(run, tmp_path_factory):
-  workdir = tmp_path_factory.mktemp('one')
-  run(workdir, **FIVE)
-  return workdir
-
-
-def test_eight_devices_learn_what_one_does(run, one_device, tmp_path):
-  run(tmp_path, xla_flags='--xla_force_host_platform_device_count=8', **FIVE)
-  assert json.loads((tmp_path / 'runs.jsonl').read_text())['mesh'] == {
-    'data': 8
-  }
-  _assert_same(tmp_path, one_device)
-
-
-def test_two_processes_learn_what_one_does(environment, one_device, tmp_path):
+@pytest.mark.parametrize(
+  ('processes', 'devices', 'mesh'),
+  [
+    # Both hold rows of every example. Of 64 rows 4 and 2 are left in the deep
+    # layers, which 8 devices do not share.
+    (2, 4, {'data': 1, 'space': 8}),
+    # Two by two they hold rows of the same examples.
+    (4, 1, {'data': 2, 'space': 2}),
+  ],
+)
+def test_processes_learn_what_one_device_does(
+  processes, devices, mesh, environment, one_device, tmp_path
+):
   with socket.socket() as free:
     free.bind(('localhost', 0))
     port = free.getsockname()[1]
-  flags = '--xla_force_host_platform_device_count=4'
-  processes = [
+  flags = f'--xla_force_host_platform_device_count={devices}'
+  running = [
     subprocess.Popen(
       main_command(
         tmp_path,
         '--distributed',
         f'--coordinator=localhost:{port}',
-        '--processes=2',
+        f'--processes={processes}',
         f'--process={number}',
+        **{f'mesh.{name}': size for name, size in mesh.items()},
+        **{'mesh.shard_optimizer': True},
         **FIVE,
       ),
       cwd=ROOT,
@@ -59,14 +64,15 @@ def test_two_processes_learn_what_one_does(environment, one_device, tmp_path):
       stderr=subprocess.PIPE,
       text=True,
     )
-    for number in (0, 1)
+    for number in range(processes)
   ]
   try:
-    for process in processes:
+    for process in running:
       _, said = process.communicate(timeout=300)
       assert process.returncode == 0, said
   finally:
-    for process in processes:
+    for process in running:
       process.kill()
-  assert json.loads((tmp_path / 'runs.jsonl').read_text())['processes'] == 2
+  facts = json.loads((tmp_path / 'runs.jsonl').read_text())
+  assert (facts['processes'], facts['mesh']) == (processes, mesh)
   _assert_same(tmp_path, one_device)

@@ -39,7 +39,9 @@ def state_shardings(
     mesh: The devices.
     state: Arrays, or their shapes.
     shard_optimizer: Whether devices along `data` share the optimiser's state:
-      each leaf by its largest axis that they divide, if there is one.
+      each kernel's moments by their largest axis that they divide, if there
+      is one. Vectors are little to keep, and XLA would split what batch norm
+      does with them.
   """
   everywhere = replicated(mesh)
   shardings = jax.tree.map(lambda _: everywhere, state)
@@ -48,8 +50,8 @@ def state_shardings(
   parts = mesh.shape[DATA]
 
   def shared(leaf):
-    axes = [a for a, n in enumerate(leaf.shape) if n and n % parts == 0]
-    if not axes:
+    axes = [a for a, n in enumerate(leaf.shape) if n % parts == 0]
+    if leaf.ndim < 2 or not axes:
       return everywhere
     largest = max(axes, key=lambda a: leaf.shape[a])
     spec = PartitionSpec(*[None] * largest, DATA)

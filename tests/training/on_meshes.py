@@ -13,6 +13,7 @@ import sys
 
 # Frames that space=8 splits evenly in all layers: 8 rows are left of 256.
 _SIZE = (256, 32)
+BATCH_SIZE = 8
 # Name: (data, space), and whether to shard the optimiser's state.
 MESHES = {
   'one': ((1, 1), False),
@@ -27,7 +28,7 @@ def _take_steps(name, folder):
   config = tiny_config(
     **{
       'model.frame_size': _SIZE,
-      'train.batch_size': 8,
+      'train.batch_size': BATCH_SIZE,
       'train.steps': 5,
       'mesh.shard_optimizer': shard_optimizer,
     }

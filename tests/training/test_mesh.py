@@ -139,13 +139,13 @@ def test_optimiser_splits_along_the_largest_axis_that_data_divides():
     step=np.int32(0),
     params={'kernel': kernel},
     batch_stats={'mean': np.zeros(16)},
-    opt_state={'mu': kernel, 'odd': odd, 'count': np.int32(0)},
+    opt_state={'mu': kernel, 'odd': odd, 'vector': np.zeros(16)},
   )
   whole = state_shardings(_shape(4, 2), state, shard_optimizer=False)
   assert {s.spec for s in jax.tree.leaves(whole)} == {PartitionSpec()}
   shared = state_shardings(_shape(4, 2), state, shard_optimizer=True)
   assert shared.opt_state['mu'].spec == PartitionSpec(None, None, None, 'data')
-  for leaf in ('odd', 'count'):
+  for leaf in ('odd', 'vector'):
     assert shared.opt_state[leaf].spec == PartitionSpec()
   assert shared.params['kernel'].spec == PartitionSpec()
   assert shared.batch_stats['mean'].spec == PartitionSpec()
