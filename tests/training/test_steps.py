@@ -1,6 +1,10 @@
 """Routing: what learns and what stays."""
 
+import dataclasses
+import re
+
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
@@ -251,3 +255,24 @@ def test_rematerialised_gradients_are_the_same(windows):
     jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True
   ):
     np.testing.assert_allclose(x, y, atol=1e-5 * np.abs(x).max() + 1e-6)
+
+
+def test_bfloat16_convolves_and_float32_keeps(branches, windows):
+  model = branches.model.clone(dtype=jnp.bfloat16)
+  half = dataclasses.replace(branches, model=model)
+  start = make_state(branches)
+  program, (state, facts) = jax.make_jaxpr(
+    half.audio_visual, return_shape=True
+  )(start, windows)
+  before, after = (
+    [leaf.dtype for leaf in jax.tree.leaves(tree)] for tree in (start, state)
+  )
+  assert before == after
+  assert {str(kind) for kind in after} == {'float32', 'int32'}
+  assert {str(leaf.dtype) for leaf in jax.tree.leaves(facts)} == {'float32'}
+  # All but the last layer, whose maps are the loss's, and its two gradients.
+  convolutions = re.findall(
+    r'(\w+)\[[\d,]*\] = conv_general_dilated', str(program)
+  )
+  assert convolutions.count('f32') == 3
+  assert convolutions.count('bf16') == 3 * (9 + 3 + 9 + 1) - 2 - 3
