@@ -57,12 +57,14 @@ def _sums(state, data):
 
   Statistics are of as many channels as batch norm has biases. Losses are of all
   examples, or of each that a device has. So is the gradient of what was heard,
-  a number a channel, which counts in every row of a map.
+  a number a channel, which counts in every row of a map. The stem hears one
+  channel, under the sum of its kernel's three.
   """
   sizes = {v.size for path, v in state.items() if path.startswith('.params')}
   heard = state[".params['combined_embedding']['bias']"].size
+  stem = state[".params['audio_encoder']['stem']['kernel']"].size
   examples = BATCH_SIZE // data
-  return sizes | {1, examples, examples * heard}
+  return sizes | {1, examples, examples * heard, stem // 3}
 
 
 @pytest.mark.parametrize('name', [name for name in MESHES if name != 'one'])
