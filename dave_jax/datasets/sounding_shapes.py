@@ -28,6 +28,7 @@ from dave_jax.datasets.gaze import Gaze
 from dave_jax.datasets.shapes.kinds import KINDS
 from dave_jax.datasets.shapes.scenario import (
   CATEGORY,
+  TURN,
   Scenario,
   make_scenario,
 )
@@ -62,6 +63,9 @@ class ShapesSource:
     seed: The same seed gives the same set.
     kinds: How many kinds of things there are, 3 to 6. Which voice goes with
       which look takes far longer to learn of six than of four.
+    turn: Seconds that a thing sounds in its turn, on average. A window holds
+      1.3 s of sound: with short turns most hold two voices, and where gaze is
+      depends on which came first.
     viewers: Simulated viewers of each clip.
     degrees: Visual angle of the frame's height; a degree blurs fixations.
   """
@@ -71,6 +75,7 @@ class ShapesSource:
   test: int = 48
   seed: int = 0
   kinds: int = 4
+  turn: float = TURN
   viewers: int = VIEWERS
   degrees: float = 16.0
 
@@ -109,7 +114,7 @@ class ShapesSource:
 
   def scenario(self, name: str) -> Scenario:
     """Returns what a clip of this set shows, by its name."""
-    return _scenario(self, _CLIPS, name)
+    return _scenario(self, _CLIPS, name, self.turn)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,7 +163,7 @@ class ShapesImagesSource:
 
   def scenario(self, name: str) -> Scenario:
     """Returns what an image of this set shows, in its first frame."""
-    return _scenario(self, _IMAGES, name)
+    return _scenario(self, _IMAGES, name, TURN)
 
 
 def boxes(
@@ -209,10 +214,10 @@ def _listed(source, name, sorts, *, still):
   return clips
 
 
-def _scenario(source, kind, name):
+def _scenario(source, kind, name, turn):
   split, number, sort = name.split('_')
   key = (source.seed, kind, _SPLITS.index(split), int(number))
-  return make_scenario(sort, key, source.kinds)
+  return make_scenario(sort, key, source.kinds, turn)
 
 
 def _in_pixels(fixations, picture):

@@ -18,6 +18,7 @@ CATEGORY = {
   'unseen': 'Misc',
   'cuts': 'Misc',
 }
+TURN = 3.0  # Seconds.
 _RATES = (25, 30)
 
 
@@ -95,7 +96,7 @@ class Scenario:
 
 
 def make_scenario(
-  sort: str, key: tuple[int, ...], kinds: int = len(KINDS)
+  sort: str, key: tuple[int, ...], kinds: int = len(KINDS), turn: float = TURN
 ) -> Scenario:
   """Returns the clip of a sort that a key stands for.
 
@@ -114,12 +115,15 @@ def make_scenario(
     sort: One of `SORTS`.
     key: Integers; the same key gives the same clip.
     kinds: How many of `KINDS` there are, 3 or more.
+    turn: Seconds that a thing sounds in its turn, on average.
 
   Raises:
-    ValueError: There are not so many kinds.
+    ValueError: There are not so many kinds, or turns have no length.
   """
   if not 3 <= kinds <= len(KINDS):
     raise ValueError(f'got {kinds} kinds, wanted 3 to {len(KINDS)}')
+  if not turn > 0:
+    raise ValueError(f'got turns of {turn} seconds, wanted more than 0')
   allowed = KINDS[:kinds]
   seen, said = stream(key, 'scene'), stream(key, 'turns')
   rate = int(seen.choice(_RATES))
@@ -137,10 +141,12 @@ def make_scenario(
     turns = ()
   elif sort in ('nature', 'social'):
     voices = [kind.voice for kind in present]
-    turns = take_turns(voices, unseen, seconds, said, off_screen=0.1)
+    turns = take_turns(
+      voices, unseen, seconds, said, length=turn, off_screen=0.1
+    )
   else:
     unseen = list(said.permutation(unseen))[:2]
-    turns = take_turns([], unseen, seconds, said, off_screen=1.0)
+    turns = take_turns([], unseen, seconds, said, length=turn, off_screen=1.0)
   return Scenario(sort, rate, frames, shots, turns, tuple(key))
 
 

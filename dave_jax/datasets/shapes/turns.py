@@ -31,6 +31,7 @@ def take_turns(
   seconds: float,
   rng: np.random.Generator,
   *,
+  length: float,
   off_screen: float,
 ) -> tuple[Turn, ...]:
   """Returns turns that fill a clip, one at a time.
@@ -44,12 +45,13 @@ def take_turns(
     unseen: Voices that are off-screen.
     seconds: Of the clip.
     rng: Of who and how long.
+    length: Seconds of a turn, on average.
     off_screen: How likely a turn is of an unseen voice.
   """
   turns, last = [], None
   now = rng.uniform(0, 0.4)
   while now < seconds - 0.4:
-    end = min(seconds, now + rng.uniform(1.0, 2.6))
+    end = min(seconds, now + length * rng.uniform(0.55, 1.45))
     others = [i for i in range(len(voices)) if i != last] or [last]
     hidden = rng.uniform() < off_screen
     chosen = others[rng.integers(len(others))] if voices else None

@@ -2,7 +2,7 @@
 
 Each viewer fixates, makes a saccade, fixates. A saccade goes to the eye of a
 thing or to somewhere near the centre, as likely as these pull: a thing pulls
-by being there, more when it is lively, much more when it sounds or just did,
+by what it is, more when it is lively, much more when it sounds or just did,
 and for a second or so when it interests everybody, for reasons that neither
 picture nor sound gives (people share more than a network is told). What pulls
 is what was seen and heard a reaction time, 200 to 300 ms, before. The onset of
@@ -33,7 +33,7 @@ class Viewer:
 
   Attributes:
     sound, motion, interest: How much more a thing pulls when it sounds, is
-      lively, or interests everybody; a thing at rest pulls 1.
+      lively, or interests everybody; at rest it pulls as `Kind.appeal` says.
     centre: How much the centre pulls.
     alert: How likely an onset ends a fixation.
     fixation: Seconds a fixation lasts, the median.
@@ -83,8 +83,9 @@ def pulls(
     (pull of the centre, [n] pulls of the things in the shot).
   """
   things = scenario.shot_at(time).scene.things
+  now = np.array([time])
   pull = np.array(
-    [1 + viewer.motion * t.liveliness(np.array([time]))[0] for t in things]
+    [t.kind.appeal + viewer.motion * t.liveliness(now)[0] for t in things]
   )
   if not deaf:
     for turn in scenario.turns:
@@ -133,6 +134,7 @@ def watch_image(scenario: Scenario, viewers: int = VIEWERS) -> Fixations:
   one, at the centre, where the eye was before, is left out.
   """
   things = scenario.shots[0].scene.things
+  pull = np.array([thing.kind.appeal for thing in things])
   start = np.zeros(1)
   rows = []
   for number in range(viewers):
@@ -140,7 +142,7 @@ def watch_image(scenario: Scenario, viewers: int = VIEWERS) -> Fixations:
     viewer = make_viewer(rng)
     now = viewer.fixation
     while now < _IMAGE_SECONDS:
-      chosen = _choose(rng, viewer.centre, np.ones(len(things)))
+      chosen = _choose(rng, viewer.centre, pull)
       if chosen is None:
         place = _near_centre(rng)
       else:

@@ -3,15 +3,18 @@
 import itertools
 
 import numpy as np
+import pytest
 
 from dave_jax.datasets.shapes.turns import Turn, heard, take_turns
 
 SEEN, UNSEEN = ('hum', 'bell', 'knock'), ('rattle', 'chirp')
 
 
-def _turns(seed, seen=SEEN, unseen=UNSEEN, off_screen=0.1):
+def _turns(seed, length=1.8, off_screen=0.1):
   rng = np.random.default_rng(seed)
-  return take_turns(seen, unseen, 8.0, rng, off_screen=off_screen)
+  return take_turns(
+    SEEN, UNSEEN, 8.0, rng, length=length, off_screen=off_screen
+  )
 
 
 def test_one_sounds_at_a_time():
@@ -20,6 +23,21 @@ def test_one_sounds_at_a_time():
     for turn, following in itertools.pairwise(turns):
       assert turn.begin < turn.end <= following.begin
     assert turns[-1].end <= 8
+
+
+@pytest.mark.parametrize('length', [1.0, 2.0])
+def test_turns_are_as_long_as_said(length):
+  """All but the last, which the clip's end may cut."""
+  seconds = [
+    turn.end - turn.begin
+    for seed in range(200)
+    for turn in _turns(seed, length)[:-1]
+  ]
+  # Evenly from 0.55 to 1.45 of it, a deviation of 0.26; some 500 or more of
+  # them. A long one is a little more often the last.
+  np.testing.assert_allclose(np.mean(seconds), length, rtol=0.06)
+  assert min(seconds) >= 0.55 * length
+  assert max(seconds) <= 1.45 * length
 
 
 def test_nobody_has_two_turns_in_a_row():

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from dave_jax.datasets.shapes.kinds import KINDS
 from dave_jax.datasets.shapes.scenario import make_scenario
 from dave_jax.datasets.shapes.scene import ASPECT
 from dave_jax.datasets.shapes.turns import Turn
@@ -95,3 +96,26 @@ def test_an_image_is_looked_at_many_times():
   eyes = [t.eyes(np.zeros(1))[0] for t in scenario.shots[0].scene.things]
   away = np.linalg.norm((gaze.xy[:, None] - eyes) * [ASPECT, 1.0], axis=-1)
   assert (away.min(axis=1) < 0.1).mean() > 0.7
+
+
+def test_an_appealing_kind_is_looked_at_more():
+  """Expected: as often as `Kind.appeal` says, of images that show both."""
+  looks = {'hum': 0, 'bell': 0}
+  for number in range(60):
+    scenario = make_scenario('silent', (0, 1, 0, number), 3)
+    things = scenario.shots[0].scene.things
+    voices = [thing.kind.voice for thing in things]
+    if not {'hum', 'bell'} <= set(voices):
+      continue
+    gaze = watch_image(scenario)
+    eyes = [thing.eyes(np.zeros(1))[0] for thing in things]
+    away = np.linalg.norm((gaze.xy[:, None] - eyes) * [ASPECT, 1.0], axis=-1)
+    near = away.argmin(axis=1)[away.min(axis=1) < 0.1]
+    for voice in looks:
+      looks[voice] += int((near == voices.index(voice)).sum())
+  appeal = {kind.voice: kind.appeal for kind in KINDS}
+  # Thousands of looks, but in tens of images, where one may lie at the other.
+  assert sum(looks.values()) > 1000
+  np.testing.assert_allclose(
+    looks['hum'] / looks['bell'], appeal['hum'] / appeal['bell'], rtol=0.25
+  )
