@@ -14,7 +14,8 @@ def starting_variables(
 
   Args:
     model: The network.
-    start: Checkpoint folders, '' for none, of a whole `network`, of
+    start: Checkpoint folders, '' for none, of a whole `network` (of a
+      single modality's, an audio-visual network takes what there is), of
       `video_encoder` and of `audio_encoder`, later ones over earlier;
       `head_scale` and `head_bias` of a fresh last layer.
     seed: Of fresh weights.
@@ -42,8 +43,9 @@ def starting_variables(
         f'{start.network}: holds encoders alone; give it as '
         'start.video_encoder or start.audio_encoder'
       )
-    _put(variables, stored, list(variables['params']), start.network)
-    origin = dict.fromkeys(origin, start.network)
+    held = [m for m in variables['params'] if m in stored.variables['params']]
+    _put(variables, stored, held, start.network)
+    origin |= {name: start.network for name in origin if name in held}
   for encoder in origin:
     folder = start[encoder]
     if folder:

@@ -70,6 +70,20 @@ def test_encoders_come_after_the_network(network, encoders):
   assert lines == [f'video_encoder: {encoders}', f'audio_encoder: {network}']
 
 
+def test_a_video_only_network_starts_what_it_has(tmp_path):
+  seeing = DAVE('video', depth=10, width=2, frame_size=(64, 64))
+  known = random_variables(seeing, 3)
+  store.save(tmp_path / 'video', seeing, known, origin={})
+  variables, lines = _start(network=str(tmp_path / 'video'))
+  for collection, fresh in MODEL.initialise(0).items():
+    wanted = fresh | known[collection]
+    _same(variables[collection], wanted)
+  assert lines == [
+    f'video_encoder: {tmp_path / "video"}',
+    'audio_encoder: fresh weights',
+  ]
+
+
 @pytest.mark.parametrize(
   ('fields', 'message'),
   [
