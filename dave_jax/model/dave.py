@@ -186,7 +186,10 @@ class Upscale(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """Maps [b, h, w, c] to [b, 2 h, 2 w, features]."""
-    x = split_rows(double_bilinear(split_rows(x)))
+    # In the layout of x first, where each device may have all rows. Split at
+    # once, 8 ways from 4 rows to 8, XLA of jax 0.10.2 gives wrong values.
+    x = split_rows(double_bilinear(split_rows(x)), stride=2)
+    x = split_rows(x)
     x = _Conv3x3(self.features, self.dtype, name='combine')(x)
     if self.batch_norm:
       return BatchNorm(self.features, self.dtype, name='bn')(x, train=train)
