@@ -48,14 +48,14 @@ def make_mesh(data: int, space: int) -> Mesh:
   )
 
 
-def check_batch_size(mesh: Mesh, batch_size: int) -> None:
-  """Raises a ValueError where devices cannot share a batch evenly."""
+def check_batch_size(mesh: Mesh, field: str, batch_size: int) -> None:
+  """Raises a ValueError, of a field, where devices cannot share it evenly."""
   parts = mesh.shape[DATA]
   if batch_size % parts:
     below = batch_size - batch_size % parts
     near = [n for n in (below, below + parts) if n]
     raise ValueError(
-      f'batch_size {batch_size} is not divisible by {parts} devices; use '
+      f'{field} {batch_size} is not divisible by {parts} devices; use '
       + ' or '.join(map(str, near))
     )
 

@@ -46,7 +46,10 @@ class SaliencyTask:
     model['frame_size'] = tuple(model['frame_size'])
     model['dtype'] = jnp.dtype(model['dtype'])
     self.model = DAVE(**model)
-    check_batch_size(mesh, train.batch_size)
+    check_batch_size(mesh, 'train.batch_size', train.batch_size)
+    evaluated = config.evaluation.batch_size
+    if config.data.validation and not config.fake_data:
+      check_batch_size(mesh, 'evaluation.batch_size', evaluated)
     if self.model.modality == 'audio':
       check_no_space(mesh, 'an audio-only network')
     check_height(mesh, self.model.frame_size[0], TARGET_STRIDE)

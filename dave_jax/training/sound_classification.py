@@ -49,7 +49,10 @@ class SoundClassification:
     self._config = config
     self._mesh = mesh
     train, data = config.train, config.data
-    check_batch_size(mesh, train.batch_size)
+    check_batch_size(mesh, 'train.batch_size', train.batch_size)
+    check_batch_size(
+      mesh, 'evaluation.batch_size', config.evaluation.batch_size
+    )
     check_no_space(mesh, 'a classifier of sounds')
     self._sounds = self._held_out = None
     self._labels = _FAKE_LABELS

@@ -61,9 +61,11 @@ def test_sizes_that_do_not_make_up_the_devices(
 
 
 def test_batch_need_only_split_along_data():
-  check_batch_size(_shape(4, 2), 12)
-  with pytest.raises(ValueError, match='divisible by 4 devices; use 8 or 12'):
-    check_batch_size(_shape(4, 2), 10)
+  check_batch_size(_shape(4, 2), 'train.batch_size', 12)
+  with pytest.raises(
+    ValueError, match='size 10 is not divisible by 4 devices; use 8 or'
+  ):
+    check_batch_size(_shape(4, 2), 'train.batch_size', 10)
 
 
 def test_rows_that_do_not_split_are_refused_with_what_does():
