@@ -1,0 +1,55 @@
+"""The line that tells how far a run is."""
+
+import re
+
+import pytest
+
+from dave_jax.training import progress as progress_lib
+from dave_jax.training.progress import Progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+  """A clock that stands still: add to its one element."""
+  now = [100.0]
+  monkeypatch.setattr(progress_lib.time, 'perf_counter', lambda: now[0])
+  return now
+
+
+def test_rate_and_time_left_are_of_the_steps_since_the_line_before(clock):
+  """By hand: 5 steps of 4 in 10 s are 2 a second; 90 more take 180 s."""
+  progress = Progress(first=0, last=100, batch_size=4)
+  clock[0] += 1000
+  progress.line(5, 'images', 1.0)
+  clock[0] += 10
+  assert progress.line(10, 'audio_visual', 0.25) == (
+    'step 10/100 (10.0%)  audio_visual  loss 0.2500  2 examples/s  '
+    'data 0%  0:03:00 left'
+  )
+
+
+def test_pauses_do_not_count_and_waiting_is_a_share_of_the_rest(clock):
+  """By hand: of 50 s 40 were a pause, of the other 10 data took 2."""
+  progress = Progress(first=0, last=20, batch_size=1)
+  clock[0] += 50
+  progress.paused(40)
+  progress.waited(2)
+  line = progress.line(10, 'images', 1.0)
+  assert '  1 examples/s  data 20%  0:00:10 left' in line
+  # Neither is carried over.
+  clock[0] += 10
+  line = progress.line(20, 'images', 1.0)
+  assert '  1 examples/s  data 0%  0:00:00 left' in line
+
+
+def test_a_run_that_goes_on_counts_its_own_steps(clock):
+  progress = Progress(first=90, last=100, batch_size=2)
+  clock[0] += 5
+  line = progress.line(95, 'images', 1.0)
+  assert line.startswith('step 95/100 (95.0%)')
+  assert re.search(r'  2 examples/s  .*  0:00:05 left$', line)
+
+
+def test_no_step_has_no_rate(clock):
+  line = Progress(first=3, last=9, batch_size=2).line(3, 'images', 1.0)
+  assert '  0 examples/s  data 0%  0:00:00 left' in line
