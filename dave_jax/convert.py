@@ -4,16 +4,21 @@
   python -m dave_jax.convert --source=resnet-18-kinetics.pth --out=DIR \
       --encoders=video_encoder,audio_encoder
   python -m dave_jax.convert --checkpoint=DIR --to_torch=FILE
+  python -m dave_jax.convert --checkpoint=DIR --to_half=DIR
 
 What a file holds is recognised by its keys: the published DAVE, or a 3D ResNet
 of 3D-ResNets-PyTorch (2018's resnet-*-kinetics.pth or the later r3d*_*.pth) of
 depth 18, 34 or 50. Every key is accounted for. PyTorch must be installed: pip
-install 'dave-jax[convert]'.
+install 'dave-jax[convert]'. --to_half needs none: it writes the same network
+with weights of 16 bits, half as large on disk.
 """
 
 import argparse
 import os
 import sys
+
+import jax
+import numpy as np
 
 from dave_jax.model.dave import DAVE
 from dave_jax.weights import conversion, store, torch_file
@@ -42,19 +47,23 @@ def main(argv: list[str] | None = None) -> int:
   )
   parser.add_argument('--checkpoint', help='checkpoint folder to convert back')
   parser.add_argument('--to_torch', help='PyTorch file to write')
+  parser.add_argument('--to_half', help='checkpoint folder to write')
   args = parser.parse_args(argv)
   forth = args.source is not None and args.out is not None
   back = args.checkpoint is not None and args.to_torch is not None
-  if forth == back:
+  half = args.checkpoint is not None and args.to_half is not None
+  if forth + back + half != 1:
     parser.error(
       'give --source=FILE and --out=DIR, or --checkpoint=DIR and '
-      '--to_torch=FILE'
+      '--to_torch=FILE or --to_half=DIR'
     )
   try:
     if forth:
       lines = from_torch(args.source, args.out, args.kind, args.encoders)
-    else:
+    elif back:
       lines = to_torch(args.checkpoint, args.to_torch)
+    else:
+      lines = to_half(args.checkpoint, args.to_half)
   except (ValueError, OSError, ModuleNotFoundError) as error:
     print(f'convert: {error}', file=sys.stderr)
     return 1
@@ -139,6 +148,36 @@ def to_torch(
     lines.append('  batch norm of the decoder: folded into its convolutions')
   lines += [f'  made up, the original never uses it: {key}' for key in made_up]
   return lines
+
+
+def to_half(checkpoint: str | os.PathLike, out: str | os.PathLike) -> list[str]:
+  """Writes a checkpoint with weights of 16 bits, rounded to 11 digits of them.
+
+  Returns:
+    A line that tells what was written.
+
+  Raises:
+    ValueError: A weight is larger than 16 bits hold.
+    OSError: As the message says.
+  """
+  stored = store.load(checkpoint)
+  largest = max(
+    float(np.abs(leaf).max()) for leaf in jax.tree.leaves(stored.variables)
+  )
+  most = float(np.finfo(np.float16).max)
+  if not largest <= most:
+    raise ValueError(
+      f'{checkpoint}: holds a weight of {largest:g}, more than the {most:g} '
+      'that 16 bits hold; keep it as it is'
+    )
+  store.save(
+    out,
+    stored.module,
+    jax.tree.map(lambda leaf: leaf.astype(np.float16), stored.variables),
+    origin=stored.origin,
+    contents=stored.contents,
+  )
+  return [f'{checkpoint}: written to {out} with weights of 16 bits']
 
 
 if __name__ == '__main__':

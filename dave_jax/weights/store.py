@@ -139,7 +139,9 @@ def load(folder: str | os.PathLike, *, dtype=jnp.float32) -> Stored:
     raise ValueError(
       f'{folder}: describes a network that this version does not know ({error})'
     ) from error
-  variables = _restore(folder / 'variables')
+  variables = jax.tree.map(
+    lambda leaf: leaf.astype(np.float32), _restore(folder / 'variables')
+  )
   _check_shapes(folder, module, variables, description['contents'])
   unused = folder / 'unused'
   return Stored(
