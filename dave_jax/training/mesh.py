@@ -7,6 +7,7 @@ of each frame and map.
 import collections
 import dataclasses
 import functools
+from collections.abc import Sequence
 
 import jax
 from jax.sharding import AxisType, Mesh
@@ -16,18 +17,22 @@ from dave_jax.model.rows import SPACE
 DATA = 'data'
 
 
-def make_mesh(data: int, space: int) -> Mesh:
+def make_mesh(
+  data: int, space: int, devices: Sequence[jax.Device] | None = None
+) -> Mesh:
   """Returns a mesh of all devices.
 
   Args:
     data: How many parts batches are split into.
     space: How many parts frames are split into; of the two, one may be -1,
       which is what the other leaves.
+    devices: Those of all processes where None.
 
   Raises:
     ValueError: They do not make up the devices there are.
   """
-  count = jax.device_count()
+  devices = jax.devices() if devices is None else devices
+  count = len(devices)
   sizes = {DATA: data, SPACE: space}
   found = dict(sizes)
   for name, other in ((DATA, space), (SPACE, data)):
@@ -44,7 +49,10 @@ def make_mesh(data: int, space: int) -> Mesh:
       + ' or '.join(fitting)
     )
   return jax.make_mesh(
-    (found[DATA], found[SPACE]), (DATA, SPACE), axis_types=(AxisType.Auto,) * 2
+    (found[DATA], found[SPACE]),
+    (DATA, SPACE),
+    axis_types=(AxisType.Auto,) * 2,
+    devices=devices,
   )
 
 

@@ -13,6 +13,7 @@ from dave_jax.training.placement import (
   batch_sharding,
   place_batch,
   place_everywhere,
+  replicated,
 )
 from dave_jax.training.state import TrainState
 from dave_jax.training.steps import ROUTES, RoutedSteps
@@ -96,6 +97,32 @@ class CompiledSteps:
       'route': place_everywhere(self._mesh, number),
     }
     return self._step(state, routed)
+
+  def lower(self, state: TrainState) -> dict[str, jax.stages.Lowered]:
+    """Returns the steps as programs that are not compiled yet.
+
+    Args:
+      state: Shapes, and where on the mesh they would lie.
+
+    Returns:
+      {'routed': the one program}, or {route: its own}.
+    """
+    shapes = {
+      route: {
+        key: jax.ShapeDtypeStruct(
+          shape, kind, sharding=batch_sharding(self._mesh, key)
+        )
+        for key, (shape, kind) in blank.items()
+      }
+      for route, blank in self._blanks.items()
+    }
+    if self.routing == 'static':
+      return {
+        route: self._branches[route].lower(state, batch)
+        for route, batch in shapes.items()
+      }
+    number = jax.ShapeDtypeStruct((), np.int32, sharding=replicated(self._mesh))
+    return {'routed': self._step.lower(state, shapes | {'route': number})}
 
   def _blank(self, route):
     """Returns a batch of zeros, made where it stays."""

@@ -20,7 +20,7 @@ from dave_jax.training.mesh import (
 )
 from dave_jax.training.objective import Objective
 from dave_jax.training.optimizer import adam
-from dave_jax.training.placement import place_state
+from dave_jax.training.placement import place_state, state_shardings
 from dave_jax.training.routes import RoutedData
 from dave_jax.training.routing import CompiledSteps
 from dave_jax.training.saliency_data import ROUTE_OF, SaliencyData
@@ -107,6 +107,29 @@ class SaliencyTask:
         opt_state=self._optimizer.init(params),
       ),
       shard_optimizer=self._config.mesh.shard_optimizer,
+    )
+
+  def lower(self) -> dict[str, jax.stages.Lowered]:
+    """Returns its steps, see `CompiledSteps.lower`, from shapes alone."""
+    variables = jax.eval_shape(lambda: self.model.initialise(0))
+    params = variables['params']
+    state = TrainState(
+      step=jax.ShapeDtypeStruct((), np.int32),
+      params=params,
+      batch_stats=variables['batch_stats'],
+      opt_state=jax.eval_shape(self._optimizer.init, params),
+    )
+    where = state_shardings(
+      self._mesh, state, shard_optimizer=self._config.mesh.shard_optimizer
+    )
+    return self._step.lower(
+      jax.tree.map(
+        lambda leaf, sharding: jax.ShapeDtypeStruct(
+          leaf.shape, leaf.dtype, sharding=sharding
+        ),
+        state,
+        where,
+      )
     )
 
   def train_data(self) -> RoutedData:
