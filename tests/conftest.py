@@ -1,9 +1,12 @@
 """Fixtures that more than one folder of tests needs."""
 
+import functools
 import importlib.util
 import os
 import pathlib
 import subprocess
+import sys
+import tempfile
 
 import jax
 import numpy as np
@@ -17,16 +20,53 @@ from dave_jax.weights import store
 from tests.media import clips
 from tests.runs import ROOT, main_command
 
+# XLA's older code generator for CPUs compiles a training step of a tiny network
+# in 4 s where the newer takes 12, unoptimised, and in 11 instead of 18; steps
+# take as long with either.
+_QUICK_EMITTERS = '--xla_cpu_use_fusion_emitters=false'
 # Files that take minutes come first, so that no process waits for another's.
 _SLOW = (
   'test_train.py',
   'test_distributed.py',
   'test_launch.py',
   'test_readme.py',
+  'test_mesh.py',
+  'test_study.py',
+  'test_dave.py',
   'test_sound_classification.py',
   'test_steps.py',
+  'test_configs.py',
+  'test_saliency_model.py',
+  'test_live.py',
   'test_torch_twin.py',
 )
+
+
+def pytest_configure(config):
+  """Has the session's processes share the programs that they compile."""
+  if not hasattr(config, 'workerinput'):
+    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    # Processes that are started from here take these from the environment.
+    os.environ['JAX_COMPILATION_CACHE_DIR'] = folder.name
+    os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.1'
+    quick = _QUICK_EMITTERS if _jax_starts_with(_QUICK_EMITTERS) else ''
+    os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {quick}'
+  jax.config.update(
+    'jax_compilation_cache_dir', os.environ['JAX_COMPILATION_CACHE_DIR']
+  )
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
+
+
+def _jax_starts_with(flag):
+  """Returns whether this XLA knows a flag; one that it does not ends it."""
+  done = subprocess.run(
+    [sys.executable, '-c', 'import jax; jax.devices()'],
+    env=os.environ | {'XLA_FLAGS': flag, 'JAX_PLATFORMS': 'cpu'},
+    capture_output=True,
+    check=False,
+  )
+  return done.returncode == 0
 
 
 def pytest_collection_modifyitems(items):
@@ -44,18 +84,16 @@ def shared() -> pathlib.Path:
   return folder
 
 
-@pytest.fixture(scope='module')
-def environment(tmp_path_factory):
-  """Programs compile in half the time, and once for all processes."""
+@pytest.fixture(scope='session')
+def environment():
+  """Of programs that compile in half the time."""
   return os.environ | {
-    'JAX_COMPILATION_CACHE_DIR': str(tmp_path_factory.mktemp('compiled')),
-    'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0.1',
     'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
     'JAX_PLATFORMS': 'cpu',
   }
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='session')
 def run(environment):
   """Runs `main` to its end; returns what it says."""
 
@@ -63,7 +101,8 @@ def run(environment):
     done = subprocess.run(
       main_command(workdir, *flags, **overrides),
       cwd=ROOT,
-      env=environment | {'XLA_FLAGS': xla_flags},
+      env=environment
+      | {'XLA_FLAGS': f'{environment["XLA_FLAGS"]} {xla_flags}'},
       capture_output=True,
       text=True,
       check=False,
@@ -115,11 +154,16 @@ def reference(goldens):
   return module
 
 
+@functools.cache
+def _variable_shapes(module):
+  return module.variable_shapes()
+
+
 def random_variables(module: DAVE, seed: int = 0) -> dict:
   """Returns random weights, sooner than `initialise` is compiled."""
   rng = np.random.default_rng(seed)
   flat = {}
-  for path, shape in module.variable_shapes().items():
+  for path, shape in _variable_shapes(module).items():
     if path[-1] == 'kernel':
       values = rng.normal(0, (2 / np.prod(shape[:-1])) ** 0.5, shape)
     else:
