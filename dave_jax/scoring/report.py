@@ -66,9 +66,24 @@ def write_report(
       lines += [f'## {title}', '', f'![{title}]({name}.png)', '']
   if len(runs[0].metrics['videos']) > 1:
     lines += _write(tables.video_table(runs, score), out)
-  partial = out / '.report.md'
+  return _put(out / 'report.md', lines)
+
+
+def write_tables(
+  path: str | os.PathLike, title: str, tables_: Sequence[Table]
+) -> pathlib.Path:
+  """Writes tables as one page, and each as .csv and .tex beside it."""
+  path = pathlib.Path(path)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  lines = [f'# {title}', '']
+  for table in tables_:
+    lines += _write(table, path.parent)
+  return _put(path, lines)
+
+
+def _put(path, lines):
+  partial = path.with_name(f'.{path.name}')
   partial.write_text('\n'.join(lines))
-  path = out / 'report.md'
   os.replace(partial, path)
   return path
 

@@ -1,0 +1,21 @@
+"""What sound adds on sounding_shapes (a SIMULATION), over three seeds.
+
+  python -m dave_jax.main --config=configs/sounding_shapes.py \
+      --workdir=runs/shapes
+
+configs/demo.py, longer: three seeds of each network, more clips, more steps.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import demo
+
+
+def get_config() -> ConfigDict:
+  """Returns the config."""
+  config = demo.get_config()
+  config.seeds = (0, 1, 2)
+  config.sets.sounding_shapes.update({'train': 240, 'val': 24, 'test': 48})
+  for network in (config.networks.audio_visual, config.networks.video):
+    network.train.steps = 2000
+  return config

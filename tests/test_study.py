@@ -1,0 +1,70 @@
+"""A study from nothing to its report."""
+
+import csv
+
+import pytest
+
+from configs import demo
+from dave_jax.study import Study
+from tests.runs import TINY
+
+_NETWORK = {
+  k: v for k, v in TINY.items() if k not in ('fake_data', 'log.every')
+}
+_STEPS = {
+  'train.steps': 2,
+  'checkpoint.every': 1,
+  'evaluation.stride': 64,
+  'evaluation.scoring.scores': 'NSS',
+}
+
+
+@pytest.fixture(scope='module')
+def config():
+  """configs/demo.py with tiny sets and networks."""
+  config = demo.get_config()
+  config.seeds = (0,)
+  config.frame_size = (64, 64)
+  config.voices = 2
+  for name, counts in (
+    ('sounding_shapes', {'train': 4, 'val': 2, 'test': 4}),
+    ('sounding_images', {'train': 4, 'val': 2}),
+  ):
+    config.sets[name].update(counts)
+  known = ('model.depth', 'model.width', 'train.batch_size')
+  config.sounds.update_from_flattened_dict(
+    {key: TINY[key] for key in known} | {'train.steps': 2}
+  )
+  for network in (config.sights, *config.networks.values()):
+    network.update_from_flattened_dict(_NETWORK | _STEPS)
+  config.test.flags = (
+    '--stride=64 --size=16x16 --scores=NSS,CC --alignment=causal'
+  )
+  return config
+
+
+@pytest.mark.usefixtures('quick_to_compile')
+def test_study_goes_from_nothing_to_the_report(config, tmp_path, caplog):
+  """And again from its end, where nothing is left to do."""
+  Study(config, tmp_path).run()
+  report = tmp_path / 'report'
+  assert 'Human Infinite' in (report / 'report.md').read_text()
+  for name in ('time.png', 'mean_maps.png', 'by_category.png', 'seeds.csv'):
+    assert (report / name).stat().st_size > 0, name
+  with (report / 'sound_gain.csv').open() as file:
+    rows = list(csv.DictReader(file))
+  assert [row['category'] for row in rows] == [
+    'Misc',
+    'Nature',
+    'Social',
+    'all',
+  ]
+  for row in rows:
+    gain = float(row['audio-visual']) - float(row['video only'])
+    assert float(row['gain']) == pytest.approx(gain, abs=1e-9)
+
+  times = {p: p.stat().st_mtime_ns for p in tmp_path.glob('networks/*/best/*')}
+  assert len(times) > 0
+  caplog.set_level('INFO', logger='dave_jax')
+  Study(config, tmp_path).run()
+  assert {p: p.stat().st_mtime_ns for p in times} == times
