@@ -45,6 +45,12 @@ _PROCESS = flags.DEFINE_integer('process', None, 'Which one this is, from 0.')
 _WAIT = flags.DEFINE_integer(
   'wait', 50, 'Seconds until a process that is not heard of is given up.'
 )
+_STOPPED_STATUS = flags.DEFINE_integer(
+  'stopped_status',
+  0,
+  'Exit status where the run was asked to stop before its end; what starts '
+  'jobs again after failures alone needs another than 0.',
+)
 
 
 def main(argv: list[str]) -> int:
@@ -72,8 +78,8 @@ def main(argv: list[str]) -> int:
       from dave_jax.study import Study
 
       Study(_CONFIG.value, _WORKDIR.value).run()
-    else:
-      train(_CONFIG.value, _WORKDIR.value)
+    elif not train(_CONFIG.value, _WORKDIR.value):
+      return _STOPPED_STATUS.value
   except (ValueError, OSError, NotFinite) as error:
     print(f'main: {error}', file=sys.stderr)
     return 1

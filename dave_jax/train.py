@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from dave_jax.training.best import BestWeights
 from dave_jax.training.checkpoint import Checkpoints
+from dave_jax.training.cluster import found
 from dave_jax.training.interruption import Interruption
 from dave_jax.training.ledger import Ledger
 from dave_jax.training.mesh import make_mesh
@@ -45,6 +46,8 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
   """
   workdir = pathlib.Path(workdir)
   mesh = make_mesh(config.mesh.data, config.mesh.space)
+  for line in found(mesh):
+    _LOG.info('%s', line)
   task = make_task(config, mesh)
   leads = jax.process_index() == 0
 
@@ -124,12 +127,16 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
       step += 1
       ledger.add(step, kind, batch, facts)
       # The host is never more than a step ahead.
+      begin = time.perf_counter()
       jax.block_until_ready(facts if one_by_one else in_flight)
+      progress.blocked(time.perf_counter() - begin)
       in_flight = facts
       profile.after(step, facts)
       if step % config.log.every == 0 or step == task.steps:
         loss = ledger.settle()
         _LOG.info('%s', progress.line(step, kind, loss))
+        if writers:
+          writers.progress({'step': step, **progress.figures})
   if writers:
     writers.close()
   if step < task.steps:

@@ -2,6 +2,7 @@
 
 WORKDIR/train.jsonl         a row a step
 WORKDIR/validation.jsonl    a row an evaluation
+WORKDIR/progress.jsonl      a row a line of progress: rate, waiting
 WORKDIR/runs.jsonl          a row a start: config, versions, devices
 WORKDIR/pictures/STEP/      validation examples
 WORKDIR/tensorboard/        the same as curves
@@ -25,7 +26,7 @@ class Writers:
     """Goes on after a step; what was written of later ones is taken back."""
     self._workdir = pathlib.Path(workdir)
     self._workdir.mkdir(parents=True, exist_ok=True)
-    for name in ('train.jsonl', 'validation.jsonl'):
+    for name in ('train.jsonl', 'validation.jsonl', 'progress.jsonl'):
       _cut_after(self._workdir / name, step)
     self._board = tensorboardX.SummaryWriter(
       str(self._workdir / 'tensorboard'), purge_step=step + 1
@@ -46,6 +47,11 @@ class Writers:
     """Adds the scores of an evaluation, with its 'step'."""
     self._append('validation.jsonl', [row])
     self._curves('validation', row)
+
+  def progress(self, row: Mapping) -> None:
+    """Adds how fast it went up to a 'step'."""
+    self._append('progress.jsonl', [row])
+    self._curves('progress', row)
 
   def pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
     """Writes pictures uint8 [h, w, 3] by name."""
