@@ -1,8 +1,10 @@
-"""Trains a network, and evaluates it.
+"""Trains a network, evaluates it, or plans its training on a machine.
 
   python -m dave_jax.main --config=configs/davos.py --workdir=runs/davos
   python -m dave_jax.main --config=configs/davos.py --workdir=runs/davos \\
       --mode=evaluate
+  python -m dave_jax.main --config=configs/davos.py --workdir=runs/davos \\
+      --mode=plan --topology=v5e:4x4
 
 Interrupted, the same command goes on. Every field of a config can be set:
 --config.train.batch_size=20.
@@ -28,8 +30,25 @@ _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
 _MODE = flags.DEFINE_enum(
   'mode',
   'train',
-  ['train', 'evaluate'],
-  'evaluate: scores WORKDIR/best on data.test, into WORKDIR/evaluation.',
+  ['train', 'evaluate', 'plan'],
+  'evaluate: scores WORKDIR/best on data.test, into WORKDIR/evaluation. plan: '
+  'says what training costs on --topology, into WORKDIR/plan.md and plan.json.',
+)
+_TOPOLOGY = flags.DEFINE_string(
+  'topology', None, 'What to plan for: TPUs as v5e:4x4, GPUs as h100:8.'
+)
+_EXAMPLES = flags.DEFINE_list(
+  'examples',
+  [],
+  'Examples an epoch has of sets that are not on disk, for plans, as '
+  'audio_visual=9500,images=10000.',
+)
+_TRIALS = flags.DEFINE_integer(
+  'trials',
+  4,
+  'Other sizes that a plan compiles at most, for the largest batch that fits '
+  'or for what would fit.',
+  lower_bound=0,
 )
 _DISTRIBUTED = flags.DEFINE_bool(
   'distributed',
@@ -60,6 +79,9 @@ def main(argv: list[str]) -> int:
   # Orbax and JAX tell of each thing that they do.
   absl_logging.set_verbosity(absl_logging.WARNING)
   keep_compiled_programs()
+  if _MODE.value == 'plan':
+    # What is planned for is somewhere else; what is here is left alone.
+    jax.config.update('jax_platforms', 'cpu')
   if _DISTRIBUTED.value:
     # JAX ends the program, and says who is missing, when these run out.
     jax.distributed.initialize(
@@ -71,6 +93,9 @@ def main(argv: list[str]) -> int:
     )
   _report(jax.process_index() == 0)
   try:
+    if _MODE.value == 'plan':
+      _plan(_CONFIG.value, pathlib.Path(_WORKDIR.value))
+      return 0
     if _MODE.value == 'evaluate':
       return _evaluate(_CONFIG.value, pathlib.Path(_WORKDIR.value))
     if _CONFIG.value.task == 'study':
@@ -112,6 +137,29 @@ def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> int:
     if status:
       return status
   return 0
+
+
+def _plan(config: ConfigDict, workdir: pathlib.Path) -> None:
+  """Plans a run on a machine that is not at hand."""
+  from dave_jax.planning.plan import make_plan
+  from dave_jax.planning.report import write_plan
+
+  if not _TOPOLOGY.value:
+    raise ValueError(
+      '--mode=plan needs a machine; name one, as --topology=v5e:4x4'
+    )
+  examples = {}
+  for item in _EXAMPLES.value:
+    field, _, count = item.partition('=')
+    if not count.isdecimal() or field not in config.data:
+      raise ValueError(
+        f'got {item!r} in --examples, wanted FIELD=NUMBER, as images=10000'
+      )
+    examples[field] = int(count)
+  plan = make_plan(
+    config, _TOPOLOGY.value, examples=examples, trials=_TRIALS.value
+  )
+  print(write_plan(workdir, plan))
 
 
 def _report(leads: bool) -> None:

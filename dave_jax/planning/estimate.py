@@ -1,0 +1,53 @@
+"""What a step costs on GPUs, guessed without their compiler."""
+
+import time
+
+import jax
+from ml_collections import ConfigDict
+
+from dave_jax.model.conv import native_convolutions
+from dave_jax.planning.collectives import Collectives
+from dave_jax.planning.programs import Program, compile_step, lower_steps
+from dave_jax.planning.roofline import Costs
+from dave_jax.training.mesh import make_mesh
+
+
+def estimate_steps(config: ConfigDict, chips: int) -> dict[str, Program]:
+  """Returns {route: program} of one chip's part of a batch.
+
+  Operations are those of the program as it was written; memory, and what moves
+  from and to it, those of the same program compiled for this CPU. Chips send
+  each other the gradients of all parameters, in one sum.
+
+  Args:
+    config: See configs/davos.py; `train.batch_size` is of all chips.
+    chips: How many share the batch.
+  """
+  config = config.copy_and_resolve_references()
+  config.train.batch_size //= chips
+  mesh = make_mesh(1, 1, jax.devices('cpu')[:1])
+  programs = {}
+  with native_convolutions():
+    for route, lowered in lower_steps(config, mesh, routing='static').items():
+      parts = config.train.accumulate
+      begin = time.perf_counter()
+      compiled = compile_step(lowered, 1, parts=parts)
+      params = lowered.args_info[0][0].params
+      size = sum(
+        leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params)
+      )
+      collectives = []
+      if chips > 1:
+        sent = 2 * size * (chips - 1) / chips
+        collectives = [Collectives('all-reduce', 1, size, sent)]
+      programs[route] = Program(
+        compiled.memory,
+        Costs(
+          flops=parts * lowered.cost_analysis()['flops'],
+          bytes_moved=compiled.costs.bytes_moved,
+          bytes_sent=sum(entry.sent for entry in collectives),
+        ),
+        collectives,
+        time.perf_counter() - begin,
+      )
+  return programs
