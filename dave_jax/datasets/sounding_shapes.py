@@ -9,9 +9,9 @@ What sounds cannot be told from the picture alone. By construction: the turns
 are drawn from random numbers of their own and know only how many things there
 are, and with other turns every pixel stays the same (tested); a thing has no
 part that moves or shines with its voice. By measurement: a classifier of what
-each thing is, how it moves, its size and place, fitted on 200 social clips,
-picks the thing that sounds in 199 others in 0.402 of moments, guessing in
-0.411; difference -0.010, standard error 0.013
+each thing is, how it moves, its size and place, fitted on 400 clips, picks the
+thing that sounds in 258 others in 0.411 of moments, guessing in 0.418;
+difference -0.001, standard error 0.014
 (`benchmarks/sound_is_hidden.py`).
 """
 

@@ -54,7 +54,7 @@ def make_viewer(rng: np.random.Generator) -> Viewer:
 
   The pulls were chosen so that half the viewers tell about as much of the
   other half as a map that knows all of picture and sound can, and that sound
-  adds about a quarter to the NSS where things take turns
+  adds more than a third to the NSS where things take turns
   (`benchmarks/gain_of_sound.py`).
   """
   return Viewer(
