@@ -33,12 +33,7 @@ def _take_steps(name, folder):
       'mesh.shard_optimizer': shard_optimizer,
     }
   )
-  mesh = jax.make_mesh(
-    (data, space),
-    (DATA, SPACE),
-    axis_types=(AxisType.Auto,) * 2,
-    devices=jax.devices()[: data * space],
-  )
+  mesh = make_mesh(data, space, jax.devices()[: data * space])
   task = SaliencyTask(config, mesh)
   state, batches = task.initial_state(), task.train_data()
   programs = {}
@@ -67,12 +62,10 @@ if __name__ == '__main__':
   os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=8'
   import jax
   import numpy as np
-  from jax.sharding import AxisType
 
   from dave_jax.model.conv import native_convolutions
-  from dave_jax.model.rows import SPACE
   from dave_jax.training.compile_step import compile_step
-  from dave_jax.training.mesh import DATA
+  from dave_jax.training.mesh import make_mesh
   from dave_jax.training.placement import place_batch
   from dave_jax.training.saliency import SaliencyTask
   from dave_jax.training.saliency_data import ROUTE_OF

@@ -50,14 +50,12 @@ def test_mesh_of_what_is_left_has_all_devices():
     (0, 5, 'use data=-1, space=1 or data=-1, space=2'),
   ],
 )
-def test_sizes_that_do_not_make_up_the_devices(
-  data, space, fitting, monkeypatch
-):
-  monkeypatch.setattr(jax, 'device_count', lambda: 8)
+def test_sizes_that_do_not_make_up_the_devices(data, space, fitting):
+  eight = jax.devices() * 8
   with pytest.raises(ValueError, match=f'data={data}, space={space} does not'):
-    make_mesh(data, space)
+    make_mesh(data, space, eight)
   with pytest.raises(ValueError, match=fitting):
-    make_mesh(data, space)
+    make_mesh(data, space, eight)
 
 
 def test_batch_need_only_split_along_data():
