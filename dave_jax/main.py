@@ -11,8 +11,10 @@ Interrupted, the same command goes on. Every field of a config can be set:
 """
 
 import logging
+import os
 import pathlib
 import sys
+import traceback
 
 import jax
 from absl import app, flags
@@ -71,6 +73,9 @@ _STOPPED_STATUS = flags.DEFINE_integer(
   'jobs again after failures alone needs another than 0.',
 )
 
+# Of a process that is not to blame: the same command may work again.
+_LOST_STATUS = 75
+
 
 def main(argv: list[str]) -> int:
   """Runs what the flags say; returns the exit status."""
@@ -108,6 +113,14 @@ def main(argv: list[str]) -> int:
   except (ValueError, OSError, NotFinite) as error:
     print(f'main: {error}', file=sys.stderr)
     return 1
+  except jax.errors.JaxRuntimeError as error:
+    if jax.process_count() == 1:
+      raise
+    traceback.print_exc()
+    print(f'main: lost a process, or a device: {error}', file=sys.stderr)
+    sys.stderr.flush()
+    # Ending as usual waits for all, and one is gone.
+    os._exit(_LOST_STATUS)
   return 0
 
 
