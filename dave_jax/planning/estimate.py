@@ -1,8 +1,10 @@
 """What a step costs on GPUs, guessed without their compiler."""
 
+import math
 import time
 
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 
 from dave_jax.model.conv import native_convolutions
@@ -10,6 +12,26 @@ from dave_jax.planning.collectives import Collectives
 from dave_jax.planning.programs import Program, compile_step, lower_steps
 from dave_jax.planning.roofline import Costs
 from dave_jax.training.mesh import make_mesh
+from dave_jax.training.steps import AUDIO_VISUAL, SOUND_MODULES
+
+
+def gradient_size(lowered: jax.stages.Lowered, route: str) -> int:
+  """Returns bytes of the gradients that a route's step computes.
+
+  Args:
+    lowered: The step, whose first argument is the state.
+    route: One of `steps.ROUTES`.
+  """
+  params = lowered.args_info[0][0].params
+  learning = [
+    tree
+    for module, tree in params.items()
+    if route == AUDIO_VISUAL or module not in SOUND_MODULES
+  ]
+  return sum(
+    math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize
+    for leaf in jax.tree.leaves(learning)
+  )
 
 
 def estimate_steps(config: ConfigDict, chips: int) -> dict[str, Program]:
@@ -17,7 +39,7 @@ def estimate_steps(config: ConfigDict, chips: int) -> dict[str, Program]:
 
   Operations are those of the program as it was written; memory, and what moves
   from and to it, those of the same program compiled for this CPU. Chips send
-  each other the gradients of all parameters, in one sum.
+  each other the gradients of what learns, in one sum.
 
   Args:
     config: See configs/davos.py; `train.batch_size` is of all chips.
@@ -32,10 +54,7 @@ def estimate_steps(config: ConfigDict, chips: int) -> dict[str, Program]:
       parts = config.train.accumulate
       begin = time.perf_counter()
       compiled = compile_step(lowered, 1, parts=parts)
-      params = lowered.args_info[0][0].params
-      size = sum(
-        leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params)
-      )
+      size = gradient_size(lowered, route)
       collectives = []
       if chips > 1:
         sent = 2 * size * (chips - 1) / chips

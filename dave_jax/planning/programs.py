@@ -102,6 +102,7 @@ def compile_step(
     lowered: See `lower_steps`.
     chips: How many share it.
     parts: `train.accumulate`: the compiler counts one part of a loop.
+      What is sent is counted as if all of it were in the loop.
 
   Raises:
     DoesNotFit: Its compiler knows that it needs more memory than there is.
@@ -128,7 +129,7 @@ def compile_step(
     Costs(
       flops=parts * costs['flops'],
       bytes_moved=parts * costs['bytes accessed'],
-      bytes_sent=sum(entry.sent for entry in collectives),
+      bytes_sent=parts * sum(entry.sent for entry in collectives),
     ),
     collectives,
     seconds,

@@ -82,7 +82,7 @@ def compile_only_devices(topology: Topology) -> Sequence[jax.Device]:
   options = {}
   if topology.chip.name == 'v4':
     # A program sees both cores of a chip as one device, as on real ones.
-    options['chip_config_name'] = 'megachip'
+    options['chip_config_name'] = 'megacore'
   try:
     described = topologies.get_topology_desc(
       topology.name, platform='tpu', **options
