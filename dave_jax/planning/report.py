@@ -55,7 +55,7 @@ def plan_text(plan: Plan) -> str:
       'program compiled for a CPU; what is sent is the sum of gradients.',
       '',
     ]
-  lines += [f'- {note[0].upper()}{note[1:]}.' for note in plan.notes]
+  lines += [f'- {note}.' for note in plan.notes]
   lines += [f'- {_precision(plan)}', '', '## Memory', '']
   lines += [_verdict(plan), '']
   if plan.routes:
@@ -149,11 +149,11 @@ def _costs(plan, source):
     costs, bound = route.program.costs, route.bound
     cells = [
       name,
-      f'{costs.flops / 1e12:.3f}',
-      f'{costs.bytes_moved / 1e9:.2f}',
-      f'{costs.bytes_sent / 1e9:.3f}',
+      f'{costs.flops / 1e12:.3g}',
+      f'{costs.bytes_moved / 1e9:.3g}',
+      f'{costs.bytes_sent / 1e9:.3g}',
       *(
-        f'{1e3 * value:.2f}'
+        f'{1e3 * value:.3g}'
         for value in (
           bound.compute,
           bound.memory,
@@ -174,7 +174,7 @@ def _costs(plan, source):
   ]
   for name, route in plan.routes.items():
     lines += [
-      f'| {name} | {c.kind} | {c.count} | {c.size / 1e6:.2f} |'
+      f'| {name} | {c.kind} | {c.count} | {c.size / 1e6:.3g} |'
       for c in route.program.collectives
     ] or [f'| {name} | nothing | 0 | 0 |']
   steps = ', '.join(f'{r.steps} {n}' for n, r in plan.routes.items())
@@ -182,8 +182,8 @@ def _costs(plan, source):
     '',
     '## The run',
     '',
-    f'{steps} steps: at least {plan.hours:.2f} hours, '
-    f'{plan.hours * plan.topology.chips:.1f} chip-hours (calculated).',
+    f'{steps} steps: at least {plan.hours:.3g} hours, '
+    f'{plan.hours * plan.topology.chips:.3g} chip-hours (calculated).',
   ]
   return lines
 

@@ -42,13 +42,15 @@ def examples_of(
       continue
     if field in told:
       counts[field] = told[field]
-      sentences.append(f'{field}: {told[field]} examples, as told')
+      sentences.append(f'data.{field}: {told[field]} examples, as told')
       continue
     counts[field] = 0
     for name, split in named_sets(config.data[field]):
       count, how = _count(config.data, name, split)
       counts[field] += count
-      sentences.append(f'{field}: {count} examples in {name}:{split}, {how}')
+      sentences.append(
+        f'data.{field}: {count} examples in {name}:{split}, {how}'
+      )
   return counts, sentences
 
 
