@@ -88,7 +88,20 @@ def main(argv: list[str]) -> int:
     # What is planned for is somewhere else; what is here is left alone.
     jax.config.update('jax_platforms', 'cpu')
   if _DISTRIBUTED.value:
-    # JAX ends the program, and says who is missing, when these run out.
+    # JAX ends the program when these run out, in words of its own and without
+    # an exception; who reads them finds this above.
+    place = ''
+    if _COORDINATOR.value:
+      place = (
+        f' at {_COORDINATOR.value}, as process {_PROCESS.value} of '
+        f'{_PROCESSES.value}'
+      )
+    print(
+      f'main: waits for all processes{place}; if it ends here, one of them did '
+      f'not start or was not reached within {_WAIT.value} s',
+      file=sys.stderr,
+      flush=True,
+    )
     jax.distributed.initialize(
       coordinator_address=_COORDINATOR.value,
       num_processes=_PROCESSES.value,
