@@ -46,7 +46,8 @@ def test_processes_learn_what_one_device_does(
   with socket.socket() as free:
     free.bind(('localhost', 0))
     port = free.getsockname()[1]
-  flags = f'--xla_force_host_platform_device_count={devices}'
+  made = f'--xla_force_host_platform_device_count={devices}'
+  flags = f'{environment["XLA_FLAGS"]} {made}'
   running = [
     subprocess.Popen(
       main_command(

@@ -59,7 +59,8 @@ def _take_steps(name, folder):
 
 
 if __name__ == '__main__':
-  os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=8'
+  devices = '--xla_force_host_platform_device_count=8'
+  os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {devices}'
   import jax
   import numpy as np
 
