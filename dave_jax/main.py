@@ -123,10 +123,7 @@ def main(argv: list[str]) -> int:
       Study(_CONFIG.value, _WORKDIR.value).run()
     elif not train(_CONFIG.value, _WORKDIR.value):
       return _STOPPED_STATUS.value
-  except (ValueError, OSError, NotFinite) as error:
-    print(f'main: {error}', file=sys.stderr)
-    return 1
-  except jax.errors.JaxRuntimeError as error:
+  except (jax.errors.JaxRuntimeError, TimeoutError) as error:
     if jax.process_count() == 1:
       raise
     traceback.print_exc()
@@ -134,6 +131,9 @@ def main(argv: list[str]) -> int:
     sys.stderr.flush()
     # Ending as usual waits for all, and one is gone.
     os._exit(_LOST_STATUS)
+  except (ValueError, OSError, NotFinite) as error:
+    print(f'main: {error}', file=sys.stderr)
+    return 1
   return 0
 
 
