@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ml_collections import ConfigDict
 
+from dave_jax.planning.batch import fit_batches
 from dave_jax.planning.estimate import estimate_steps
 from dave_jax.planning.programs import (
   DoesNotFit,
@@ -120,7 +121,7 @@ def make_plan(
   config = config.copy_and_resolve_references()
   compiler = _Compiler(machine)
   shape = compiler.mesh_shape(config)
-  notes = _fit_batch(config, shape)
+  notes = fit_batches(config, shape)
   counts, known = examples_of(config, examples)
   notes += known
   if config.train.accumulate > 1:
@@ -246,35 +247,6 @@ def describe(trial: Trial, machine: Topology) -> str:
     f'{trial.change}, batch {trial.batch_size}: {verdict}, {needed} of '
     f'{machine.chip.memory / gib:.1f} GiB a chip'
   )
-
-
-def _fit_batch(config, shape) -> list[str]:
-  """Makes the batch one that the mesh divides; returns what it says of it."""
-  parts = shape[DATA] * config.train.accumulate
-  asked = config.train.batch_size
-  if asked % parts == 0:
-    return []
-  planned = -(-asked // parts) * parts
-  config.train.batch_size = planned
-  notes = [
-    f'train.batch_size {asked} is not divisible by {parts} parts, so that '
-    f'training would refuse it: planned with {planned}'
-  ]
-  chips = shape[DATA] * shape[SPACE]
-  rows = config.model.frame_size[0] // 8
-  spaces = [
-    n
-    for n in range(1, chips + 1)
-    if chips % n == 0
-    and rows % n == 0
-    and asked % (chips // n * config.train.accumulate) == 0
-  ]
-  if spaces:
-    n = min(spaces)
-    notes.append(
-      f'mesh.space={n}, which leaves mesh.data={chips // n}, keeps {asked}'
-    )
-  return notes
 
 
 def _routes(programs, config, machine, counts):
