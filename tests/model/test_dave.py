@@ -40,11 +40,12 @@ def test_agrees_with_the_published_network(golden, reference, size):
   state_dict = reference.golden_state_dict()
   variables, _ = conversion.dave_from_torch(state_dict)
   video, audio = reference.reference_inputs(*map(int, size.split('x')))
+  # Weights inside the program would be compiled with it.
   saliency, seen = jax.jit(
-    lambda v, a: DAVE().apply(
-      variables, v, a, train=False, mutable='intermediates'
+    lambda weights, v, a: DAVE().apply(
+      weights, v, a, train=False, mutable='intermediates'
     )
-  )(video.transpose(0, 2, 3, 4, 1), audio[:, 0])
+  )(variables, video.transpose(0, 2, 3, 4, 1), audio[:, 0])
   seen = seen['intermediates']
   expected = golden[f'saliency_{size}'][:, 0]
   np.testing.assert_allclose(saliency, expected, atol=1e-4 * np.ptp(expected))
