@@ -110,8 +110,11 @@ def _parser() -> argparse.ArgumentParser:
   add('--split', required=True, help='split, or several with + between them')
   add('--data_dir', default='data', help='default: %(default)s')
   add('--out', required=True, help='folder of this run')
-  what = parser.add_mutually_exclusive_group(required=True)
-  what.add_argument('--checkpoint', help='a network')
+  what = parser.add_mutually_exclusive_group()
+  what.add_argument(
+    '--checkpoint',
+    help='a network (default: the small one that comes with the package)',
+  )
   what.add_argument('--predictions', help="folder of a model's maps")
   what.add_argument('--baseline', choices=BASELINES)
   add('--name', help='of the run, in tables; default: of what is scored')

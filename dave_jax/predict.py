@@ -1,5 +1,6 @@
 """Predicts where people look in videos with sound.
 
+  python -m dave_jax.predict VIDEO... --out=DIR
   python -m dave_jax.predict VIDEO... --checkpoint=DIR --out=DIR
 
 VIDEO is a file that FFmpeg reads, or a folder of numbered frames and one WAV.
@@ -27,6 +28,7 @@ from dave_jax.prediction import maps
 from dave_jax.prediction.job import Job
 from dave_jax.prediction.saliency_model import load
 from dave_jax.prediction.settings import FORMATS, SIZES, Settings
+from dave_jax.weights.bundled import NOTE
 
 DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
 # Numbers of the exit status.
@@ -52,6 +54,8 @@ def main(argv: list[str] | None = None) -> int:
       rate=args.rate,
     )
     folders = _folders(args.videos, pathlib.Path(args.out))
+    if args.checkpoint is None:
+      print(f'predict: {NOTE}', file=sys.stderr)
     model = load(args.checkpoint, dtype=DTYPES[args.dtype])
   except (ValueError, OSError) as error:
     return _fail(str(error))
@@ -89,7 +93,11 @@ def _parser() -> argparse.ArgumentParser:
   )
   add = parser.add_argument
   add('videos', nargs='+', metavar='VIDEO', help='file, or folder of frames')
-  add('--checkpoint', required=True, help='folder that convert or main wrote')
+  add(
+    '--checkpoint',
+    help='folder that convert or main wrote (default: the small network that '
+    'comes with the package)',
+  )
   add('--out', required=True, help='folder to write; one in it for each VIDEO')
   add(
     '--format',

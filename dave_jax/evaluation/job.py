@@ -24,6 +24,7 @@ from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.evaluation.settings import ScoreSettings
 from dave_jax.evaluation.summary import summarise
 from dave_jax.scoring.baselines import centre_gaussian
+from dave_jax.weights.bundled import BUNDLED, NOTE
 
 # And what tables call them.
 BASELINES = {
@@ -41,7 +42,8 @@ _LISTED = 5  # Missing frames or clips that a message names.
 class Options:
   """What to evaluate, and how; see the flags of `dave_jax.evaluate`.
 
-  Exactly one of `checkpoint`, `predictions` and `baseline` is given.
+  One of `checkpoint`, `predictions` and `baseline` is given, or none: the
+  network that comes with the package.
   """
 
   data_dir: str
@@ -222,7 +224,10 @@ def _network_maps(options, dataset, truth):
   from dave_jax.evaluation.network_maps import NetworkMaps
 
   keep_compiled_programs()
-  model = dave_jax.load(options.checkpoint, dtype=options.dtype)
+  if options.checkpoint is None:
+    print(f'evaluate: {NOTE}', file=sys.stderr)
+  checkpoint = options.checkpoint or BUNDLED
+  model = dave_jax.load(checkpoint, dtype=options.dtype)
   maps = NetworkMaps(
     model,
     dataset,
@@ -244,7 +249,7 @@ def _network_maps(options, dataset, truth):
     )
   return maps, {
     'kind': 'checkpoint',
-    'name': pathlib.Path(options.checkpoint).resolve().name,
+    'name': pathlib.Path(checkpoint).resolve().name,
     'fingerprint': model.fingerprint,
     'origin': model.origin,
     'alignment': options.alignment,

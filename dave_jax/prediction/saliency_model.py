@@ -21,6 +21,7 @@ from dave_jax.model.inputs import normalise
 from dave_jax.prediction.background import in_background
 from dave_jax.prediction.windows import windows
 from dave_jax.weights import store
+from dave_jax.weights.bundled import BUNDLED
 
 # From this stride on a window's stem is no dearer than that of the frames that
 # a stream would have to take: 43 ms a frame against about 120 ms a window.
@@ -277,17 +278,21 @@ def _predictions(frames, maps):
     yield Prediction(frame, saliency)
 
 
-def load(folder: str | os.PathLike, *, dtype=jnp.float32) -> SaliencyModel:
+def load(
+  folder: str | os.PathLike | None = None, *, dtype=jnp.float32
+) -> SaliencyModel:
   """Reads a checkpoint that was converted or trained.
 
   Args:
-    folder: The checkpoint.
+    folder: The checkpoint; None is `BUNDLED`, the small network that comes with
+      the package, about which its MODEL_CARD.md says everything.
     dtype: Type of the network's computation.
 
   Raises:
     FileNotFoundError: There is no checkpoint.
     ValueError: It is damaged, not whole, or holds no whole network.
   """
+  folder = BUNDLED if folder is None else folder
   stored = store.load(folder, dtype=dtype)
   if stored.contents != 'network':
     names = ' and '.join(sorted(stored.variables['params']))

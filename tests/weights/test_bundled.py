@@ -1,0 +1,26 @@
+"""The network that comes with the package."""
+
+import numpy as np
+
+import dave_jax
+from dave_jax import predict
+from dave_jax.weights.bundled import BUNDLED
+
+
+def test_bundled_network_is_small_and_described():
+  files = [path for path in BUNDLED.rglob('*') if path.is_file()]
+  assert sum(path.stat().st_size for path in files) <= 10e6
+  assert (
+    dave_jax.load().fingerprint
+    in (BUNDLED.parent / 'MODEL_CARD.md').read_text()
+  )
+
+
+def test_predict_takes_the_bundled_network(clip, tmp_path, capsys):
+  arguments = [str(clip), f'--out={tmp_path}', '--format=npz', '--stride=20']
+  assert predict.main(arguments) == 0
+  assert 'the small network that comes with the package' in (
+    capsys.readouterr().err
+  )
+  with np.load(tmp_path / 'noise' / 'maps' / '000001.npz') as arrays:
+    assert arrays['saliency'].shape == (16, 20)
