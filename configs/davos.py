@@ -55,6 +55,10 @@ def get_config(variant: str = '') -> ConfigDict:
   # no gradient. These start it from nearly even maps instead.
   start.head_scale = 0.1  # Times the last layer's fresh kernel.
   start.head_bias = 1.0
+  # 'identity' starts the layer that mixes sound in from the visual features
+  # alone, as images take past it, and faint sound: for a `network` that has
+  # learnt without sound.
+  start.mix = 'fresh'
 
   # Sets are NAME:SPLIT, several with commas between them, '' for none.
   data = config.data = ConfigDict()

@@ -83,6 +83,7 @@ def _network(variant):
   model.width = 8
   model.frame_size = (128, 160)
   start.video_encoder = ''
+  start.mix = 'identity'  # The decoder has learnt from images.
   data.audio_visual = 'sounding_shapes:train'
   data.images = '' if variant == 'audio' else 'sounding_images:train'
   # Simulated viewers look where they heard something 0.3 to 0.6 s ago. Of the

@@ -6,6 +6,11 @@ from ml_collections import ConfigDict
 from dave_jax.model.dave import DAVE
 from dave_jax.weights import store
 
+# How the mixing layer begins: fresh as any other, or so that the decoder gets
+# what the route past the sound gives it, and a little of the sound.
+MIXES = ('fresh', 'identity')
+_FAINT = 0.3
+
 
 def starting_variables(
   model: DAVE, start: ConfigDict, seed: int
@@ -17,7 +22,8 @@ def starting_variables(
     start: Checkpoint folders, '' for none, of a whole `network` (of a
       single modality's, an audio-visual network takes what there is), of
       `video_encoder` and of `audio_encoder`, later ones over earlier;
-      `head_scale` and `head_bias` of a fresh last layer.
+      `head_scale` and `head_bias` of a fresh last layer; `mix`, how the layer
+      that mixes sound in begins.
     seed: Of fresh weights.
 
   Returns:
@@ -26,8 +32,11 @@ def starting_variables(
 
   Raises:
     FileNotFoundError: There is no such folder.
-    ValueError: It holds no such weights, or those of another network.
+    ValueError: It holds no such weights, or those of another network; or `mix`
+      is unknown.
   """
+  if start.mix not in MIXES:
+    raise ValueError(f'start.mix is {start.mix!r}, wanted one of {MIXES}')
   variables = model.initialise(seed)
   variables = {c: dict(tree) for c, tree in variables.items()}
   origin = dict.fromkeys(_encoders(model), 'fresh weights')
@@ -36,6 +45,10 @@ def starting_variables(
     'kernel': np.asarray(head['kernel']) * start.head_scale,
     'bias': np.full_like(head['bias'], start.head_bias),
   }
+  mix = variables['params'].get('combined_embedding')
+  if start.mix == 'identity' and mix is not None:
+    kernel = _identity(np.asarray(mix['kernel']))
+    variables['params']['combined_embedding'] = mix | {'kernel': kernel}
   if start.network:
     stored = _load(start.network, 'network')
     if stored.contents != 'network':
@@ -52,6 +65,16 @@ def starting_variables(
       put_encoder(variables, folder, encoder)
       origin[encoder] = folder
   return variables, [f'{name}: {place}' for name, place in origin.items()]
+
+
+def _identity(kernel):
+  """Returns a kernel [1, 1, 2 c, c] that leaves the c visual features be.
+
+  Those of sound are added, fresh and faint.
+  """
+  c = kernel.shape[-1]
+  seen = np.eye(c, dtype=kernel.dtype)[None, None]
+  return np.concatenate([seen, _FAINT * kernel[:, :, c:]], axis=2)
 
 
 def put_encoder(variables: dict, folder: str, encoder: str) -> None:

@@ -38,6 +38,7 @@ def _start(model=MODEL, **fields):
     'audio_encoder': '',
     'head_scale': 0.5,
     'head_bias': 3.0,
+    'mix': 'fresh',
   }
   return starting_variables(model, ConfigDict(start | fields), 0)
 
@@ -58,6 +59,20 @@ def test_fresh_weights_are_the_networks_but_for_the_head():
     'video_encoder: fresh weights',
     'audio_encoder: fresh weights',
   ]
+
+
+def test_identity_lets_the_visual_features_be():
+  variables, _ = _start(mix='identity')
+  kernel = variables['params']['combined_embedding']['kernel'][0, 0]
+  c = kernel.shape[1]
+  np.testing.assert_array_equal(kernel[:c], np.eye(c))
+  fresh = MODEL.initialise(0)['params']['combined_embedding']['kernel'][0, 0]
+  np.testing.assert_allclose(kernel[c:], 0.3 * fresh[c:], rtol=1e-6)
+
+
+def test_unknown_mix_is_refused():
+  with pytest.raises(ValueError, match="start.mix is 'half', wanted one of"):
+    _start(mix='half')
 
 
 def test_encoders_come_after_the_network(network, encoders):
