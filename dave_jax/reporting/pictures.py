@@ -1,5 +1,6 @@
 """Figures of maps and frames."""
 
+import textwrap
 from collections.abc import Sequence
 
 import cv2
@@ -24,9 +25,10 @@ def mean_maps(runs: Sequence[Run]) -> Figure:
   """
   rows = [None, *runs[0].categories]
   columns = len(runs) + 1
-  with new_figure(
-    WIDTH if columns > 3 else 1.8 * columns, 1.35 * len(rows) + 0.3
-  ) as figure:
+  width = min(WIDTH / columns, 1.8)
+  h, w = runs[0].videos[0].density.shape
+  height = (width * h / w + 0.1) * len(rows) + 0.4
+  with new_figure(width * columns, height) as figure:
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for line, category in zip(axes, rows, strict=True):
       chosen = [_of_category(run, category) for run in runs]
@@ -45,7 +47,7 @@ def mean_maps(runs: Sequence[Run]) -> Figure:
       line[0].set_ylabel(f'{category or _ALL} ({count})')
     titles = ['people', *(run.name for run in runs)]
     for panel, title in zip(axes[0], titles, strict=True):
-      panel.set_title(title)
+      panel.set_title(textwrap.fill(title, int(11 * width)))
     return figure
 
 
