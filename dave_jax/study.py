@@ -25,7 +25,7 @@ _NAMES = {
   'video': 'Video only',
   'audio': 'Audio only',
 }
-_SWAPPED = "Audio-visual, another clip's sound"
+_SWAPPED = 'Sound swapped'  # The audio-visual network, another clip's sound.
 _BASELINES = {
   'human_infinite': 'Human Infinite',
   'mean_eye_position': 'Mean eye position',
@@ -53,6 +53,7 @@ class Study:
     self._data_dir = self._workdir / 'data'
     self._boxes = self._workdir / 'boxes.csv'
     self._scores = self._workdir / 'scores'
+    self._kinds = [kind for kind in _NAMES if kind in config.networks]
 
   def run(self) -> None:
     """Does all stages, or those before it is asked to stop.
@@ -82,7 +83,7 @@ class Study:
       lambda: train(self._sights(), self._workdir / 'sights'),
     )
     for seed in config.seeds:
-      for kind in config.networks:
+      for kind in self._kinds:
         yield (
           f'trains {_NAMES[kind]}, seed {seed}',
           lambda kind=kind, seed=seed: train(
@@ -141,7 +142,7 @@ class Study:
     for kind, name in _BASELINES.items():
       yield name, [f'--baseline={kind}']
     for seed in self._config.seeds:
-      for kind in self._config.networks:
+      for kind in self._kinds:
         best = self._run_folder(kind, seed) / 'best'
         yield self._named(_NAMES[kind], seed), [f'--checkpoint={best}']
         if kind == 'audio_visual':
@@ -185,7 +186,7 @@ class Study:
     """Reports the first seed in full, and all seeds in `sound.md`."""
     out = self._workdir / 'report'
     seeds = self._config.seeds
-    networks = [_NAMES[kind] for kind in self._config.networks]
+    networks = [_NAMES[kind] for kind in self._kinds]
     people, mean = _BASELINES.values()
     by_name = {
       name: [self._named(name, seed) for seed in seeds]
