@@ -61,8 +61,8 @@ def test_every_command_works(folder):
   assert len(commands) == 7
   for command in commands:
     _run(shlex.split(command)[1:], folder)
-  assert (folder / 'demo' / 'prediction' / 'clip' / 'overlay.mp4').exists()
-  assert (folder / 'predictions' / 'clip' / 'manifest.json').exists()
+  assert (folder / 'predictions' / 'clip' / 'overlay.mp4').exists()
+  assert (folder / 'predictions' / 'dave' / 'clip' / 'manifest.json').exists()
   assert (folder / 'back.pth').exists()
   assert (folder / 'sheets' / 'README.md').exists()
   assert (folder / 'runs' / 'try' / 'train.jsonl').exists()
