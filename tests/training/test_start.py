@@ -71,7 +71,7 @@ def test_identity_lets_the_visual_features_be():
 
 
 def test_unknown_mix_is_refused():
-  with pytest.raises(ValueError, match="start.mix is 'half', wanted one of"):
+  with pytest.raises(ValueError, match=r"start\.mix is 'half', wanted one of"):
     _start(mix='half')
 
 
