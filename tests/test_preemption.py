@@ -1,5 +1,6 @@
-"""Processes of a run that is killed in part."""
+"""A run whose processes are killed, preempted and fewer each time."""
 
+import collections
 import json
 import signal
 import subprocess
@@ -7,31 +8,84 @@ import sys
 
 import pytest
 
-from tests.runs import ROOT
+from tests.runs import ROOT, rows_of
+
+KILLED, PREEMPTED, ENDED = range(3)
+
+
+class Start:
+  """What a start of the run left: see tests/preempted_runs.py."""
+
+  def __init__(self, folder):
+    end = json.loads((folder / 'end.json').read_text())
+    self.statuses = end['statuses']
+    self.seconds = end.get('seconds')
+    self.said = [
+      (folder / f'{n}.log').read_text() for n in range(len(self.statuses))
+    ]
+    self.frames = collections.defaultdict(list)
+    for file in folder.glob('*.jsonl'):
+      for row in map(json.loads, file.read_text().splitlines()):
+        self.frames[row['step']] += row['frames']
 
 
 @pytest.fixture(scope='module')
 def folder(environment, tmp_path_factory):
-  """What tests/killed_run.py leaves."""
-  folder = tmp_path_factory.mktemp('killed')
-  command = [sys.executable, '-m', 'tests.killed_run', folder]
+  folder = tmp_path_factory.mktemp('preempted')
+  command = [sys.executable, '-m', 'tests.preempted_runs', folder]
   subprocess.run(command, cwd=ROOT, env=environment, check=True)
   return folder
 
 
-def test_others_stop_within_a_minute_of_one_that_is_killed(folder):
-  end = json.loads((folder / 'end.json').read_text())
-  assert end['seconds'] < 60
-  assert end['statuses'][2] == -signal.SIGKILL
+@pytest.fixture(scope='module')
+def starts(folder):
+  return [Start(folder / str(place)) for place in (KILLED, PREEMPTED, ENDED)]
+
+
+def test_others_stop_within_a_minute_of_one_that_is_killed(starts):
+  killed = starts[KILLED]
+  assert killed.seconds < 60
+  assert killed.statuses[2] == -signal.SIGKILL
   for process in (0, 1, 3):
     # JAX's service ends them, unless they hear of it earlier.
-    assert end['statuses'][process] in (-signal.SIGABRT, 75)
-    said = (folder / f'{process}.log').read_text()
+    assert killed.statuses[process] in (-signal.SIGABRT, 75)
     reasons = ('stopped sending heartbeats):\n2\n', 'main: lost a process')
-    assert any(reason in said for reason in reasons)
+    assert any(reason in killed.said[process] for reason in reasons)
 
 
-def test_a_run_says_what_it_found(folder):
-  said = (folder / '0.log').read_text()
+def test_a_restart_goes_on_from_the_last_step_that_was_saved(starts):
+  """Five steps were taken; the fourth was saved, or still being written."""
+  first = min(starts[PREEMPTED].frames)
+  assert first in (3, 5)
+  assert f'goes on after step {first - 1} ' in starts[PREEMPTED].said[0]
+
+
+def test_all_stop_after_the_same_step_when_one_is_asked_to(starts):
+  preempted, after = starts[PREEMPTED], starts[ENDED]
+  assert set(preempted.statuses) == {0}, preempted.said
+  assert f'stopped after step {max(preempted.frames)};' in preempted.said[0]
+  assert min(after.frames) == max(preempted.frames) + 1
+
+
+def test_epochs_hold_every_example_once_whatever_the_processes(starts):
+  """Steps that a restart took again replace those that were lost."""
+  assert starts[ENDED].statuses == [0]
+  frames = {}
+  for start in starts:
+    frames |= start.frames
+  for epoch in range(4):
+    steps = range(10 * epoch + 1, 10 * epoch + 11)
+    seen = [frame for step in steps for frame in frames[step]]
+    assert sorted(seen) == list(range(40))
+
+
+def test_a_run_says_what_it_found_and_whom_it_waited_for(folder, starts):
+  said = starts[KILLED].said[0]
   assert 'found 4 processes on 1 host, 4 x cpu' in said
   assert 'mesh of data=4, space=1' in said
+  assert [row['step'] for row in rows_of(folder / 'run')] == [*range(1, 41)]
+  lines = (folder / 'run' / 'progress.jsonl').read_text().splitlines()
+  rows = [json.loads(line) for line in lines]
+  assert [row['step'] for row in rows] == [*range(1, 41)]
+  # One process waits for no other.
+  assert ('stragglers' in rows[0], 'stragglers' in rows[-1]) == (True, False)
