@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 
 from dave_jax.planning.batch import fit_batches
 from dave_jax.planning.estimate import estimate_steps
+from dave_jax.planning.next_size import next_size
 from dave_jax.planning.programs import (
   DoesNotFit,
   Program,
@@ -140,7 +141,7 @@ def make_plan(
   done, routes = [], {}
   if first.fits:
     routes = _routes(compiler.programs(config), config, machine, counts)
-    done = _largest(compiler, config, shape, first, trials)
+    done = _largest(compiler, config, shape, first, trials, machine.chip.memory)
   else:
     done = _remedies(compiler, config, shape, trials)
   return Plan(
@@ -266,22 +267,20 @@ def _routes(programs, config, machine, counts):
   }
 
 
-def _largest(compiler, config, shape, first, trials):
-  """Returns trials of larger batches, doubled while they fit, then halved."""
+def _largest(compiler, config, shape, first, trials, has):
+  """Returns trials of larger batches, up to the first that is too large."""
   parts = shape[DATA] * config.train.accumulate
+  tried = {first.batch_size // parts: first.needed}
   done = []
-  low, high = config.train.batch_size // parts, None
-  for _ in range(trials):
-    size = 2 * low if high is None else (low + high) // 2
-    if size == low:
-      break
+  while len(done) < trials and (size := next_size(tried, has)):
     larger = config.copy_and_resolve_references()
     larger.train.batch_size = size * parts
-    done.append(compiler.trial('a larger batch', larger))
-    if done[-1].fits:
-      low = size
-    else:
-      high = size
+    trial = compiler.trial('a larger batch', larger)
+    # Part of the memory is not the program's: what the compiler refused may
+    # have needed less than there is.
+    refused = not trial.fits and (trial.needed or 0) <= has
+    tried[size] = None if refused else trial.needed
+    done.append(trial)
   return done
 
 
