@@ -56,25 +56,26 @@ def folder(tmp_path_factory):
   return folder
 
 
-def test_every_command_works(folder):
+def test_every_command_works(folder, environment):
   commands = _commands()
   assert len(commands) == 7
   for command in commands:
-    _run(shlex.split(command)[1:], folder)
+    _run(shlex.split(command)[1:], folder, environment)
   assert (folder / 'predictions' / 'clip' / 'overlay.mp4').exists()
   assert (folder / 'predictions' / 'dave' / 'clip' / 'manifest.json').exists()
   assert (folder / 'back.pth').exists()
   assert (folder / 'sheets' / 'README.md').exists()
   assert (folder / 'runs' / 'try' / 'train.jsonl').exists()
   (block,) = _blocks('python')
-  assert _run(['-c', block], folder).startswith('0.00 s (32, 40)')
+  assert _run(['-c', block], folder, environment).startswith('0.00 s (32, 40)')
 
 
-def _run(arguments, folder):
+def _run(arguments, folder, environment):
   """Runs Python in a folder; returns what it prints."""
   done = subprocess.run(
     [sys.executable, *arguments],
     cwd=folder,
+    env=environment,
     capture_output=True,
     text=True,
     check=False,

@@ -160,7 +160,7 @@ def test_windows_and_images_are_learnt_by_heart(real, tmp_path):
     {
       'model.width': 8,
       'model.decoder_batch_norm': True,
-      'train.batch_size': 8,
+      'train.batch_size': 4,
       'train.steps': 100,
       'optimizer.learning_rate': 5e-3,
       'optimizer.warmup': 0.05,
