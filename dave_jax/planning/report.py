@@ -167,7 +167,9 @@ def _costs(plan, source):
   lines += [
     '',
     'Times are calculated: costs over published rates, all at once. Real steps '
-    'take longer, and reading data is not in them.',
+    'take longer, and reading data is not in them. Bytes moved are operands '
+    'and results of every operation, as the compiler counts them; what it '
+    'keeps on the chip between two is among them.',
     '',
     f'| route | sent ({source}) | operations | MB of results a chip |',
     '| --- | --- | --- | --- |',
