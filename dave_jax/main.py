@@ -167,7 +167,7 @@ def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> int:
 
 def _plan(config: ConfigDict, workdir: pathlib.Path) -> None:
   """Plans a run on a machine that is not at hand."""
-  from dave_jax.planning.plan import make_plan
+  from dave_jax.planning.plan import make_plans
   from dave_jax.planning.report import write_plan
 
   if not _TOPOLOGY.value:
@@ -182,10 +182,11 @@ def _plan(config: ConfigDict, workdir: pathlib.Path) -> None:
         f'got {item!r} in --examples, wanted FIELD=NUMBER, as images=10000'
       )
     examples[field] = int(count)
-  plan = make_plan(
+  for plan in make_plans(
     config, _TOPOLOGY.value, examples=examples, trials=_TRIALS.value
-  )
-  print(write_plan(workdir, plan))
+  ):
+    text = write_plan(workdir, plan)
+  print(text)
 
 
 def _report(leads: bool) -> None:

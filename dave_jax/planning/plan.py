@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ml_collections import ConfigDict
 
@@ -95,14 +95,16 @@ class Plan:
     return seconds / 3600
 
 
-def make_plan(
+def make_plans(
   config: ConfigDict,
   topology: str,
   *,
   examples: Mapping[str, int],
   trials: int,
-) -> Plan:
-  """Returns the plan of a config.
+) -> Iterator[Plan]:
+  """Yields the plan of a config, and again with each size that was tried.
+
+  Each takes minutes to compile.
 
   Args:
     config: See configs/davos.py.
@@ -138,13 +140,7 @@ def make_plan(
     config.train.batch_size,
   )
   first = compiler.trial('as configured', config)
-  done, routes = [], {}
-  if first.fits:
-    routes = _routes(compiler.programs(config), config, machine, counts)
-    done = _largest(compiler, config, shape, first, trials, machine.chip.memory)
-  else:
-    done = _remedies(compiler, config, shape, trials)
-  return Plan(
+  plan = Plan(
     topology=machine,
     estimate=not machine.compiles,
     mesh=shape,
@@ -152,10 +148,20 @@ def make_plan(
     batch_size=config.train.batch_size,
     needed=first.needed,
     fits=first.fits,
-    routes=routes,
-    trials=done,
+    routes={},
+    trials=(),
     notes=notes,
   )
+  if first.fits:
+    programs = compiler.programs(config)
+    routes = _routes(programs, config, machine, counts)
+    plan = dataclasses.replace(plan, routes=routes)
+  yield plan
+  search = _largest if first.fits else _remedies
+  done = []
+  for trial in search(compiler, config, plan, trials):
+    done.append(trial)
+    yield dataclasses.replace(plan, trials=tuple(done))
 
 
 class _Compiler:
@@ -267,12 +273,15 @@ def _routes(programs, config, machine, counts):
   }
 
 
-def _largest(compiler, config, shape, first, trials, has):
-  """Returns trials of larger batches, up to the first that is too large."""
-  parts = shape[DATA] * config.train.accumulate
-  tried = {first.batch_size // parts: first.needed}
-  done = []
-  while len(done) < trials and (size := next_size(tried, has)):
+def _largest(compiler, config, plan, trials):
+  """Yields trials of larger batches, up to the first that is too large."""
+  parts = plan.mesh[DATA] * config.train.accumulate
+  has = plan.topology.chip.memory
+  tried = {plan.batch_size // parts: plan.needed}
+  for _ in range(trials):
+    size = next_size(tried, has)
+    if size is None:
+      return
     larger = config.copy_and_resolve_references()
     larger.train.batch_size = size * parts
     trial = compiler.trial('a larger batch', larger)
@@ -280,12 +289,12 @@ def _largest(compiler, config, shape, first, trials, has):
     # have needed less than there is.
     refused = not trial.fits and (trial.needed or 0) <= has
     tried[size] = None if refused else trial.needed
-    done.append(trial)
-  return done
+    yield trial
 
 
-def _remedies(compiler, config, shape, trials):
-  """Returns trials of what takes less memory, the mildest first."""
+def _remedies(compiler, config, plan, trials):
+  """Yields trials of what takes less memory, the mildest first."""
+  shape = plan.mesh
   parts = shape[DATA] * config.train.accumulate
   variants = []
 
@@ -304,7 +313,7 @@ def _remedies(compiler, config, shape, trials):
       f'{-(-size // 2)} examples a part',
       **{'train.batch_size': -(-size // 2) * parts},
     )
-  if compiler.mesh_shape(config)[DATA] % 2 == 0:
+  if shape[DATA] % 2 == 0:
     half = shape[DATA] // 2
     fields = {'mesh.data': half, 'mesh.space': 2 * shape[SPACE]}
     try:
@@ -319,6 +328,5 @@ def _remedies(compiler, config, shape, trials):
       )
     except ValueError as error:
       _LOG.info('mesh.space is not tried: %s', error)
-  return [
-    compiler.trial(change, changed) for change, changed in variants[:trials]
-  ]
+  for change, changed in variants[:trials]:
+    yield compiler.trial(change, changed)

@@ -7,7 +7,7 @@ import jax
 import pytest
 
 from dave_jax.planning import programs, topology
-from dave_jax.planning.plan import make_plan
+from dave_jax.planning.plan import make_plans
 from dave_jax.planning.report import write_plan
 from dave_jax.training.mesh import make_mesh
 from tests.runs import tiny_config
@@ -30,7 +30,7 @@ def planned(tmp_path_factory):
   folder = tmp_path_factory.mktemp('plan')
   # Sound alone has one route: half to compile.
   config = _config(folder, **{'model.modality': 'audio', 'data.images': ''})
-  plan = make_plan(config, 'a100:4', examples={}, trials=0)
+  (plan,) = make_plans(config, 'a100:4', examples={}, trials=0)
   return plan, folder, write_plan(folder, plan)
 
 
@@ -99,13 +99,13 @@ def test_without_its_compiler_a_plan_says_what_to_install(monkeypatch):
 def test_splitting_rows_over_gpus_is_not_guessed_at(tmp_path):
   config = _config(tmp_path, **{'mesh.space': 2})
   with pytest.raises(ValueError, match=r'mesh.space=1'):
-    make_plan(config, 'h100:4', examples={}, trials=0)
+    next(make_plans(config, 'h100:4', examples={}, trials=0))
 
 
 def test_other_tasks_have_no_plan(tmp_path):
   config = _config(tmp_path, task='sound_classification')
   with pytest.raises(ValueError, match='no plan'):
-    make_plan(config, 'h100:4', examples={}, trials=0)
+    next(make_plans(config, 'h100:4', examples={}, trials=0))
 
 
 def test_the_compiler_says_how_much_was_missing():
