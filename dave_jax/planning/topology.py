@@ -79,6 +79,8 @@ def compile_only_devices(topology: Topology) -> Sequence[jax.Device]:
   os.environ.setdefault('TPU_SKIP_MDS_QUERY', '1')
   # No TPU is used, which one program would have to itself.
   os.environ.setdefault('ALLOW_MULTIPLE_LIBTPU_LOAD', '1')
+  # JAX would keep programs that it cannot read without the chip.
+  jax.config.update('jax_enable_compilation_cache', False)
   options = {}
   if topology.chip.name == 'v4':
     # A program sees both cores of a chip as one device, as on real ones.
