@@ -28,6 +28,7 @@ _QUICK_EMITTERS = '--xla_cpu_use_fusion_emitters=false'
 _SLOW = (
   'test_train.py',
   'test_distributed.py',
+  'test_preemption.py',
   'test_placement.py',
   'test_launch.py',
   'test_readme.py',

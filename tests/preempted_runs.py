@@ -35,6 +35,7 @@ SETTINGS = {
   'train.steps': 40,
   'train.batch_size': 4,
   'data.images': '',
+  'model.modality': 'audio',  # Half to compile.
   'checkpoint.every': 2,
 }
 
