@@ -1,6 +1,6 @@
 """Training in bfloat16 beside float32: the losses, and what was learnt.
 
-  python benchmarks/bfloat16.py --study=runs/demo --workdir=runs/bfloat16 \
+  python -m benchmarks.bfloat16 --study=runs/demo --workdir=runs/bfloat16 \
       --out=docs/images
 
 Trains the audio-visual network of configs/demo.py, from the data and networks

@@ -1,6 +1,6 @@
 """How the cost of a step grows with batch, frame size and chips.
 
-  python benchmarks/scaling.py --out=docs/images
+  python -m benchmarks.scaling --out=docs/images
 
 Calculated, not compiled: operations of the training step of configs/davos.py
 as it is written, sent gradients, and published rates of chips. Compiled plans
