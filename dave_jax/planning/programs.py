@@ -20,13 +20,16 @@ class DoesNotFit(Exception):
   """The compiler found no way to compute with the memory there is.
 
   Attributes:
-    needed: Bytes that it came to; None where it does not say.
+    needed: Bytes that it came to, at least: newer compilers leave out what is
+      not temporary. None where it does not say.
   """
 
   def __init__(self, message: str):
     """Takes the compiler's own words."""
     super().__init__(message)
-    found = re.search(r'Used ([\d.]+)([KMGT]?) of', message)
+    found = re.search(
+      r'(?:Used |HLO temporaries \()([\d.]+)([KMGT]?)(?: of|\) exceeds)', message
+    )
     self.needed = float(found[1]) * _UNITS[found[2]] if found else None
 
 

@@ -108,14 +108,25 @@ def test_other_tasks_have_no_plan(tmp_path):
     next(make_plans(config, 'h100:4', examples={}, trials=0))
 
 
-def test_the_compiler_says_how_much_was_missing():
-  # As libtpu words it.
-  error = programs.DoesNotFit(
-    'RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm. Used 20.5G of '
-    '15.75G hbm. Exceeded hbm capacity by 4.75G.'
-  )
-  assert error.needed == 20.5 * 2**30
-  assert programs.DoesNotFit('no number').needed is None
+@pytest.mark.parametrize(
+  ('said', 'needed'),
+  [
+    # libtpu up to 2025, and 0.0.52.
+    (
+      'Ran out of memory in memory space hbm. Used 20.5G of 15.75G hbm. '
+      'Exceeded hbm capacity by 4.75G.',
+      20.5 * 2**30,
+    ),
+    (
+      'E1000: CompileTimeHbmOom: Ran out of memory on HBM, the total memory '
+      'required for HLO temporaries (30.28G) exceeds available HBM (15.75G).',
+      30.28 * 2**30,
+    ),
+    ('no number', None),
+  ],
+)
+def test_the_compiler_says_how_much_was_missing(said, needed):
+  assert programs.DoesNotFit(f'RESOURCE_EXHAUSTED: {said}').needed == needed
 
 
 def test_a_tpu_step_is_compiled_without_a_tpu(tmp_path, monkeypatch):
