@@ -250,6 +250,8 @@ def describe(trial: Trial, machine: Topology) -> str:
   needed = 'an unknown amount'
   if trial.needed is not None:
     needed = f'{trial.needed / gib:.2f}'
+    if not trial.fits:
+      needed = f'at least {needed}'
   return (
     f'{trial.change}, batch {trial.batch_size}: {verdict}, {needed} of '
     f'{machine.chip.memory / gib:.1f} GiB a chip'

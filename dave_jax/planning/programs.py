@@ -28,7 +28,8 @@ class DoesNotFit(Exception):
     """Takes the compiler's own words."""
     super().__init__(message)
     found = re.search(
-      r'(?:Used |HLO temporaries \()([\d.]+)([KMGT]?)(?: of|\) exceeds)', message
+      r'(?:Used |HLO temporaries \()([\d.]+)([KMGT]?)(?: of|\) exceeds)',
+      message,
     )
     self.needed = float(found[1]) * _UNITS[found[2]] if found else None
 

@@ -108,7 +108,7 @@ def _verdict(plan):
   if plan.needed is None:
     return f'**Does not fit** {has / _GIB:.1f} GiB a chip.'
   return (
-    f'**Does not fit**: {plan.needed / _GIB:.2f} GiB a chip of '
+    f'**Does not fit**: at least {plan.needed / _GIB:.2f} GiB a chip of '
     f'{has / _GIB:.1f}, {(plan.needed - has) / _GIB:.2f} too many.'
   )
 
