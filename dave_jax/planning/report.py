@@ -119,7 +119,7 @@ def _trials(plan):
   lines = [f'- {describe(trial, plan.topology)}' for trial in plan.trials]
   if not plan.fits:
     fitting = [t for t in plan.trials if t.fits]
-    head = 'What would fit:' if fitting else 'Nothing of this fits either:'
+    head = 'Tried instead:' if fitting else 'Nothing of this fits either:'
     return [head, '', *lines, '- more chips, for the same batch', '']
   first = Trial('', plan.batch_size, plan.needed, True)
   fitting = max(t.batch_size for t in (first, *plan.trials) if t.fits)
