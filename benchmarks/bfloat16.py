@@ -14,6 +14,7 @@ import json
 import pathlib
 
 import numpy as np
+from ml_collections import ConfigDict
 
 from configs import demo
 from dave_jax.reporting import style
@@ -24,7 +25,7 @@ DTYPES = ('float32', 'bfloat16')
 
 def config_of(
   study: pathlib.Path, dtype: str, seed: int, steps: int
-) -> demo.ConfigDict:
+) -> ConfigDict:
   """Returns the audio-visual network's config, for a type and a seed."""
   config = demo.get_config().networks.audio_visual
   config.seed = seed

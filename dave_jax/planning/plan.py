@@ -51,7 +51,7 @@ class RouteCost:
 
   Attributes:
     program: Its step.
-    bound: How long that takes at least.
+    bound: How long that takes at published rates.
     steps: How many the run has.
   """
 
@@ -195,7 +195,10 @@ class _Compiler:
       needed = self._needed(config)
       trial = Trial(change, size, needed, needed <= has)
     except DoesNotFit as error:
-      trial = Trial(change, size, error.needed, False)
+      # Part of the memory is not the program's: what is refused may need less
+      # than there is, which says nothing.
+      needed = error.needed if (error.needed or 0) > has else None
+      trial = Trial(change, size, needed, False)
     _LOG.info('%s', describe(trial, self._machine))
     return trial
 
@@ -287,10 +290,7 @@ def _largest(compiler, config, plan, trials):
     larger = config.copy_and_resolve_references()
     larger.train.batch_size = size * parts
     trial = compiler.trial('a larger batch', larger)
-    # Part of the memory is not the program's: what the compiler refused may
-    # have needed less than there is.
-    refused = not trial.fits and (trial.needed or 0) <= has
-    tried[size] = None if refused else trial.needed
+    tried[size] = trial.needed
     yield trial
 
 

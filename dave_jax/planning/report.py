@@ -141,7 +141,7 @@ def _costs(plan, source):
     '## A step',
     '',
     f'| route | TFLOP a chip ({source}) | GB moved ({source}) | GB sent '
-    '(calculated) | compute ms | memory ms | network ms | at least, ms | '
+    '(calculated) | compute ms | memory ms | network ms | longest, ms | '
     'limit |',
     '| --- ' * 9 + '|',
   ]
@@ -166,10 +166,10 @@ def _costs(plan, source):
     lines.append(f'| {" | ".join(cells)} |')
   lines += [
     '',
-    'Times are calculated: costs over published rates, all at once. Real steps '
-    'take longer, and reading data is not in them. Bytes moved are operands '
-    'and results of every operation, as the compiler counts them; what it '
-    'keeps on the chip between two is among them.',
+    'Times are calculated: costs over published rates, all at once; reading '
+    'data is not in them. Bytes moved are operands and results of every '
+    'operation, as the compiler counts them; what it keeps on the chip between '
+    'two is among them, so that memory may take less.',
     '',
     f'| route | sent ({source}) | operations | MB of results a chip |',
     '| --- | --- | --- | --- |',
@@ -184,7 +184,7 @@ def _costs(plan, source):
     '',
     '## The run',
     '',
-    f'{steps} steps: at least {plan.hours:.3g} hours, '
+    f'{steps} steps: {plan.hours:.3g} hours, '
     f'{plan.hours * plan.topology.chips:.3g} chip-hours (calculated).',
   ]
   return lines
