@@ -17,7 +17,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from configs import demo
-from dave_jax.reporting import style
+from dave_jax.report import style
 from dave_jax.train import train
 
 DTYPES = ('float32', 'bfloat16')

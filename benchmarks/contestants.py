@@ -16,9 +16,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 from torch_twin import DaveTwin
 
-from dave_jax.model import conv_cpu
-from dave_jax.model.conv import native_convolutions
-from dave_jax.model.dave import DAVE
+from dave_jax.kernels import conv_cpu
+from dave_jax.kernels.conv3d import native_convolutions
+from dave_jax.models.dave import DAVE
 from dave_jax.weights.conversion import dave_from_torch
 
 

@@ -17,11 +17,11 @@ import numpy as np
 from tqdm import tqdm
 
 from dave_jax.datasets.density import gaussian_density
-from dave_jax.datasets.shapes import viewers
-from dave_jax.datasets.shapes.scenario import CATEGORY, Scenario
-from dave_jax.datasets.shapes.scene import ASPECT
-from dave_jax.datasets.shapes.viewers import watch
-from dave_jax.datasets.sounding_shapes import ShapesSource
+from dave_jax.datasets.simulation import viewers
+from dave_jax.datasets.simulation.scenario import CATEGORY, Scenario
+from dave_jax.datasets.simulation.scene import ASPECT
+from dave_jax.datasets.simulation.sounding_shapes import ShapesSource
+from dave_jax.datasets.simulation.viewers import watch
 from dave_jax.scoring import metrics
 
 _HEIGHT, _WIDTH = 128, 160

@@ -27,7 +27,7 @@ from contestants import (
 )
 from report import Row, report
 
-from dave_jax.model import conv_cpu
+from dave_jax.kernels import conv_cpu
 
 
 def main():

@@ -20,13 +20,13 @@ import torch
 from contestants import networks
 from report import Row, report
 
+from dave_jax.kernels.conv3d import native_convolutions
 from dave_jax.media import clock
-from dave_jax.media.source import open_source
-from dave_jax.model.conv import native_convolutions
-from dave_jax.model.dave import DAVE
-from dave_jax.model.inputs import MEAN, STANDARD_DEVIATION, normalise
+from dave_jax.media.open_source import open_source
+from dave_jax.models.dave import DAVE
+from dave_jax.models.inputs import MEAN, STANDARD_DEVIATION, normalise
 from dave_jax.prediction.saliency_model import SaliencyModel
-from dave_jax.prediction.windows import windows
+from dave_jax.prediction.sliding_windows import windows
 
 
 def main():

@@ -18,8 +18,8 @@ from contestants import channels_last, networks, take_turns, torch_inputs
 from report import Row, report
 
 from dave_jax.data.fake import fake_batches
-from dave_jax.model.batch_inputs import see_and_hear
-from dave_jax.model.dave import DAVE
+from dave_jax.models.batch_inputs import see_and_hear
+from dave_jax.models.dave import DAVE
 from dave_jax.training import steps
 from dave_jax.training.mesh import make_mesh
 from dave_jax.training.objective import Objective

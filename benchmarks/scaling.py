@@ -16,12 +16,12 @@ import pathlib
 import jax
 
 from configs import davos
-from dave_jax.model.conv import native_convolutions
+from dave_jax.kernels.conv3d import native_convolutions
 from dave_jax.planning.chips import CHIPS
 from dave_jax.planning.estimate import gradient_size
 from dave_jax.planning.programs import lower_steps
 from dave_jax.planning.roofline import Costs, roofline
-from dave_jax.reporting import style
+from dave_jax.report import style
 from dave_jax.training.mesh import make_mesh
 from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
 

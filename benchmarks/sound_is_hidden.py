@@ -17,9 +17,9 @@ import argparse
 import numpy as np
 from scipy import optimize, special
 
-from dave_jax.datasets.shapes.kinds import KINDS
-from dave_jax.datasets.shapes.scene import ASPECT
-from dave_jax.datasets.sounding_shapes import ShapesSource
+from dave_jax.datasets.simulation.kinds import KINDS
+from dave_jax.datasets.simulation.scene import ASPECT
+from dave_jax.datasets.simulation.sounding_shapes import ShapesSource
 
 _EVERY = 5  # Frames from one moment to the next.
 _AROUND = (-1.0, -0.5, 0.0, 0.5, 1.0)  # Seconds.

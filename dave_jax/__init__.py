@@ -16,7 +16,7 @@ _PUBLIC = {
   'load': 'dave_jax.prediction.saliency_model',
   'SaliencyModel': 'dave_jax.prediction.saliency_model',
   'LiveSaliency': 'dave_jax.prediction.live',
-  'normalise': 'dave_jax.model.inputs',
+  'normalise': 'dave_jax.models.inputs',
 }
 
 __all__ = ['LiveSaliency', 'SaliencyModel', 'load', 'normalise']

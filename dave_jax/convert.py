@@ -20,8 +20,9 @@ import sys
 import jax
 import numpy as np
 
-from dave_jax.model.dave import DAVE
-from dave_jax.weights import conversion, store, torch_file
+from dave_jax.models.dave import DAVE
+from dave_jax.weights import conversion, torch_file
+from dave_jax.weights import model_folder as store
 
 ENCODERS = ('video_encoder', 'audio_encoder')
 

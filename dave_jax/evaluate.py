@@ -6,7 +6,7 @@
 scores a network on a data set that `datasets.prepare` built;
 --predictions=DIR instead scores any model's maps (DIR/NAME/0001.png or
 img_00001.jpg, DIR/NAME.npz, DIR/IMAGE.png ...), --baseline=... what a model has
-to beat. OUT/metrics.json holds the means; `python -m dave_jax.scoring.report`
+to beat. OUT/metrics.json holds the means; `python -m dave_jax.report`
 compares several OUT. Interrupted, the same command goes on. Several processes
 with --process_index=I --process_count=N and one --out share the videos.
 """
@@ -16,9 +16,9 @@ import os
 import re
 import sys
 
-from dave_jax.evaluation.job import BASELINES, Options, evaluate
+from dave_jax.evaluation.run import BASELINES, Options, evaluate
 from dave_jax.evaluation.run_folder import METRICS
-from dave_jax.evaluation.settings import SCORES, SOUNDS, ScoreSettings
+from dave_jax.scoring.settings import SCORES, SOUNDS, ScoreSettings
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 

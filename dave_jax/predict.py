@@ -25,9 +25,9 @@ from tqdm import tqdm
 from dave_jax.compile_cache import keep_compiled_programs
 from dave_jax.media.clock import ALIGNMENTS
 from dave_jax.prediction import maps
-from dave_jax.prediction.job import Job
+from dave_jax.prediction.options import FORMATS, SIZES, Settings
 from dave_jax.prediction.saliency_model import load
-from dave_jax.prediction.settings import FORMATS, SIZES, Settings
+from dave_jax.prediction.video_job import Job
 from dave_jax.weights.bundled import NOTE
 
 DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}

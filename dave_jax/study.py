@@ -12,10 +12,10 @@ from dave_jax import evaluate
 from dave_jax.datasets import boxes, prepare
 from dave_jax.datasets.build import build
 from dave_jax.datasets.records import Storage
-from dave_jax.datasets.shapes import voice_files
-from dave_jax.reporting.run import Run, read_runs
-from dave_jax.reporting.sound_gain import gain_table, seeds_table
-from dave_jax.scoring.report import write_report, write_tables
+from dave_jax.datasets.simulation import voice_files
+from dave_jax.report.finished_runs import Run, read_runs
+from dave_jax.report.sound_gain import gain_table, seeds_table
+from dave_jax.report.write import write_report, write_tables
 from dave_jax.train import train
 
 _LOG = logging.getLogger(__name__)

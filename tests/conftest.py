@@ -14,9 +14,9 @@ import pytest
 from flax import traverse_util
 
 import dave_jax
-from dave_jax.model.conv import native_convolutions
-from dave_jax.model.dave import DAVE
-from dave_jax.weights import store
+from dave_jax.kernels.conv3d import native_convolutions
+from dave_jax.models.dave import DAVE
+from dave_jax.weights import model_folder as store
 from tests.media import clips
 from tests.runs import ROOT, main_command
 

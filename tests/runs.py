@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from configs import davos
-from dave_jax.weights import store
+from dave_jax.weights import model_folder as store
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # As much of configs/davos.py as a test has time for.

@@ -12,7 +12,7 @@ from dave_jax.data.transforms import WindowReader
 from dave_jax.datasets.boxes import COLUMNS
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.media import clock
-from dave_jax.scoring import report
+from dave_jax.report import write as report
 from tests.data import sets
 from tests.evaluation.watched import crowd, watched_clip
 

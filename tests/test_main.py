@@ -6,7 +6,7 @@ import subprocess
 
 import numpy as np
 
-from dave_jax.weights import store
+from dave_jax.weights import model_folder as store
 from tests.data import sets
 from tests.evaluation.watched import crowd, watched_clip
 from tests.runs import ROOT, main_command

@@ -35,7 +35,7 @@ def _commands():
 def folder(tmp_path_factory):
   """A working folder with the files that the README names."""
   torch = pytest.importorskip('torch', reason='needs PyTorch to convert')
-  from dave_jax.model.dave import DAVE
+  from dave_jax.models.dave import DAVE
   from dave_jax.weights.conversion import dave_to_torch
 
   folder = tmp_path_factory.mktemp('readme')

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import av
 from tqdm import tqdm
 
-from dave_jax.datasets import report as report_lib
+from dave_jax.datasets import build_report as report_lib
 from dave_jax.datasets import schema
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.records import Storage, read_clip

@@ -18,7 +18,7 @@ import sys
 
 from absl import logging
 
-from dave_jax.datasets import report as report_lib
+from dave_jax.datasets import build_report as report_lib
 from dave_jax.datasets.build import build
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.davos import Davos
@@ -27,7 +27,10 @@ from dave_jax.datasets.folder import Folder
 from dave_jax.datasets.images import Cat2000, Mit1003, Osie, Scene500
 from dave_jax.datasets.records import Storage
 from dave_jax.datasets.salicon import Salicon
-from dave_jax.datasets.sounding_shapes import SoundingImages, SoundingShapes
+from dave_jax.datasets.simulation.sounding_shapes import (
+  SoundingImages,
+  SoundingShapes,
+)
 from dave_jax.datasets.source import Maker
 from dave_jax.datasets.stavis import Stavis
 

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from dave_jax.datasets import pictures, statistics, store
+from dave_jax.datasets import contact_sheets as pictures
+from dave_jax.datasets import statistics, store
 
 DONE, FAILED = 0, 1
 

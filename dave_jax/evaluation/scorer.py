@@ -9,9 +9,9 @@ import numpy as np
 
 from dave_jax.evaluation.boxes import Boxes
 from dave_jax.evaluation.ground_truth import GroundTruth
-from dave_jax.evaluation.settings import CONTEXTUAL, ScoreSettings
 from dave_jax.scoring import auc, metrics
 from dave_jax.scoring.negatives import choose_other_frames, negative_pixels
+from dave_jax.scoring.settings import CONTEXTUAL, ScoreSettings
 
 _BORJI_SPLITS = 100
 

@@ -23,8 +23,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dave_jax.evaluation.settings import Average
 from dave_jax.evaluation.video_scores import VideoScores
+from dave_jax.scoring.settings import Average
 
 FORMAT = 'dave-jax metrics 1'
 UNCATEGORISED = 'uncategorised'

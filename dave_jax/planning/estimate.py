@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from dave_jax.model.conv import native_convolutions
+from dave_jax.kernels.conv3d import native_convolutions
 from dave_jax.planning.collectives import Collectives
 from dave_jax.planning.programs import Program, compile_step, lower_steps
 from dave_jax.planning.roofline import Costs

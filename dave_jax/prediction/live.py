@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from dave_jax.media import audio, clock
-from dave_jax.model import stream
+from dave_jax.models import stem_stream as stream
 from dave_jax.prediction.saliency_model import SaliencyModel
 
 _HOP = audio.SAMPLE_RATE // clock.LOG_MEL_RATE

@@ -13,14 +13,14 @@ import numpy as np
 
 from dave_jax.media import clock
 from dave_jax.media.audio import Sound
-from dave_jax.media.source import open_source
+from dave_jax.media.open_source import open_source
 from dave_jax.media.video import Frame
-from dave_jax.model import stream
-from dave_jax.model.dave import DAVE
-from dave_jax.model.inputs import normalise
+from dave_jax.models import stem_stream as stream
+from dave_jax.models.dave import DAVE
+from dave_jax.models.inputs import normalise
 from dave_jax.prediction.background import in_background
-from dave_jax.prediction.windows import windows
-from dave_jax.weights import store
+from dave_jax.prediction.sliding_windows import windows
+from dave_jax.weights import model_folder as store
 from dave_jax.weights.bundled import BUNDLED
 
 # From this stride on a window's stem is no dearer than that of the frames that

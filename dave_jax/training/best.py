@@ -9,7 +9,7 @@ import jax
 
 from dave_jax.training.state import TrainState
 from dave_jax.training.task import Task
-from dave_jax.weights import store
+from dave_jax.weights import model_folder as store
 
 
 class BestWeights:

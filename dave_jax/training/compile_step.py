@@ -6,9 +6,9 @@ from collections.abc import Callable
 import jax
 from jax.sharding import Mesh
 
-from dave_jax.model import conv_cpu
-from dave_jax.model.conv import native_convolutions
-from dave_jax.model.rows import SPACE
+from dave_jax.kernels import conv_cpu
+from dave_jax.kernels.conv3d import native_convolutions
+from dave_jax.models.rows import SPACE
 from dave_jax.training.placement import (
   by_example,
   replicated,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import jax
 from jax.sharding import AxisType, Mesh
 
-from dave_jax.model.rows import SPACE
+from dave_jax.models.rows import SPACE
 
 DATA = 'data'
 

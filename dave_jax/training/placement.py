@@ -4,7 +4,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from dave_jax.model.rows import SPACE
+from dave_jax.models.rows import SPACE
 from dave_jax.training.mesh import DATA, share_of_process
 from dave_jax.training.state import TrainState
 

@@ -10,7 +10,7 @@ from ml_collections import ConfigDict
 
 from dave_jax.data.batches import batch_shapes
 from dave_jax.data.transforms import TARGET_STRIDE
-from dave_jax.model.dave import DAVE
+from dave_jax.models.dave import DAVE
 from dave_jax.training import steps
 from dave_jax.training.mesh import (
   check_batch_size,
@@ -27,7 +27,7 @@ from dave_jax.training.saliency_data import ROUTE_OF, SaliencyData
 from dave_jax.training.start import starting_variables
 from dave_jax.training.state import TrainState
 from dave_jax.training.validation import Validation
-from dave_jax.weights import store
+from dave_jax.weights import model_folder as store
 
 
 class SaliencyTask:

@@ -11,7 +11,7 @@ from dave_jax.data.pipeline import evaluation_batches, train_batches
 from dave_jax.datasets.store import Dataset, open_dataset
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.scorer import FrameScorer
-from dave_jax.evaluation.settings import ScoreSettings
+from dave_jax.scoring.settings import ScoreSettings
 from dave_jax.training.mesh import Share
 from dave_jax.training.named_sets import named_sets
 from dave_jax.training.routes import RoutedData, Stream

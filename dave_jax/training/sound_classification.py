@@ -10,15 +10,15 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from dave_jax.data import sounds
-from dave_jax.data.labelled_sounds import (
+from dave_jax.data import audio_pipeline as sounds
+from dave_jax.data.labelled_audio import (
   LabelledSounds,
   sounds_of_folder,
   sounds_of_tfds,
 )
 from dave_jax.media import clock
-from dave_jax.model.dave import DAVE
-from dave_jax.model.sound_classifier import SoundClassifier
+from dave_jax.models.dave import DAVE
+from dave_jax.models.sound_classifier import SoundClassifier
 from dave_jax.training.compile_step import compile_prediction, compile_step
 from dave_jax.training.mesh import check_batch_size, check_no_space
 from dave_jax.training.optimizer import adam
@@ -30,7 +30,7 @@ from dave_jax.training.placement import (
 from dave_jax.training.routes import RoutedData, Stream
 from dave_jax.training.start import put_encoder
 from dave_jax.training.state import TrainState
-from dave_jax.weights import store
+from dave_jax.weights import model_folder as store
 
 _FAKE_LABELS = [f'made-up label {n}' for n in range(10)]
 

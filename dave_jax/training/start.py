@@ -3,8 +3,8 @@
 import numpy as np
 from ml_collections import ConfigDict
 
-from dave_jax.model.dave import DAVE
-from dave_jax.weights import store
+from dave_jax.models.dave import DAVE
+from dave_jax.weights import model_folder as store
 
 # How the mixing layer begins: fresh as any other, or so that the decoder gets
 # what the route past the sound gives it, and a little of the sound.

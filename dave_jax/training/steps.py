@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from dave_jax.model.batch_inputs import see_and_hear
-from dave_jax.model.dave import DAVE
+from dave_jax.models.batch_inputs import see_and_hear
+from dave_jax.models.dave import DAVE
 from dave_jax.training.optimizer import Optimizer
 from dave_jax.training.state import TrainState
 

@@ -70,4 +70,4 @@ class Task(Protocol):
     """Returns pictures to look at, uint8 [h, w, 3], by name."""
 
   def export(self, folder, state: TrainState, origin: dict) -> None:
-    """Writes the weights as a new checkpoint folder, see `weights.store`."""
+    """Writes the weights as a new checkpoint, see `weights.model_folder`."""

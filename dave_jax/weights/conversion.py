@@ -6,8 +6,8 @@ import jax
 import numpy as np
 from flax import traverse_util
 
-from dave_jax.model.dave import DAVE
-from dave_jax.model.resnet3d import BLOCKS
+from dave_jax.models.dave import DAVE
+from dave_jax.models.resnet3d import BLOCKS
 from dave_jax.weights import torch_names
 
 KINDS = ('dave', 'resnet3d')

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 
-from dave_jax.model.resnet3d import BLOCKS
+from dave_jax.models.resnet3d import BLOCKS
 
 # Axes of PyTorch's kernels in the order of ours.
 _CONV3D = (2, 3, 4, 1, 0)  # [out, in, t, h, w] -> [t, h, w, in, out]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from dave_jax.model.conv import native_convolutions
-from dave_jax.model.dave import DAVE
+from dave_jax.kernels.conv3d import native_convolutions
+from dave_jax.models.dave import DAVE
 from dave_jax.weights import conversion
 
 torch = pytest.importorskip('torch', reason='PyTorch is not installed')

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from dave_jax.datasets import pictures, show, statistics, store
+from dave_jax.datasets import contact_sheets as pictures
+from dave_jax.datasets import show, statistics, store
 from dave_jax.datasets.schema import POOLED
 from tests.datasets import layouts
 from tests.media import clips

@@ -4,7 +4,7 @@ import pytest
 
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.scorer import FrameScorer
-from dave_jax.evaluation.settings import SCORES, ScoreSettings
+from dave_jax.scoring.settings import SCORES, ScoreSettings
 from tests.data import sets
 from tests.evaluation.watched import crowd, watched_clip
 

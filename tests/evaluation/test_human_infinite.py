@@ -16,8 +16,8 @@ from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.human_infinite import HumanInfinite
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.evaluation.summary import summarise
+from dave_jax.report.time_curve import resample, share_better
 from dave_jax.scoring.baselines import centre_gaussian
-from dave_jax.scoring.time_curve import resample, share_better
 from tests.data import sets
 from tests.evaluation.conftest import settings_of
 from tests.evaluation.watched import crowd, watched_clip

@@ -7,8 +7,8 @@ import pytest
 
 import dave_jax
 from dave_jax.media import clock
-from dave_jax.media.source import open_source
-from dave_jax.weights import store
+from dave_jax.media.open_source import open_source
+from dave_jax.weights import model_folder as store
 from tests.media import clips
 
 

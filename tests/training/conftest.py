@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from dave_jax.data.batches import batch_shapes
-from dave_jax.model.dave import DAVE
+from dave_jax.models.dave import DAVE
 from dave_jax.training import steps
 from dave_jax.training.objective import Objective
 from dave_jax.training.optimizer import Optimizer

@@ -64,7 +64,7 @@ if __name__ == '__main__':
   import jax
   import numpy as np
 
-  from dave_jax.model.conv import native_convolutions
+  from dave_jax.kernels.conv3d import native_convolutions
   from dave_jax.training.compile_step import compile_step
   from dave_jax.training.mesh import make_mesh
   from dave_jax.training.placement import place_batch

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from configs import davos, speech_commands
-from dave_jax.model.dave import DAVE
+from dave_jax.models.dave import DAVE
 from dave_jax.train import train
 from dave_jax.training.start import starting_variables
-from dave_jax.weights import store
+from dave_jax.weights import model_folder as store
 from tests.media import clips
 from tests.runs import TINY as TINY_DAVOS
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from dave_jax.model.dave import DAVE
+from dave_jax.models.dave import DAVE
 from dave_jax.training.start import starting_variables
-from dave_jax.weights import store
+from dave_jax.weights import model_folder as store
 from tests.conftest import random_variables
 
 MODEL = DAVE(depth=10, width=2, frame_size=(64, 64))

@@ -11,8 +11,9 @@ from flax import traverse_util
 
 import dave_jax
 from dave_jax import convert
-from dave_jax.model.dave import DAVE, Upscale
-from dave_jax.weights import conversion, store, torch_file, torch_names
+from dave_jax.models.dave import DAVE, Upscale
+from dave_jax.weights import conversion, torch_file, torch_names
+from dave_jax.weights import model_folder as store
 
 torch = pytest.importorskip(
   'torch', reason="needs PyTorch: pip install 'dave-jax[convert]'"

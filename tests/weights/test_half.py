@@ -4,8 +4,8 @@ import jax
 import numpy as np
 
 from dave_jax import convert
-from dave_jax.model.dave import DAVE
-from dave_jax.weights import store
+from dave_jax.models.dave import DAVE
+from dave_jax.weights import model_folder as store
 from tests.conftest import random_variables
 
 MODULE = DAVE(width=2, depth=10)

@@ -1,0 +1,212 @@
+"""Batches of labelled sounds.
+
+A batch is a dictionary of NumPy arrays; b counts the examples of one process.
+
+| key | shape | type | |
+| --- | --- | --- | --- |
+| log_mel | [b, 124, 64] | float32 | strip of a window at 25 frames a second |
+| offsets | [b, 16] | int32 | where in it the example of each frame starts |
+| label | [b] | int32 | place in the labels |
+| recording | [b] | int32 | number of the sound |
+| mask | [b] | bool | evaluation: whether the row counts, or fills up |
+"""
+
+import dataclasses
+
+import grain
+import numpy as np
+
+from dave_jax.data.batches import (
+  EPOCHS,
+  Batches,
+  batches_of_process,
+  check_processes,
+)
+from dave_jax.data.labelled_audio import LabelledSounds
+from dave_jax.media import audio, clock
+
+_HOP = audio.SAMPLE_RATE // clock.LOG_MEL_RATE
+_STARTS = 4 * np.arange(clock.WINDOW_FRAMES, dtype=np.int32)  # 25 a second.
+STRIP_FRAMES = clock.strip_length(_STARTS)
+# What those log-mel frames are computed from, 1.255 s.
+SAMPLES = (STRIP_FRAMES - 1) * _HOP + 400
+
+
+def train_sounds(
+  sounds: LabelledSounds,
+  *,
+  batch_size: int,
+  seed: int,
+  speed: float,
+  gain: float,
+  noise: float,
+  process_index: int,
+  process_count: int,
+  prefetch: int,
+) -> Batches:
+  """Returns endless shuffled batches, each sound somewhere in silence.
+
+  Args:
+    sounds: To train on.
+    batch_size: Examples of all processes together.
+    seed: Of order, places and augmentation.
+    speed: Sounds are played faster or slower by a factor of up to 1 + speed,
+      and their pitch goes with it.
+    gain: Loudness changes by up to this many decibels, up and down.
+    noise: White noise of up to this standard deviation is added; the range of
+      samples is -1 to 1.
+    process_index, process_count: Which process this is, of how many.
+    prefetch: Batches that are ready; 0 reads when asked.
+  """
+  numbers = grain.MapDataset.range(len(sounds))
+  examples = (
+    numbers.shuffle(seed=seed)
+    .repeat(EPOCHS)
+    .random_map(
+      _Read(sounds, speed=speed, gain=gain, noise=noise, somewhere=True),
+      seed=seed + 1,
+    )
+  )
+  return _batches(
+    examples,
+    sounds,
+    batch_size,
+    {'seed': seed, 'speed': speed, 'gain': gain, 'noise': noise},
+    process_index,
+    process_count,
+    prefetch,
+  )
+
+
+def fake_sounds(
+  *,
+  labels: int,
+  batch_size: int,
+  seed: int,
+  process_index: int,
+  process_count: int,
+) -> Batches:
+  """Returns endless batches of noise, ten of them an epoch.
+
+  Args:
+    labels: How many there are.
+    batch_size, seed, process_index, process_count: As for `train_sounds`.
+  """
+  check_processes(batch_size, process_index, process_count)
+  noise = grain.MapDataset.range(10 * batch_size).repeat(EPOCHS)
+  return Batches(
+    batches_of_process(
+      noise.random_map(_Noise(labels), seed=seed),
+      batch_size,
+      process_index,
+      process_count,
+    ),
+    examples=10 * batch_size,
+    still=False,
+    settings={'fake': True, 'seed': seed, 'batch_size': batch_size},
+    workers=0,
+    prefetch=0,
+    start_batch=0,
+  )
+
+
+def held_out_sounds(
+  sounds: LabelledSounds,
+  *,
+  batch_size: int,
+  process_index: int,
+  process_count: int,
+  prefetch: int,
+) -> Batches:
+  """Returns sounds once and in order, each in the middle of silence.
+
+  The last batch is filled up with rows for which `mask` is False.
+
+  Args:
+    sounds: To validate with.
+    batch_size, process_index, process_count, prefetch: As for `train_sounds`.
+  """
+  padded = -(-len(sounds) // batch_size) * batch_size
+  examples = grain.MapDataset.range(padded).random_map(
+    _Read(sounds, masked=True), seed=0
+  )
+  return _batches(
+    examples, sounds, batch_size, {}, process_index, process_count, prefetch
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Read(grain.transforms.RandomMap):
+  """From the number of a sound to an example."""
+
+  sounds: LabelledSounds
+  speed: float = 0.0
+  gain: float = 0.0
+  noise: float = 0.0
+  somewhere: bool = False
+  masked: bool = False
+
+  def random_map(self, number, rng):
+    counts = number < len(self.sounds)
+    number = min(number, len(self.sounds) - 1)
+    waveform = self.sounds.waveform(number)
+    if self.speed and waveform.size > 1:
+      most = np.log1p(self.speed)
+      factor = np.exp(rng.uniform(-most, most))
+      times = np.arange(0, waveform.size - 1, factor)
+      waveform = np.interp(times, np.arange(waveform.size), waveform)
+    waveform = self._placed(waveform, rng)
+    if self.gain:
+      waveform *= 10 ** (rng.uniform(-self.gain, self.gain) / 20)
+    if self.noise:
+      level = rng.uniform(0, self.noise)
+      waveform += rng.normal(0, level, waveform.size).astype(np.float32)
+    example = {
+      'log_mel': audio.log_mel(waveform),
+      'offsets': _STARTS,
+      'label': self.sounds.classes[number],
+      'recording': np.int32(number),
+    }
+    return example | ({'mask': np.bool_(counts)} if self.masked else {})
+
+  def _placed(self, waveform, rng):
+    """Puts a sound into silence, or takes a part of it, SAMPLES long."""
+    spare = SAMPLES - waveform.size
+    low, high = min(spare, 0), max(spare, 0)
+    at = rng.integers(low, high + 1) if self.somewhere else spare // 2
+    placed = np.zeros(SAMPLES, np.float32)
+    piece = waveform[max(0, -at) :][: SAMPLES - max(0, at)]
+    placed[max(0, at) :][: piece.size] = piece
+    return placed
+
+
+@dataclasses.dataclass(frozen=True)
+class _Noise(grain.transforms.RandomMap):
+  """Made-up examples."""
+
+  labels: int
+
+  def random_map(self, number, rng):
+    size = (STRIP_FRAMES, clock.MEL_BANDS)
+    return {
+      'log_mel': rng.uniform(clock.SILENCE, 2, size).astype(np.float32),
+      'offsets': _STARTS,
+      'label': np.int32(rng.integers(self.labels)),
+      'recording': np.int32(number),
+    }
+
+
+def _batches(
+  examples, sounds, batch_size, settings, process_index, process_count, prefetch
+):
+  check_processes(batch_size, process_index, process_count)
+  settings = {'data': sounds.fingerprint, 'batch_size': batch_size, **settings}
+  return Batches(
+    batches_of_process(examples, batch_size, process_index, process_count),
+    examples=len(sounds),
+    still=False,
+    settings=settings,
+    workers=0,
+    prefetch=prefetch,
+    start_batch=0,
+  )

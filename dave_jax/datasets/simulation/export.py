@@ -1,0 +1,149 @@
+"""Writes clips of sounding_shapes, a simulation, as files.
+
+  python -m dave_jax.datasets.simulation.export --out=clips --clips=4
+
+OUT/NAME.mp4 with sound, fixations.csv and clips.csv as prepare's `folder` set
+reads them, and boxes.csv as `datasets.boxes` says. The clips are the first of a
+split.
+"""
+
+import argparse
+import csv
+import pathlib
+import sys
+import tempfile
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.io.wavfile
+from tqdm import tqdm
+
+from dave_jax.datasets.boxes import Row, write_boxes
+from dave_jax.datasets.simulation.scenario import Scenario
+from dave_jax.datasets.simulation.sounding_shapes import ShapesSource, boxes
+from dave_jax.datasets.simulation.viewers import watch
+from dave_jax.datasets.source import SourceClip
+from dave_jax.media.audio import SAMPLE_RATE
+from dave_jax.media.overlay import OverlayWriter
+from dave_jax.media.video import VideoInfo
+
+_NO_MAP = np.zeros((1, 1))  # `OverlayWriter` leaves the picture as it is.
+
+
+def main(argv: list[str] | None = None) -> int:
+  """Writes as the command line says; returns the exit status."""
+  args = _parser().parse_args(argv)
+  try:
+    height, width = map(int, args.frame_size.split('x'))
+    source = ShapesSource(
+      **dict.fromkeys(('train', 'val', 'test'), 0) | {args.split: args.clips},
+      seed=args.seed,
+    )
+    export(source, pathlib.Path(args.out), (height, width))
+  except (ValueError, OSError) as error:
+    print(f'export: {error}', file=sys.stderr)
+    return 1
+  return 0
+
+
+def export(
+  source: ShapesSource, out: pathlib.Path, size: tuple[int, int]
+) -> None:
+  """Writes all clips of a source and their tables into a folder.
+
+  Args:
+    source: Says which clips.
+    out: The folder.
+    size: Height and width of frames, both even.
+  """
+  out.mkdir(parents=True, exist_ok=True)
+  clips, _ = source.find(None)
+  for clip in tqdm(clips, desc='writing', unit='clip'):
+    write_clip(out / f'{clip.name}.mp4', source.scenario(clip.name), size)
+  with (out / 'clips.csv').open('w', newline='') as file:
+    table = csv.writer(file)
+    table.writerow(['name', 'split', 'category'])
+    table.writerows([c.name, c.split, c.category] for c in clips)
+  with (out / 'fixations.csv').open('w', newline='') as file:
+    table = csv.writer(file)
+    table.writerow(['name', 'frame', 'viewer', 'x', 'y'])
+    for clip in clips:
+      table.writerows(_fixation_rows(source, clip, size))
+  write_boxes(out / 'boxes.csv', _box_rows(source, clips, size))
+
+
+def write_clip(
+  path: pathlib.Path, scenario: Scenario, size: tuple[int, int]
+) -> None:
+  """Writes a clip as MP4 with its sound.
+
+  Args:
+    path: The file.
+    scenario: The clip.
+    size: Height and width of frames, both even.
+  """
+  height, width = size
+  waveform = scenario.waveform()
+  with tempfile.TemporaryDirectory() as folder:
+    sound = None
+    if waveform is not None:
+      sound = f'{folder}/sound.wav'
+      scipy.io.wavfile.write(sound, SAMPLE_RATE, waveform)
+    info = VideoInfo(
+      path=str(path),
+      width=width,
+      height=height,
+      rate=scenario.rate,
+      duration=scenario.seconds,
+      frames=scenario.frames,
+      start_time=0.0,
+      codec='',
+      rotation=0,
+      video_stream=None,
+      sound_path=sound,
+      audio_stream=None if sound is None else 0,
+    )
+    with OverlayWriter(path, info) as writer:
+      for frame, picture in enumerate(scenario.pictures(size)):
+        writer.write(picture, _NO_MAP, frame / scenario.rate)
+
+
+def _fixation_rows(
+  source: ShapesSource, clip: SourceClip, size: tuple[int, int]
+) -> Iterator[tuple]:
+  height, width = size
+  gaze = watch(source.scenario(clip.name), source.viewers)
+  for (x, y), frame, viewer in zip(
+    gaze.xy * [width, height], gaze.when, gaze.viewer, strict=True
+  ):
+    yield clip.name, int(frame), int(viewer), f'{x:.2f}', f'{y:.2f}'
+
+
+def _box_rows(source, clips, size) -> Iterator[Row]:
+  for clip in clips:
+    frames, box = boxes(source.scenario(clip.name), *size)
+    for frame, edges in zip(frames.tolist(), box.tolist(), strict=True):
+      yield clip.name, frame, *edges
+
+
+def _parser():
+  parser = argparse.ArgumentParser(
+    prog='python -m dave_jax.datasets.simulation.export',
+    description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  add = parser.add_argument
+  add('--out', required=True, help='folder to write')
+  add('--clips', type=int, default=4, help='how many (%(default)s)')
+  add('--split', choices=('train', 'val', 'test'), default='test')
+  add('--seed', type=int, default=0, help='of the set (%(default)s)')
+  add(
+    '--frame_size',
+    default='256x320',
+    help='height x width, both even (%(default)s)',
+  )
+  return parser
+
+
+if __name__ == '__main__':
+  sys.exit(main())

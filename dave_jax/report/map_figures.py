@@ -1,0 +1,124 @@
+"""Figures of maps and frames."""
+
+import textwrap
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+
+from dave_jax.evaluation.video_scores import VideoScores
+from dave_jax.media import overlay
+from dave_jax.report.finished_runs import Run
+from dave_jax.report.style import WIDTH, new_figure
+from dave_jax.report.tables import shown
+from dave_jax.scoring.settings import LOWER_IS_BETTER
+
+_ALL = 'all'
+
+
+def mean_maps(runs: Sequence[Run]) -> Figure:
+  """Draws where people look on average, and each run (figures 3 and 8).
+
+  Rows are all videos and each category; the first column is the mean eye
+  position of the videos that were scored, the others mean predictions.
+  """
+  rows = [None, *runs[0].categories]
+  columns = len(runs) + 1
+  width = min(WIDTH / columns, 1.8)
+  h, w = runs[0].videos[0].density.shape
+  height = (width * h / w + 0.1) * len(rows) + 0.4
+  with new_figure(width * columns, height) as figure:
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for line, category in zip(axes, rows, strict=True):
+      chosen = [_of_category(run, category) for run in runs]
+      maps = [_mean([video.density for video in chosen[0]])]
+      maps += [
+        _mean([video.prediction for video in videos]) for videos in chosen
+      ]
+      count = len(chosen[0])
+      # One scale a row: how peaked maps are can be compared.
+      peak = max(float(mean.max()) for mean in maps) or 1.0
+      for panel, mean in zip(line, maps, strict=True):
+        panel.imshow(
+          mean, cmap='inferno', vmin=0, vmax=peak, interpolation='bilinear'
+        )
+        _bare(panel)
+      line[0].set_ylabel(f'{category or _ALL} ({count})')
+    titles = ['people', *(run.name for run in runs)]
+    for panel, title in zip(axes[0], titles, strict=True):
+      panel.set_title(textwrap.fill(title, int(11 * width)))
+    return figure
+
+
+def best_and_worst(run: Run, score: str) -> Figure | None:
+  """Draws the best and the worst video of each category (figure 7).
+
+  Three frames of each, with where people looked above and the prediction
+  below. None where no video has the score.
+  """
+  chosen = []
+  for category in run.categories or [None]:
+    videos = [
+      (np.nanmean(video.score(score)), video)
+      for video in _of_category(run, category)
+      if video.examples and not np.isnan(video.score(score)).all()
+    ]
+    videos.sort(key=lambda pair: pair[0], reverse=score not in LOWER_IS_BETTER)
+    name = category or _ALL
+    if len(videos) == 1:
+      chosen.append((f'{name}, the only one', *videos[0]))
+    elif videos:
+      chosen.append((f'{name}, best', *videos[0]))
+      chosen.append((f'{name}, worst', *videos[-1]))
+  if not chosen:
+    return None
+  most = max(len(video.examples) for _, _, video in chosen)
+  across = min(len(chosen), 2 if most > 1 else 4)
+  down = -(-len(chosen) // across)
+  width = across * WIDTH / (2 if most > 1 else 4)
+  with new_figure(width, (2.2 if most > 1 else 2.9) * down) as figure:
+    parts = figure.subfigures(down, across, squeeze=False).ravel()
+    for part, (what, value, video) in zip(parts, chosen, strict=False):
+      part.suptitle(
+        f'{what}: {video.clip}, {shown(score)} {value:.2f}', fontsize=7
+      )
+      _draw_examples(part, video)
+    return figure
+
+
+def _draw_examples(part, video: VideoScores):
+  panels = part.subplots(2, len(video.examples), squeeze=False)
+  for column, example in zip(panels.T, video.examples, strict=True):
+    image = cv2.imdecode(
+      np.frombuffer(example.picture, np.uint8), cv2.IMREAD_COLOR
+    )[..., ::-1]
+    for panel, density in zip(
+      column, (example.density, example.prediction), strict=True
+    ):
+      panel.imshow(overlay.draw(np.ascontiguousarray(image), density))
+      _bare(panel)
+    if len(video.examples) > 1:
+      column[0].set_title(f'frame {example.frame + 1}', fontsize=6)
+  panels[0, 0].set_ylabel('people', fontsize=7)
+  panels[1, 0].set_ylabel('prediction', fontsize=7)
+
+
+def _of_category(run, category):
+  names = run.metrics['videos']
+  return [
+    video
+    for video, entry in zip(run.videos, names.values(), strict=True)
+    if category is None or entry['category'] == category
+  ]
+
+
+def _mean(maps):
+  return np.mean(maps, axis=0)
+
+
+def _bare(panel):
+  panel.set_xticks([])
+  panel.set_yticks([])
+  for spine in panel.spines.values():
+    spine.set_visible(False)

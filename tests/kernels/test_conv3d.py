@@ -1,0 +1,333 @@
+"""The 3D convolution: XLA's own is the reference for every form of ours."""
+
+import subprocess
+import sys
+import textwrap
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from dave_jax.kernels import tiling as conv_pieces
+from dave_jax.kernels import winograd
+from dave_jax.kernels.conv3d import (
+  Conv3D,
+  conv3d,
+  conv3d_native,
+  native_convolutions,
+)
+
+SAME = ((1, 1),) * 3
+STEM = ((3, 3),) * 3
+# x, kernel, strides, padding; each takes another way through the code.
+CASES = {
+  'winograd': ((1, 3, 24, 28, 16), (3, 3, 3, 16, 24), (1, 1, 1), SAME),
+  'winograd, broken tiles': (
+    (2, 4, 25, 27, 16),
+    (3, 3, 3, 16, 16),
+    (1, 1, 1),
+    SAME,
+  ),
+  'winograd, one tap in time': (
+    (1, 2, 24, 24, 16),
+    (1, 3, 3, 16, 16),
+    (1, 1, 1),
+    ((0, 0), (1, 1), (1, 1)),
+  ),
+  'stem': ((1, 16, 20, 24, 3), (7, 7, 7, 3, 8), (1, 2, 2), STEM),
+  'stem, frames left over': (
+    (2, 6, 9, 11, 1),
+    (7, 7, 7, 1, 4),
+    (1, 2, 2),
+    STEM,
+  ),
+  'stem, few frames': ((1, 3, 9, 10, 3), (7, 7, 7, 3, 4), (1, 2, 2), STEM),
+  'gathered': ((2, 4, 6, 10, 8), (3, 3, 3, 8, 12), (1, 1, 1), SAME),
+  'strided': ((1, 8, 12, 14, 8), (3, 3, 3, 8, 16), (2, 2, 2), SAME),
+  'strided, odd': ((2, 7, 11, 9, 4), (3, 3, 3, 4, 6), (2, 2, 2), SAME),
+  'two frames': ((1, 2, 5, 6, 8), (3, 3, 3, 8, 8), (1, 1, 1), SAME),
+  'one frame': ((2, 1, 5, 6, 8), (3, 3, 3, 8, 8), (1, 1, 1), SAME),
+  'two frames to one': ((1, 2, 6, 6, 4), (3, 3, 3, 4, 8), (2, 2, 2), SAME),
+  'frames of padding alone': (
+    (1, 1, 4, 4, 2),
+    (1, 3, 3, 2, 2),
+    (1, 1, 1),
+    ((1, 0), (1, 1), (1, 1)),
+  ),
+  'uneven padding': (
+    (1, 5, 7, 8, 3),
+    (2, 4, 3, 3, 5),
+    (1, 3, 2),
+    ((0, 1), (2, 0), (0, 3)),
+  ),
+  'no padding': (
+    (1, 5, 7, 8, 3),
+    (3, 3, 3, 3, 5),
+    (1, 1, 1),
+    ((0, 0),) * 3,
+  ),
+  'stride longer than the kernel': (
+    (1, 7, 8, 9, 3),
+    (1, 2, 1, 3, 4),
+    (2, 3, 2),
+    ((0, 0),) * 3,
+  ),
+  'pointwise': ((2, 3, 4, 5, 6), (1, 1, 1, 6, 7), (1, 1, 1), ((0, 0),) * 3),
+  'pointwise, strided': (
+    (2, 3, 5, 4, 6),
+    (1, 1, 1, 6, 7),
+    (2, 2, 2),
+    ((0, 0),) * 3,
+  ),
+}
+
+
+def _arrays(x_shape, kernel_shape, strides, padding, seed=0):
+  rng = np.random.default_rng(seed)
+
+  def draw(shape, scale=1.0):
+    return jnp.asarray(scale * rng.standard_normal(shape), jnp.float32)
+
+  x = draw(x_shape)
+  kernel = draw(kernel_shape, np.prod(kernel_shape[:4]) ** -0.5)
+  out = jax.eval_shape(
+    lambda: conv3d_native(x, kernel, strides=strides, padding=padding)
+  )
+  return x, kernel, draw(out.shape)
+
+
+def _value_and_gradients(convolve, strides, padding):
+  def run(x, kernel, dy):
+    y, back = jax.vjp(
+      lambda x, kernel: convolve(x, kernel, strides=strides, padding=padding),
+      x,
+      kernel,
+    )
+    return y, *back(dy)
+
+  return jax.jit(run)
+
+
+def _assert_close(actual, expected, relative):
+  scale = np.abs(np.asarray(expected, np.float32)).max()
+  np.testing.assert_allclose(
+    np.asarray(actual, np.float32),
+    np.asarray(expected, np.float32),
+    atol=relative * scale,
+    rtol=0,
+  )
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_value_and_both_gradients_are_those_of_xla(case, monkeypatch):
+  # Small pieces, so that even these arrays are cut into several.
+  monkeypatch.setattr(conv_pieces, 'PIECE_BYTES', 1 << 16)
+  *_, strides, padding = CASES[case]
+  arrays = _arrays(*CASES[case])
+  ours = _value_and_gradients(conv3d, strides, padding)(*arrays)
+  xla = _value_and_gradients(conv3d_native, strides, padding)(*arrays)
+  for name, a, b in zip(('y', 'dx', 'dkernel'), ours, xla, strict=True):
+    assert a.shape == b.shape, name
+    assert a.dtype == b.dtype == jnp.float32
+    _assert_close(a, b, 1e-4)
+
+
+@pytest.mark.parametrize('case', ['winograd', 'stem, few frames', 'pointwise'])
+def test_bfloat16_in_and_out(case):
+  """Rounding to 8 bits: 2**-8 of the value, once in and once out."""
+  *_, strides, padding = CASES[case]
+  arrays = [a.astype(jnp.bfloat16) for a in _arrays(*CASES[case])]
+  ours = _value_and_gradients(conv3d, strides, padding)(*arrays)
+  wide = [a.astype(jnp.float32) for a in arrays]
+  xla = _value_and_gradients(conv3d_native, strides, padding)(*wide)
+  for a, b in zip(ours, xla, strict=True):
+    assert a.dtype == jnp.bfloat16
+    _assert_close(a, b, 2**-7)
+
+
+def _float64(case, seed=0):
+  """Values and gradients of XLA's form in float64, from a case's numbers."""
+  *_, strides, padding = CASES[case]
+  arrays = [np.asarray(a, np.float64) for a in _arrays(*CASES[case], seed)]
+  with jax.enable_x64(True):
+    exact = _value_and_gradients(conv3d_native, strides, padding)(*arrays)
+    return [np.asarray(a) for a in exact]
+
+
+@pytest.mark.parametrize(
+  'case', ['winograd', 'winograd, one tap in time', 'stem']
+)
+def test_under_differentiation_rounding_is_that_of_plain_sums(case):
+  """Gradients of a network jump where rounding moves a ReLU or a maximum.
+
+  At most thrice XLA's own deviation from float64; six points in both axes of a
+  frame, taken where no gradient is wanted, have four times.
+  """
+  *_, strides, padding = CASES[case]
+  arrays = _arrays(*CASES[case])
+  exact = _float64(case)[0]
+  rounding = [
+    np.std(_value_and_gradients(form, strides, padding)(*arrays)[0] - exact)
+    for form in (conv3d, conv3d_native)
+  ]
+  assert rounding[0] < 3 * rounding[1]
+
+
+@pytest.mark.parametrize('case', ['winograd', 'stem', 'strided', 'one frame'])
+def test_float64_goes_in_and_out(case):
+  """Products are float32 on a CPU."""
+  *_, strides, padding = CASES[case]
+  arrays = [np.asarray(a, np.float64) for a in _arrays(*CASES[case])]
+  with jax.enable_x64(True):
+    ours = _value_and_gradients(conv3d, strides, padding)(*arrays)
+    for a, b in zip(ours, _float64(case), strict=True):
+      assert a.dtype == np.float64
+      np.testing.assert_allclose(a, b, atol=1e-4 * np.abs(b).max(), rtol=0)
+
+
+def test_gradients_are_slopes():
+  """Central differences; a convolution is linear, so they are exact."""
+  x_shape, kernel_shape, strides, padding = CASES['uneven padding']
+  x, kernel, dy = _arrays(*CASES['uneven padding'])
+
+  @jax.jit
+  def total(x, kernel):
+    y = conv3d(x, kernel, strides=strides, padding=padding)
+    return (y * dy).sum()
+
+  gradients = jax.grad(total, (0, 1))(x, kernel)
+  rng = np.random.default_rng(1)
+  step_x = jnp.asarray(rng.standard_normal(x_shape), jnp.float32)
+  step_kernel = jnp.asarray(rng.standard_normal(kernel_shape), jnp.float32)
+  slope_x = (total(x + step_x, kernel) - total(x - step_x, kernel)) / 2
+  slope_kernel = (
+    total(x, kernel + step_kernel) - total(x, kernel - step_kernel)
+  ) / 2
+  np.testing.assert_allclose((gradients[0] * step_x).sum(), slope_x, rtol=1e-4)
+  np.testing.assert_allclose(
+    (gradients[1] * step_kernel).sum(), slope_kernel, rtol=1e-4
+  )
+
+
+@pytest.mark.parametrize('case', ['winograd', 'stem', 'strided', 'one frame'])
+@pytest.mark.parametrize('platform', ['cuda', 'tpu', 'cpu'])
+def test_accelerators_get_xlas_convolution_alone(case, platform):
+  *_, strides, padding = CASES[case]
+  shapes = [
+    jax.ShapeDtypeStruct(a.shape, a.dtype) for a in _arrays(*CASES[case])
+  ]
+  text = (
+    _value_and_gradients(conv3d, strides, padding)
+    .trace(*shapes)
+    .lower(lowering_platforms=(platform,))
+    .as_text()
+  )
+  convolutions = text.count('stablehlo.convolution')
+  ours = text.count('dot_general') + text.count('stablehlo.while')
+  if platform == 'cpu':
+    assert convolutions == 0 and ours > 0
+  else:
+    assert convolutions == 3 and ours == 0
+
+
+def test_native_convolutions_hold_for_what_is_traced_inside():
+  x, kernel, _ = _arrays(*CASES['gathered'])
+
+  def forms(x, kernel):
+    jaxpr = jax.make_jaxpr(lambda *a: conv3d(*a, padding=SAME))(x, kernel)
+    return 'conv_general_dilated' in str(jaxpr), 'while' in str(jaxpr)
+
+  with native_convolutions():
+    assert forms(x, kernel) == (True, False)
+  assert forms(x, kernel)[1] or 'platform' in str(
+    jax.make_jaxpr(lambda *a: conv3d(*a, padding=SAME))(x, kernel)
+  )
+
+
+def test_inside_checkpoint_and_cond():
+  *_, strides, padding = CASES['gathered']
+  x, kernel, dy = _arrays(*CASES['gathered'])
+
+  def plain(x, kernel):
+    y = conv3d(x, kernel, strides=strides, padding=padding)
+    return (jnp.tanh(y) * dy).sum()
+
+  @jax.jit
+  def routed(twice, x, kernel):
+    once = jax.checkpoint(plain)
+    return lax.cond(twice, lambda *a: 2 * once(*a), once, x, kernel)
+
+  gradient = jax.jit(jax.grad(plain, (0, 1)))(x, kernel)
+  for twice, factor in ((False, 1), (True, 2)):
+    actual = jax.grad(routed, (1, 2))(twice, x, kernel)
+    for a, b in zip(actual, gradient, strict=True):
+      _assert_close(a, factor * b, 1e-5)
+
+
+def test_a_sharded_batch_stays_sharded():
+  """No device is sent another one's windows."""
+  script = textwrap.dedent("""
+    import jax
+    jax.config.update('jax_num_cpu_devices', 4)
+    import jax.numpy as jnp
+    import numpy as np
+    from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
+    from dave_jax.kernels.conv3d import conv3d
+
+    mesh = jax.make_mesh((4,), ('data',), axis_types=(AxisType.Auto,))
+    rng = np.random.default_rng(0)
+    for h, c, k, strides in ((24, 16, 3, (1, 1, 1)), (8, 8, 3, (2, 2, 2))):
+      x = rng.standard_normal((4, 4, h, h, c), dtype=np.float32)
+      kernel = rng.standard_normal((k, k, k, c, 16), dtype=np.float32)
+      def loss(x, kernel):
+        y = conv3d(x, kernel, strides=strides, padding=((k // 2,) * 2,) * 3)
+        return (y ** 2).sum() / y.size
+      step = jax.jit(jax.value_and_grad(loss, (0, 1)))
+      whole = step(x, kernel)
+      x = jax.device_put(x, NamedSharding(mesh, P('data')))
+      kernel = jax.device_put(kernel, NamedSharding(mesh, P()))
+      cut = step(x, kernel)
+      text = step.lower(x, kernel).compile().as_text()
+      assert 'all-gather' not in text and 'all-to-all' not in text
+      assert 'all-reduce' in text
+      assert cut[1][0].sharding.spec == P('data')
+      for a, b in zip(jax.tree.leaves(cut), jax.tree.leaves(whole)):
+        scale = np.abs(b).max()
+        np.testing.assert_allclose(a, b, atol=1e-4 * scale, rtol=0)
+  """)
+  subprocess.run([sys.executable, '-c', script], check=True, timeout=300)
+
+
+@pytest.mark.parametrize('m, r', [(2, 3), (4, 3), (2, 4), (4, 4)])
+def test_winograd_matrices_give_the_filter(m, r):
+  """Against the definition, y[i] = sum over j of g[j] d[i + j]."""
+  a, g, b = winograd.matrices(m, r)
+  rng = np.random.default_rng(0)
+  taps, inputs = rng.standard_normal(r), rng.standard_normal(m + r - 1)
+  expected = np.correlate(inputs, taps, 'valid')
+  np.testing.assert_allclose(a @ ((g @ taps) * (b @ inputs)), expected)
+
+
+def test_module_has_one_parameter():
+  module = Conv3D(
+    features=8, kernel_size=(3, 3, 3), strides=(2, 2, 2), padding=SAME
+  )
+  x = jnp.ones((2, 4, 6, 8, 5), jnp.bfloat16)
+  variables = jax.jit(module.init)(jax.random.key(0), x)
+  shapes = jax.tree.map(lambda a: (a.shape, a.dtype.name), variables)
+  assert shapes == {'params': {'kernel': ((3, 3, 3, 5, 8), 'float32')}}
+  y = jax.eval_shape(module.apply, variables, x)
+  assert (y.shape, y.dtype) == ((2, 2, 3, 4, 8), jnp.float32)
+  y = jax.eval_shape(module.clone(dtype=jnp.bfloat16).apply, variables, x)
+  assert y.dtype == jnp.bfloat16
+
+
+def test_module_starts_from_he_initialisation():
+  """Variance 2 / (taps x features): He et al. (2015), equation 14."""
+  module = Conv3D(features=64, kernel_size=(3, 3, 3))
+  x = jnp.ones((1, 3, 3, 3, 32))
+  kernel = jax.jit(module.init)(jax.random.key(0), x)
+  kernel = kernel['params']['kernel']
+  np.testing.assert_allclose(kernel.var(), 2 / (27 * 64), rtol=0.05)

@@ -1,0 +1,70 @@
+"""Max pooling: XLA's own reduction is the reference."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from dave_jax.kernels.max_pool import max_pool3d
+
+
+def _xla(x):
+  return lax.reduce_window(
+    x,
+    np.array(-np.inf, x.dtype),
+    lax.max,
+    (1, 3, 3, 3, 1),
+    (1, 2, 2, 2, 1),
+    ((0, 0), (1, 1), (1, 1), (1, 1), (0, 0)),
+  )
+
+
+def _distinct(shape, dtype=jnp.float32):
+  values = np.random.default_rng(0).permutation(np.prod(shape))
+  return jnp.asarray(values.reshape(shape) - np.prod(shape) / 2, dtype)
+
+
+@pytest.mark.parametrize(
+  'shape', [(2, 4, 8, 12, 5), (1, 2, 2, 2, 3), (1, 5, 6, 4, 3)]
+)
+def test_value_and_gradient_are_those_of_xla(shape):
+  x = _distinct(shape)
+  y, back = jax.vjp(jax.jit(max_pool3d), x)
+  expected, expected_back = jax.vjp(_xla, x)
+  np.testing.assert_array_equal(y, expected)
+  dy = _distinct(y.shape)
+  np.testing.assert_array_equal(back(dy)[0], expected_back(dy)[0])
+
+
+def test_equal_values_pass_their_gradient_on_once():
+  x = jnp.zeros((1, 4, 4, 6, 2))
+  dy = _distinct((1, 2, 2, 3, 2))
+  dx = jax.vjp(jax.jit(max_pool3d), x)[1](dy)[0]
+  np.testing.assert_allclose(dx.sum(), dy.sum())
+
+
+def test_what_is_no_number_is_not_hidden():
+  x = jnp.zeros((1, 4, 4, 4, 1)).at[0, 2, 1, 3, 0].set(jnp.nan)
+  np.testing.assert_array_equal(jax.jit(max_pool3d)(x), _xla(x))
+
+
+def test_bfloat16():
+  x = _distinct((1, 2, 4, 6, 4), jnp.bfloat16)
+  y, back = jax.vjp(jax.jit(max_pool3d), x)
+  np.testing.assert_array_equal(y, _xla(x))
+  assert back(y)[0].dtype == y.dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize('platform', ['cuda', 'tpu'])
+def test_accelerators_get_xlas_reduction(platform):
+  shape = jax.ShapeDtypeStruct((1, 4, 8, 8, 4), jnp.float32)
+  text = (
+    jax.jit(jax.grad(lambda x: (max_pool3d(x) ** 2).sum()))
+    .trace(shape)
+    .lower(lowering_platforms=(platform,))
+    .as_text()
+  )
+  assert 'stablehlo.reduce_window' in text
+  assert 'stablehlo.select_and_scatter' in text
+  assert 'stablehlo.while' not in text

@@ -1,0 +1,273 @@
+"""The three networks: shapes, routes, and the original's numbers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import traverse_util
+
+from dave_jax.kernels.conv3d import native_convolutions
+from dave_jax.models.dave import DAVE, double_bilinear
+from dave_jax.models.resnet3d import ResNet3D
+from dave_jax.weights import conversion
+from tests.conftest import random_variables
+
+
+def _apply(model, variables, video, audio=None, **route):
+  def apply(variables, video, audio):
+    return model.apply(variables, video, audio, train=False, **route)
+
+  # What is tested here is no matter of how convolutions are computed, and XLA's
+  # own compile sooner.
+  with native_convolutions():
+    return jax.jit(apply)(variables, video, audio)
+
+
+def _inputs(b=1, h=64, w=96, seed=0):
+  rng = np.random.default_rng(seed)
+  video = rng.standard_normal((b, 16, h, w, 3), dtype=np.float32)
+  audio = rng.standard_normal((b, 16, 64, 64), dtype=np.float32)
+  return video, audio
+
+
+@pytest.fixture(scope='module')
+def golden(goldens):
+  return np.load(goldens / 'dave_forward.npz')
+
+
+@pytest.mark.parametrize('size', ['64x96', '256x320'])
+def test_agrees_with_the_published_network(golden, reference, size):
+  state_dict = reference.golden_state_dict()
+  variables, _ = conversion.dave_from_torch(state_dict)
+  video, audio = reference.reference_inputs(*map(int, size.split('x')))
+  # Weights inside the program would be compiled with it.
+  saliency, seen = jax.jit(
+    lambda weights, v, a: DAVE().apply(
+      weights, v, a, train=False, mutable='intermediates'
+    )
+  )(variables, video.transpose(0, 2, 3, 4, 1), audio[:, 0])
+  seen = seen['intermediates']
+  expected = golden[f'saliency_{size}'][:, 0]
+  np.testing.assert_allclose(saliency, expected, atol=1e-4 * np.ptp(expected))
+  for stage in ('stem', 'layer1', 'layer2', 'layer3', 'layer4'):
+    name = 'pooled_stem' if stage == 'stem' else stage
+    (x,) = seen['video_encoder'][name]
+    moments = [x.mean(), x.std(), jnp.abs(x).max()]
+    np.testing.assert_allclose(
+      moments, golden[f'{stage}_moments_{size}'], rtol=1e-4
+    )
+    corner = golden[f'{stage}_corner_{size}']
+    np.testing.assert_allclose(
+      x[0, :, :3, :3, :4].transpose(3, 0, 1, 2), corner, atol=1e-4 * x.max()
+    )
+  video_features = golden[f'video_features_{size}'][0, :, 0]
+  (x,) = seen['video_features']
+  x = x[0].transpose(2, 0, 1)[:: x.shape[-1] // len(video_features)]
+  np.testing.assert_allclose(
+    x, video_features, atol=1e-4 * video_features.max()
+  )
+  (x,) = seen['audio_features']
+  expected = golden[f'audio_features_{size}'].reshape(1, -1)
+  np.testing.assert_allclose(x, expected, atol=1e-4 * expected.max())
+
+
+@pytest.mark.parametrize('modality', ['audio_visual', 'video', 'audio'])
+@pytest.mark.parametrize('decoder_batch_norm', [False, True])
+def test_maps_are_an_eighth_of_the_frame(modality, decoder_batch_norm):
+  model = DAVE(
+    modality=modality,
+    width=4,
+    depth=10,
+    decoder_batch_norm=decoder_batch_norm,
+    frame_size=(64, 96),
+  )
+  video, audio = _inputs(b=2)
+  variables = random_variables(model)
+  saliency = _apply(
+    model,
+    variables,
+    None if modality == 'audio' else video,
+    None if modality == 'video' else audio,
+  )
+  assert saliency.shape == (2, 8, 12)
+  assert saliency.dtype == jnp.float32
+  assert saliency.min() >= 0
+  names = set(variables['params'])
+  assert ('combined_embedding' in names) == (modality == 'audio_visual')
+  has_batch_norm = 'bn' in variables['params']['upscale1']
+  assert has_batch_norm == decoder_batch_norm
+
+
+def test_visual_only_route_leaves_out_sound_and_mixing():
+  """The route of an audio-visual network is the video network of its parts."""
+  model = DAVE(width=4, depth=10)
+  variables = random_variables(model)
+  video, _ = _inputs()
+  routed = _apply(model, variables, video, visual_only=True)
+  left = {
+    collection: {
+      name: leaf
+      for name, leaf in tree.items()
+      if name not in ('audio_encoder', 'combined_embedding')
+    }
+    for collection, tree in variables.items()
+  }
+  alone = DAVE(modality='video', width=4, depth=10)
+  np.testing.assert_array_equal(routed, _apply(alone, left, video))
+
+
+def test_sound_matters_and_goes_everywhere_alike():
+  model = DAVE(width=4, depth=10)
+  variables = random_variables(model, seed=1)
+  video, audio = _inputs()
+  one = _apply(model, variables, video, audio)
+  other = _apply(model, variables, video, audio + 1.0)
+  assert np.abs(one - other).max() > 1e-3 * one.max()
+
+
+@pytest.mark.parametrize('depth, shortcut', [(34, 'B'), (50, 'A'), (50, 'B')])
+def test_other_depths_and_shortcuts(depth, shortcut):
+  encoder = ResNet3D(depth=depth, width=4, shortcut=shortcut)
+  x = _inputs(h=32, w=64)[0]
+  shapes = jax.eval_shape(
+    lambda x: encoder.init_with_output(jax.random.key(0), x, train=False), x
+  )
+  assert shapes[0].shape == (1, 1, 1, 2, encoder.features)
+  projected = [
+    path
+    for path in traverse_util.flatten_dict(shapes[1]['params'])
+    if 'downsample' in path and path[-1] == 'kernel'
+  ]
+  # One a stage, save that basic blocks need none in the first.
+  expected = {('34', 'B'): 3, ('50', 'A'): 0, ('50', 'B'): 4}
+  assert len(projected) == expected[str(depth), shortcut]
+
+
+def test_parameter_count_is_the_published_one():
+  """Of the published 69,747,485 the two classifiers (512 x 400 + 400 and
+  512 x 12 + 12) and the decoder's two batch norms (2 x 512, 2 x 128) are never
+  used."""
+  shapes = DAVE().variable_shapes()
+  total = sum(
+    int(np.prod(shape)) for path, shape in shapes.items() if path[0] == 'params'
+  )
+  assert total == 69_747_485 - (512 * 412 + 412) - 2 * (512 + 128)
+
+
+def test_initialisation_is_he_and_seeded():
+  """Standard deviations sqrt(2 / fan out) in encoders, / fan in behind."""
+  model = DAVE(modality='video', depth=10, width=16)
+  params = model.initialise(0)['params']
+  kernel = params['video_encoder']['layer3_0']['conv2']['kernel']
+  assert kernel.std() == pytest.approx((2 / (27 * 64)) ** 0.5, rel=0.01)
+  kernel = params['upscale2']['combine']['kernel']
+  assert kernel.std() == pytest.approx((2 / (9 * 128)) ** 0.5, rel=0.02)
+  assert np.all(params['saliency']['bias'] == 0)
+  other = model.initialise(1)['params']['upscale2']['combine']['kernel']
+  assert np.any(kernel != other)
+
+
+def test_gradients_are_those_of_the_plain_form():
+  """To 1e-4 of a leaf's largest value, batch norm in training.
+
+  Wide networks jump by more where rounding moves a ReLU, in either form: XLA's
+  own float32 is up to 5e-3 from its float64 (width 64, 64x96).
+  """
+  model = DAVE(depth=10, width=16)
+  variables = random_variables(model)
+  video, audio = _inputs(b=2)
+  targets = np.random.default_rng(2).random((2, 8, 12), dtype=np.float32)
+
+  def loss(params):
+    maps, _ = model.apply(
+      {**variables, 'params': params},
+      video,
+      audio,
+      train=True,
+      mutable=['batch_stats'],
+    )
+    return ((maps - targets) ** 2).mean()
+
+  ours = jax.jit(jax.grad(loss))(variables['params'])
+  with native_convolutions():
+    plain = jax.jit(jax.grad(loss))(variables['params'])
+  plain = traverse_util.flatten_dict(plain)
+  for path, gradient in traverse_util.flatten_dict(ours).items():
+    scale = np.abs(plain[path]).max()
+    assert scale > 0, path
+    np.testing.assert_allclose(
+      gradient, plain[path], atol=1e-4 * scale, rtol=0, err_msg=str(path)
+    )
+
+
+def _encoder_variables():
+  variables = random_variables(DAVE(modality='video', depth=10, width=4))
+  return {c: tree['video_encoder'] for c, tree in variables.items()}
+
+
+def test_detached_shortcut_cuts_the_gradient_and_nothing_else():
+  """With the blocks' last scales at zero only the shortcut carries a signal."""
+  x = jnp.asarray(_inputs(h=32, w=32)[0])
+  flat = traverse_util.flatten_dict(_encoder_variables())
+  for path in flat:
+    if path[-2:] == ('bn2', 'scale'):
+      flat[path] = np.zeros_like(flat[path])
+  variables = traverse_util.unflatten_dict(flat)
+
+  def total_and_gradient(detach):
+    encoder = ResNet3D(depth=10, width=4, detach_shortcut=detach)
+    total = jax.value_and_grad(
+      lambda x: encoder.apply(variables, x, train=False).sum()
+    )
+    with native_convolutions():
+      return jax.jit(total)(x)
+
+  total, gradient = total_and_gradient(detach=False)
+  detached_total, detached_gradient = total_and_gradient(detach=True)
+  assert total == detached_total
+  assert jnp.abs(gradient).max() > 0
+  assert jnp.abs(detached_gradient).max() == 0
+
+
+def test_one_channel_stands_for_three_equal_ones():
+  variables = _encoder_variables()
+  x = jnp.asarray(_inputs(h=32, w=32)[0][..., :1])
+  encoder = ResNet3D(depth=10, width=4)
+  with native_convolutions():
+    apply = jax.jit(lambda x: encoder.apply(variables, x, train=False))
+    one, three = apply(x), apply(jnp.repeat(x, 3, axis=-1))
+  np.testing.assert_allclose(one, three, atol=1e-5 * three.max())
+
+
+def test_double_bilinear_keeps_the_corners():
+  """Two points become four, a third apart: hand computation."""
+  x = jnp.array([0.0, 3.0]).reshape(1, 1, 2, 1)
+  doubled = double_bilinear(x)
+  assert doubled.shape == (1, 2, 4, 1)
+  np.testing.assert_allclose(doubled[0, :, :, 0], [[0, 1, 2, 3]] * 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  'video, audio, message',
+  [
+    ((1, 16, 60, 64, 3), (1, 16, 64, 64), r'video is \(1, 16, 60, 64, 3\)'),
+    ((1, 15, 64, 64, 3), (1, 16, 64, 64), r'wanted \[b, 16, h, w, 3\]'),
+    ((1, 16, 64, 64, 3), (1, 16, 64, 32), r'audio is \(1, 16, 64, 32\)'),
+    ((1, 16, 64, 64, 3), None, 'audio is None'),
+    (None, (1, 16, 64, 64), 'video is None'),
+  ],
+)
+def test_inputs_that_do_not_fit_are_refused(video, audio, message):
+  model = DAVE(width=4, depth=10)
+  arrays = [None if s is None else jnp.zeros(s) for s in (video, audio)]
+  with pytest.raises(ValueError, match=message):
+    model.init(jax.random.key(0), *arrays, train=False)
+
+
+def test_unknown_choices_are_refused():
+  with pytest.raises(ValueError, match="modality 'sound' is none of"):
+    DAVE(modality='sound').init(jax.random.key(0), None, train=False)
+  with pytest.raises(ValueError, match='depth 20 is none of'):
+    DAVE(depth=20).initialise(0)
+  with pytest.raises(ValueError, match="shortcut 'C'"):
+    DAVE(shortcut='C').initialise(0)

@@ -1,0 +1,161 @@
+"""The report of several evaluations."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from dave_jax.evaluation.run_folder import RunFolder
+from dave_jax.evaluation.summary import summarise
+from dave_jax.report import write as report
+from dave_jax.report.finished_runs import read_runs
+from tests.evaluation.test_summary import video
+
+_NAN = float('nan')
+# By category: NSS of the frames of each video.
+_GAZE = {
+  'Nature': ([3, 2, 4], [1, 1]),
+  'Social': ([5, 7, 6, 6],),
+}
+
+
+def _write(folder, name, shift, *, seed=0):
+  """Writes a finished evaluation; returns its folder."""
+  heading = {
+    'name': name,
+    'data': {'set': 'made', 'split': 'test', 'stride': 1, 'size': 'original'},
+    'settings': {'protocol': 'videosal', 'seed': seed, 'average': 'videos'},
+    'mean_eye_position': None,
+    'boxes': None,
+  }
+  run = RunFolder(folder, heading, overwrite=False)
+  videos = [
+    video(
+      f'{category}{number}',
+      category,
+      np.array(values) + shift * (number + 1),
+      np.array(values) / 10,
+    )
+    for category, clips in _GAZE.items()
+    for number, values in enumerate(clips)
+  ]
+  for found in videos:
+    run.add(found)
+  summary = summarise(videos, average='videos', frames=False)
+  run.finish({'run': heading, **summary})
+  return folder
+
+
+@pytest.fixture
+def runs(tmp_path):
+  return [
+    str(_write(tmp_path / 'plain', 'Plain', 0.0)),
+    str(_write(tmp_path / 'better', 'Better', 0.5)),
+  ]
+
+
+def _rows(path):
+  with path.open(newline='') as file:
+    return list(csv.DictReader(file))
+
+
+def test_tables_by_hand(runs, tmp_path, capsys):
+  out = tmp_path / 'report'
+  assert report.main([*runs, f'--out={out}']) == report.DONE
+  overall = {row['model']: row for row in _rows(out / 'overall.csv')}
+  # Videos have means 3, 1 and 6; shifted 3.5, 2 and 6.5.
+  assert float(overall['Plain']['NSS']) == pytest.approx(10 / 3)
+  assert float(overall['Better']['NSS']) == pytest.approx(4)
+  # From the paper's Table 3.
+  assert overall['DAVE, audio + video (paper)']['NSS'] == '2.45'
+  categories = {
+    (row['category'], row['model']): row
+    for row in _rows(out / 'categories.csv')
+  }
+  assert float(categories['Nature', 'Better']['NSS']) == pytest.approx(2.75)
+  assert float(categories['Social', 'Plain']['NSS']) == pytest.approx(6)
+  assert categories['Social', 'Plain']['videos'] == '1'
+  assert categories['Nature', 'MEP (paper)']['NSS'] == '1.76'
+  # Better leads in every frame.
+  share = _rows(out / 'share.csv')
+  assert (share[0]['Better'], share[1]['Plain']) == ('0.0', '1.0')
+  # Differences 0.5, 1 and 0.5: mean 2/3, standard deviation sqrt(1/12), so
+  # t^2 = (4/9) / (1/36) = 16 with 1 and 2 degrees.
+  (found,) = (
+    row
+    for row in _rows(out / 'anova.csv')
+    if (row['category'], row['score']) == ('all', 'NSS')
+  )
+  assert float(found['F']) == pytest.approx(16)
+  assert found['df'] == '1, 2'
+
+
+def test_category_of_one_video_is_told_and_not_analysed(runs, tmp_path):
+  out = tmp_path / 'report'
+  assert report.main([*runs, f'--out={out}']) == report.DONE
+  text = (out / 'report.md').read_text()
+  assert (
+    '- Social, NSS, CC: videos with a score of every model: 1, wanted two'
+    in text
+  )
+  assert not any(
+    row['category'] == 'Social' for row in _rows(out / 'anova.csv')
+  )
+
+
+def test_everything_the_report_names_is_there(runs, tmp_path):
+  out = tmp_path / 'report'
+  report.main([*runs, f'--out={out}', '--design=independent'])
+  text = (out / 'report.md').read_text()
+  for name in ('time', 'distribution', 'by_category', 'mean_maps'):
+    assert f'({name}.png)' in text
+    assert cv2.imread(str(out / f'{name}.png')).std() > 0
+    assert (out / f'{name}.pdf').read_bytes().startswith(b'%PDF')
+  assert "Tukey's honest significant difference" in text
+  assert (out / 'anova.tex').exists()
+
+
+def test_one_run_is_reported_alone(runs, tmp_path):
+  assert report.main([runs[0], f'--out={tmp_path / "report"}']) == report.DONE
+  text = (tmp_path / 'report' / 'report.md').read_text()
+  assert 'nothing to be compared with' in text
+
+
+def test_one_run_given_twice_is_refused(runs, tmp_path, capsys):
+  arguments = [runs[0], f'{runs[0]}/../plain', f'--out={tmp_path / "r"}']
+  assert report.main(arguments) == report.FAILED
+  assert 'given twice' in capsys.readouterr().err
+  assert not (tmp_path / 'r').exists()
+
+
+def test_runs_of_one_name_are_refused(runs, tmp_path):
+  twin = _write(tmp_path / 'twin', 'Plain', 1.0)
+  with pytest.raises(ValueError, match="both called 'Plain'"):
+    read_runs([runs[0], twin])
+
+
+def test_runs_scored_differently_are_refused(runs, tmp_path):
+  other = _write(tmp_path / 'other', 'Other', 1.0, seed=5)
+  with pytest.raises(ValueError, match=r'settings: .*"seed": 0.*"seed": 5'):
+    read_runs([runs[0], other])
+
+
+def test_unfinished_and_foreign_runs_are_refused(runs, tmp_path):
+  with pytest.raises(FileNotFoundError, match='finish the evaluation'):
+    read_runs([tmp_path])
+  path = tmp_path / 'plain' / 'metrics.json'
+  content = json.loads(path.read_text())
+  path.write_text(json.dumps(content | {'format': 'mine'}))
+  with pytest.raises(ValueError, match='not of the format'):
+    read_runs(runs[:1])
+  path.write_text('{')
+  with pytest.raises(ValueError, match='no JSON'):
+    read_runs(runs[:1])
+
+
+def test_score_that_was_not_evaluated_is_refused(runs, tmp_path, capsys):
+  arguments = [*runs, f'--out={tmp_path / "r"}', '--score=sAUC']
+  assert report.main(arguments) == report.FAILED
+  assert 'choose of NSS, CC' in capsys.readouterr().err
