@@ -30,8 +30,8 @@ def config_of(
   config = demo.get_config().networks.audio_visual
   config.seed = seed
   config.data.data_dir = str(study / 'data')
-  config.start.network = str(study / 'sights' / 'best')
-  config.start.audio_encoder = str(study / 'sounds' / 'best')
+  config.start.network = str(study / 'pretrain_video' / 'best')
+  config.start.audio_encoder = str(study / 'pretrain_audio' / 'best')
   config.model.dtype = dtype
   config.train.steps = steps
   config.evaluation.every = steps

@@ -34,8 +34,8 @@ def get_config() -> ConfigDict:
   # Both encoders learn apart before they meet, as in the paper: the audio
   # encoder to tell voices apart, a video-only network where images are looked
   # at (the paper has Kinetics weights).
-  config.sounds = _sounds()
-  config.sights = _sights()
+  config.pretrain_audio = _pretrain_audio()
+  config.pretrain_video = _pretrain_video()
   config.networks = ConfigDict(
     {
       modality: _network(variant)
@@ -55,7 +55,7 @@ def get_config() -> ConfigDict:
   return config
 
 
-def _sounds():
+def _pretrain_audio():
   config = speech_commands.get_config()
   config.model.depth = 10
   config.model.width = 8
@@ -66,7 +66,7 @@ def _sounds():
   return config
 
 
-def _sights():
+def _pretrain_video():
   config = _network('video')
   config.data.audio_visual = ''
   config.data.validation = 'sounding_images:val'

@@ -37,8 +37,8 @@ class Study:
 
       WORKDIR/data      the data sets
       WORKDIR/voices    sounds to learn voices from
-      WORKDIR/sounds    the audio encoder that learnt them
-      WORKDIR/sights    a video-only network of still images
+      WORKDIR/pretrain_audio  the audio encoder trained on them
+      WORKDIR/pretrain_video  a video-only network trained on still images
       WORKDIR/networks  a run of each network and seed
       WORKDIR/scores    an evaluation of each, and of the baselines
       WORKDIR/report    tables and figures; sound.md says what sound adds
@@ -76,11 +76,11 @@ class Study:
     yield 'writes voices', self._write_voices
     yield (
       'learns to tell voices apart',
-      lambda: train(self._sounds(), self._workdir / 'sounds'),
+      lambda: train(self._pretrain_audio(), self._workdir / 'pretrain_audio'),
     )
     yield (
       'learns to see still images',
-      lambda: train(self._sights(), self._workdir / 'sights'),
+      lambda: train(self._pretrain_video(), self._workdir / 'pretrain_video'),
     )
     for seed in config.seeds:
       for kind in self._kinds:
@@ -114,13 +114,13 @@ class Study:
     voice_files.write_voices(folder, self._config.voices, self._config.seed)
     return True
 
-  def _sounds(self):
-    config = self._config.sounds.copy_and_resolve_references()
+  def _pretrain_audio(self):
+    config = self._config.pretrain_audio.copy_and_resolve_references()
     config.data.folder = str(self._workdir / 'voices')
     return config
 
-  def _sights(self):
-    config = self._config.sights.copy_and_resolve_references()
+  def _pretrain_video(self):
+    config = self._config.pretrain_video.copy_and_resolve_references()
     config.data.data_dir = str(self._data_dir)
     return config
 
@@ -129,9 +129,11 @@ class Study:
     config.seed = seed
     config.data.data_dir = str(self._data_dir)
     if kind != 'audio':
-      config.start.network = str(self._workdir / 'sights' / 'best')
+      config.start.network = str(self._workdir / 'pretrain_video' / 'best')
     if kind != 'video':
-      config.start.audio_encoder = str(self._workdir / 'sounds' / 'best')
+      config.start.audio_encoder = str(
+        self._workdir / 'pretrain_audio' / 'best'
+      )
     return config
 
   def _run_folder(self, kind, seed):

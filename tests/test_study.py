@@ -32,11 +32,11 @@ def config():
   ):
     config.sets[name].update(counts)
   known = ('model.depth', 'model.width', 'train.batch_size')
-  config.sounds.update_from_flattened_dict(
+  config.pretrain_audio.update_from_flattened_dict(
     {key: TINY[key] for key in known} | {'train.steps': 2}
   )
   del config.networks['audio']  # Takes as long to compile, and shows no more.
-  for network in (config.sights, *config.networks.values()):
+  for network in (config.pretrain_video, *config.networks.values()):
     network.update_from_flattened_dict(_NETWORK | _STEPS)
   config.test.flags = (
     '--stride=64 --size=16x16 --scores=NSS,CC --alignment=causal'
