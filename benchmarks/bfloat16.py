@@ -16,7 +16,7 @@ import pathlib
 import numpy as np
 from ml_collections import ConfigDict
 
-from configs import demo
+from dave_jax.configs import demo
 from dave_jax.report import style
 from dave_jax.train import train
 

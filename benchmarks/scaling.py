@@ -15,7 +15,7 @@ import pathlib
 
 import jax
 
-from configs import davos
+from dave_jax.configs import davos
 from dave_jax.kernels.conv3d import native_convolutions
 from dave_jax.planning.chips import CHIPS
 from dave_jax.planning.estimate import gradient_size

@@ -12,7 +12,7 @@ The recipe is that of configs/davos.py; what departs from it says why.
 
 from ml_collections import ConfigDict
 
-from configs import davos, speech_commands
+from dave_jax.configs import davos, speech_commands
 
 
 def get_config() -> ConfigDict:

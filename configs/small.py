@@ -16,7 +16,7 @@ scores is in dave_jax/weights/bundled/MODEL_CARD.md.
 
 from ml_collections import ConfigDict
 
-from configs import davos
+from dave_jax.configs import davos
 
 
 def get_config() -> ConfigDict:

@@ -8,7 +8,7 @@ configs/demo.py with three seeds of each network, which train longer.
 
 from ml_collections import ConfigDict
 
-from configs import demo
+from dave_jax.configs import demo
 
 
 def get_config() -> ConfigDict:

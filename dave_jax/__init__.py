@@ -11,6 +11,7 @@ The names here stay stable:
 import importlib
 
 __version__ = '0.1.0'
+VERSION = f'dave-jax {__version__}'  # What --version prints.
 
 _PUBLIC = {
   'load': 'dave_jax.prediction.saliency_model',
@@ -27,3 +28,7 @@ def __getattr__(name: str):
   if name in _PUBLIC:
     return getattr(importlib.import_module(_PUBLIC[name]), name)
   raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+
+
+def __dir__() -> list[str]:
+  return sorted([*globals(), *_PUBLIC])

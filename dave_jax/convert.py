@@ -20,6 +20,7 @@ import sys
 import jax
 import numpy as np
 
+from dave_jax import VERSION
 from dave_jax.models.dave import DAVE
 from dave_jax.weights import conversion, torch_file
 from dave_jax.weights import model_folder as store
@@ -34,6 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
+  parser.add_argument('--version', action='version', version=VERSION)
   parser.add_argument('--source', help='file of PyTorch weights to convert')
   parser.add_argument('--out', help='checkpoint folder to write')
   parser.add_argument(

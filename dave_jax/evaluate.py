@@ -16,6 +16,7 @@ import os
 import re
 import sys
 
+from dave_jax import VERSION
 from dave_jax.evaluation.run import BASELINES, Options, evaluate
 from dave_jax.evaluation.run_folder import METRICS
 from dave_jax.scoring.settings import SCORES, SOUNDS, ScoreSettings
@@ -106,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   add = parser.add_argument
+  add('--version', action='version', version=VERSION)
   add('--dataset', required=True, help='a data set that prepare built')
   add('--split', required=True, help='split, or several with + between them')
   add('--data_dir', default='data', help='default: %(default)s')

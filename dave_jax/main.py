@@ -21,7 +21,7 @@ from absl import app, flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict, config_flags
 
-from dave_jax import evaluate
+from dave_jax import VERSION, evaluate
 from dave_jax.compile_cache import keep_compiled_programs
 from dave_jax.train import train
 from dave_jax.training.ledger import NotFinite
@@ -199,6 +199,14 @@ def _report(leads: bool) -> None:
   logger.propagate = False
 
 
-if __name__ == '__main__':
+def run() -> None:
+  """Parses the command line and runs `main`."""
+  if sys.argv[1:] == ['--version']:
+    print(VERSION)
+    return
   flags.mark_flags_as_required(['config', 'workdir'])
   app.run(main)
+
+
+if __name__ == '__main__':
+  run()

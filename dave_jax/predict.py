@@ -22,6 +22,7 @@ import av
 import jax.numpy as jnp
 from tqdm import tqdm
 
+from dave_jax import VERSION
 from dave_jax.compile_cache import keep_compiled_programs
 from dave_jax.media.clock import ALIGNMENTS
 from dave_jax.prediction import maps
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   add = parser.add_argument
+  add('--version', action='version', version=VERSION)
   add('videos', nargs='+', metavar='VIDEO', help='file, or folder of frames')
   add(
     '--checkpoint',

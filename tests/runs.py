@@ -7,7 +7,7 @@ import sys
 import jax
 import numpy as np
 
-from configs import davos
+from dave_jax.configs import davos
 from dave_jax.weights import model_folder as store
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]

@@ -13,12 +13,12 @@ from tests.runs import TINY
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / 'configs'
 VARIANTS = {'davos': ('', 'video', 'audio')}
 STUDIES = {'demo', 'sounding_shapes'}  # See test_study.py.
-NAMES = sorted({path.stem for path in FOLDER.glob('*.py')} - STUDIES)
+NAMES = sorted({path.stem for path in FOLDER.glob('[!_]*.py')} - STUDIES)
 CASES = [(name, v) for name in NAMES for v in VARIANTS.get(name, ('',))]
 
 
 def _config(name, variant) -> ConfigDict:
-  module = importlib.import_module(f'configs.{name}')
+  module = importlib.import_module(f'dave_jax.configs.{name}')
   return module.get_config(*[variant] * bool(variant))
 
 

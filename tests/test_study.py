@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from configs import demo
+from dave_jax.configs import demo
 from dave_jax.study import Study
 from tests.runs import TINY
 

@@ -18,6 +18,7 @@ import sys
 
 from absl import logging
 
+from dave_jax import VERSION
 from dave_jax.datasets import build_report as report_lib
 from dave_jax.datasets.build import build
 from dave_jax.datasets.builder import Config, SaliencyBuilder
@@ -198,6 +199,7 @@ def _parser():
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   add = parser.add_argument
+  add('--version', action='version', version=VERSION)
   add('name', nargs='?', metavar='NAME', help='data set, see --list')
   add('--list', action='store_true', help='lists the data sets')
   add('--source', help='folder of downloads')

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from dave_jax import VERSION
 from dave_jax.datasets import contact_sheets as pictures
 from dave_jax.datasets import statistics, store
 
@@ -105,6 +106,7 @@ def _parser():
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   add = parser.add_argument
+  add('--version', action='version', version=VERSION)
   add('name', metavar='NAME', help='a data set that prepare built')
   add('--data_dir', required=True, help='folder that data sets are in')
   add('--out', required=True, help='folder to write')

@@ -10,6 +10,7 @@ as .csv and .tex too, each figure as .png and .pdf.
 import argparse
 import sys
 
+from dave_jax import VERSION
 from dave_jax.report.finished_runs import read_runs
 from dave_jax.report.write import write_report
 from dave_jax.scoring.settings import SCORES
@@ -38,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   add = parser.add_argument
+  add('--version', action='version', version=VERSION)
   add('runs', nargs='+', metavar='RUN', help='folder of an evaluation')
   add('--out', required=True, help='folder to write')
   add(

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from configs import davos, speech_commands
+from dave_jax.configs import davos, speech_commands
 from dave_jax.models.dave import DAVE
 from dave_jax.train import train
 from dave_jax.training.start import starting_variables
