@@ -8,7 +8,11 @@ from google.protobuf.message import DecodeError
 
 from dave_jax.data.windows import is_still
 from dave_jax.datasets.density import record_density
-from dave_jax.datasets.schema import SAMPLES_PER_LOG_MEL_FRAME, Clip
+from dave_jax.datasets.schema import (
+  SAMPLES_PER_LOG_MEL_FRAME,
+  Clip,
+  fixation_pixels,
+)
 from dave_jax.datasets.store import Dataset
 from dave_jax.media import audio, clock
 
@@ -194,10 +198,9 @@ class WindowReader:
       )
     target = {'density': density}
     if self._fixation_map:
-      size = np.array([record['width'], record['height']])
-      column, row = (xy * (w, h) // size).astype(int).T
+      original = int(record['height']), int(record['width'])
       fixations = np.zeros((h, w), np.uint8)
-      fixations[row, column] = 1
+      fixations[fixation_pixels(xy, original, (h, w))] = 1
       target['fixations'] = fixations
     return target
 

@@ -22,7 +22,7 @@ from dave_jax.datasets import schema
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.records import Storage, read_clip
 from dave_jax.datasets.shards import ShardWriter, assemble
-from dave_jax.datasets.source import Maker, Source, SourceClip
+from dave_jax.datasets.source import Source, SourceClip, SyntheticSource
 
 # A unit is what one process builds at a time, and what is kept when it stops.
 _STILLS_PER_UNIT = 128
@@ -157,7 +157,7 @@ def find(
   Raises:
     FileNotFoundError: There is no such folder.
   """
-  made = isinstance(source, Maker)
+  made = isinstance(source, SyntheticSource)
   if not made and (root is None or not root.is_dir()):
     raise FileNotFoundError(f'{root}: no such folder; give --source')
   clips, problems = source.find(root)

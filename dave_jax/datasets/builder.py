@@ -8,7 +8,7 @@ import tensorflow_datasets as tfds
 
 from dave_jax.datasets import schema
 from dave_jax.datasets.records import Storage, read_clip
-from dave_jax.datasets.source import Maker, Source, SourceClip
+from dave_jax.datasets.source import Source, SourceClip, SyntheticSource
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -65,7 +65,7 @@ class SaliencyBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
   def _split_generators(self, dl_manager):
     source = self.builder_config.source
-    made = isinstance(source, Maker)
+    made = isinstance(source, SyntheticSource)
     root = None if made else pathlib.Path(dl_manager.manual_dir)
     clips, problems = source.find(root)
     if problems:

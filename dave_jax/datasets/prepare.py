@@ -32,7 +32,7 @@ from dave_jax.datasets.simulation.sounding_shapes import (
   SoundingImages,
   SoundingShapes,
 )
-from dave_jax.datasets.source import Maker
+from dave_jax.datasets.source import SyntheticSource
 from dave_jax.datasets.stavis import Stavis
 
 BUILDERS: dict[str, type[SaliencyBuilder]] = {
@@ -71,7 +71,7 @@ def main(argv: list[str] | None = None) -> int:
       ),
       settings=dict(map(_setting, args.set)),
     )
-    made = isinstance(builder.builder_config.source, Maker)
+    made = isinstance(builder.builder_config.source, SyntheticSource)
     if args.source is None and not made:
       parser.error(f'{args.name} is read from downloads: give --source')
     report = build(

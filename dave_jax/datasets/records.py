@@ -13,7 +13,12 @@ import simplejpeg
 
 from dave_jax.datasets import schema
 from dave_jax.datasets.gaze import Fixations, Gaze
-from dave_jax.datasets.source import Maker, Picture, Source, SourceClip
+from dave_jax.datasets.source import (
+  Picture,
+  Source,
+  SourceClip,
+  SyntheticSource,
+)
 from dave_jax.media.audio import SAMPLE_RATE, load_waveform
 from dave_jax.media.clock import LOG_MEL_RATE
 from dave_jax.media.open_source import open_source
@@ -110,7 +115,7 @@ def read_clip(
     ValueError, OSError: Something of it cannot be read, or is damaged so that
       frames are missing.
   """
-  if isinstance(source, Maker):
+  if isinstance(source, SyntheticSource):
     with tempfile.TemporaryDirectory() as folder:
       made = source.make(clip, pathlib.Path(folder), storage.frame_size)
       return _read(made, source, storage)

@@ -157,3 +157,21 @@ def runs(frames) -> tuple[tuple[int, int], ...]:
   begins = frames[np.r_[0, gaps + 1]]
   ends = frames[np.r_[gaps, frames.size - 1]] + 1
   return tuple(zip(begins.tolist(), ends.tolist(), strict=True))
+
+
+def fixation_pixels(
+  xy: np.ndarray, original: tuple[int, int], size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+  """Returns the rows and columns, int64 [f] each, of fixations in a map.
+
+  A coordinate at the right or bottom edge belongs to the last column or row:
+  799.99998 of 800 pixels is stored as 800, since records hold float32.
+
+  Args:
+    xy: [f, 2], pixels of the original, inside its frame.
+    original: Height and width of the original.
+    size: Height and width of the map.
+  """
+  pixels = np.floor(xy[:, ::-1].astype(np.float64) * size / original)
+  rows, columns = np.clip(pixels.astype(np.int64), 0, np.array(size) - 1).T
+  return rows, columns

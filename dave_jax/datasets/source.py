@@ -75,7 +75,7 @@ class Source(Protocol):
 
 
 @runtime_checkable
-class Maker(Source, Protocol):
+class SyntheticSource(Source, Protocol):
   """A source that makes its clips up: it needs no downloads.
 
   Its `find` takes any root, None too.

@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dave_jax.datasets.density import gaussian_density, record_density
-from dave_jax.datasets.schema import POOLED, Clip
+from dave_jax.datasets.schema import POOLED, Clip, fixation_pixels
 from dave_jax.datasets.store import Dataset
 
 
@@ -172,10 +172,10 @@ class GroundTruth:
   def _pixels(self, row, within):
     h, w = self.size_of(row)
     clip = self.clips[self.clip[row]]
-    share = np.array([clip.width, clip.height], np.float64)
-    column, line = (self.xy[row][within] * (w, h) / share).astype(np.int64).T
-    # A fixation at 799.99998 of 800 may round up.
-    return np.minimum(line, h - 1) * w + np.minimum(column, w - 1)
+    line, column = fixation_pixels(
+      self.xy[row][within], (clip.height, clip.width), (h, w)
+    )
+    return line * w + column
 
   def _record(self, row):
     clip = self.clips[self.clip[row]]

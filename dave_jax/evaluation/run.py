@@ -7,13 +7,13 @@ import sys
 from importlib import metadata
 
 import dave_jax
+from dave_jax.datasets.boxes import read_boxes
 from dave_jax.datasets.store import Dataset, open_dataset
 from dave_jax.evaluation.baseline_maps import (
   ChanceMaps,
   ConstantMaps,
   mean_eye_position_of,
 )
-from dave_jax.evaluation.boxes import read_boxes
 from dave_jax.evaluation.evaluator import evaluate_maps, evaluate_videos
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.human_infinite import HumanInfinite

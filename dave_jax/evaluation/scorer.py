@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from dave_jax.evaluation.boxes import Boxes
+from dave_jax.datasets.boxes import Boxes
 from dave_jax.evaluation.ground_truth import GroundTruth
 from dave_jax.scoring import auc, metrics
 from dave_jax.scoring.negatives import choose_other_frames, negative_pixels

@@ -212,3 +212,15 @@ def test_a_truncated_file_is_named(tmp_path):
     for frame in range(64):
       read(read.clips[0], frame)
   assert 'build it again' in str(e.value)
+
+
+def test_a_fixation_that_float32_rounds_to_the_edge_is_in_the_last_cell(
+  tmp_path,
+):
+  height, width = sets.SIZE
+  edge = sets.make_clip('edge', xy=[(width - 1e-6, height - 1e-6)])
+  read = reader(sets.write_set(tmp_path, 'edge', [edge]))
+  fixations = read(read.clips[0], 0)['fixations']
+  assert np.argwhere(fixations).tolist() == [
+    [pixels - 1 for pixels in fixations.shape]
+  ]

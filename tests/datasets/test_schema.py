@@ -81,3 +81,22 @@ def test_a_record_comes_back_as_it_was():
       assert back[key].dtype == value.dtype
     elif key not in ('clip', 'rate', 'source', 'category'):
       assert back[key] == value
+
+
+@pytest.mark.parametrize(
+  'xy, pixel',
+  [
+    ((0, 0), (0, 0)),
+    ((8, 6), (1, 1)),
+    ((7.99, 5.99), (0, 0)),
+    # float32 rounds this to 800, 600: the edge is in the last pixel.
+    ((799.99998, 599.99999), (99, 99)),
+    # Display pixels that a source's own rounding puts just outside.
+    ((-1e-6, 300), (50, 0)),
+  ],
+)
+def test_fixation_pixels_are_inside_the_map(xy, pixel):
+  """800 x 600 pixels in a map of 100 x 100: 8 x 6 pixels a cell."""
+  stored = np.array([xy], np.float32)
+  rows, columns = schema.fixation_pixels(stored, (600, 800), (100, 100))
+  assert (rows.tolist(), columns.tolist()) == ([pixel[0]], [pixel[1]])

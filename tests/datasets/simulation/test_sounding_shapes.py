@@ -195,7 +195,7 @@ def test_the_table_of_boxes_holds_those_of_the_records(
 
 def test_a_set_without_boxes_says_so(built, tmp_path, capsys):
   path = tmp_path / 'boxes.csv'
-  with pytest.raises(ValueError, match='does not know where'):
+  with pytest.raises(ValueError, match='no sound-source boxes'):
     boxes.write_boxes(path, [])
   assert list(tmp_path.iterdir()) == []
 

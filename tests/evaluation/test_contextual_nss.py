@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dave_jax.evaluation.boxes import read_boxes
+from dave_jax.datasets.boxes import read_boxes
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.scorer import FrameScorer
 from tests.data import sets
@@ -50,8 +50,8 @@ def test_boxes_may_overlap_and_end_before_their_edge(tmp_path):
 @pytest.mark.parametrize(
   ('text', 'message'),
   [
-    ('a,0,5,0,5,10\n', 'line 2: box .* is empty'),
-    ('a,zero,0,0,5,10\n', 'line 2: .*want numbers'),
+    ('a,0,5,0,5,10\n', 'line 2: .* empty box'),
+    ('a,zero,0,0,5,10\n', 'line 2: expected numbers'),
     ('', 'no boxes'),
   ],
 )
@@ -63,5 +63,5 @@ def test_broken_tables_are_refused(tmp_path, text, message):
 def test_missing_columns_are_named(tmp_path):
   path = tmp_path / 'boxes.csv'
   path.write_text('clip,frame,x0,y0\n')
-  with pytest.raises(ValueError, match='no column x1, y1'):
+  with pytest.raises(ValueError, match='missing: x1, y1'):
     read_boxes(path)
