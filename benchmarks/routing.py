@@ -97,7 +97,7 @@ class Contestant:
       clip_norm=0.0,
     )
     objective = Objective(1.0, 0.0, 0.0, 0.0, epsilon=1e-3)
-    mesh = make_mesh(-1, 1)
+    mesh = make_mesh(-1)
     self._batches = batches
     self._step = CompiledSteps(
       steps.RoutedSteps(model, optimizer, objective, 1),

@@ -38,7 +38,7 @@ _CHIPS = tuple(2**n for n in range(9))
 def costs_as_written() -> list[dict]:
   """Returns operations and bytes of gradients of each of _STEPS."""
   found = []
-  mesh = make_mesh(1, 1, jax.devices('cpu')[:1])
+  mesh = make_mesh(1, jax.devices('cpu')[:1])
   for route, examples, size in _STEPS:
     config = davos.get_config()
     config.train.batch_size = examples

@@ -153,13 +153,9 @@ def get_config(variant: str = '') -> ConfigDict:
   log.pictures = 4  # Validation examples drawn at each evaluation.
 
   mesh = config.mesh = ConfigDict()
-  # Parts that a batch is split into, by examples and, in height, by rows of
-  # their frames, each part a device's; -1: what the other leaves. Rows pay
-  # where there are more devices than examples, or frames too large for one.
-  mesh.data = -1
-  mesh.space = 1
-  # True: devices along `data` keep a part each of Adam's two moments of the
-  # parameters, and send each other what these make of their parts.
+  mesh.data = -1  # Number of devices that share a batch; -1: all.
+  # True: each device keeps a part of Adam's two moments, updates its part of
+  # the parameters, and the devices exchange the results.
   mesh.shard_optimizer = False
 
   profile = config.profile = ConfigDict()

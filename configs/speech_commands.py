@@ -91,7 +91,6 @@ def get_config() -> ConfigDict:
 
   mesh = config.mesh = ConfigDict()
   mesh.data = -1  # Devices that share a batch; -1: all.
-  mesh.space = 1  # Sounds are not split.
   mesh.shard_optimizer = False  # See configs/davos.py.
 
   profile = config.profile = ConfigDict()

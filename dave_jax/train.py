@@ -45,7 +45,7 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
     ValueError, OSError: A setting makes no sense, or data is not there.
   """
   workdir = pathlib.Path(workdir)
-  mesh = make_mesh(config.mesh.data, config.mesh.space)
+  mesh = make_mesh(config.mesh.data)
   for line in found(mesh):
     _LOG.info('%s', line)
   task = make_task(config, mesh)

@@ -82,7 +82,7 @@ def test_epochs_hold_every_example_once_whatever_the_processes(starts):
 def test_a_run_says_what_it_found_and_whom_it_waited_for(folder, starts):
   said = starts[KILLED].said[0]
   assert 'found 4 processes on 1 host, 4 x cpu' in said
-  assert 'mesh of data=4, space=1' in said
+  assert 'mesh of data=4' in said
   assert [row['step'] for row in rows_of(folder / 'run')] == [*range(1, 41)]
   lines = (folder / 'run' / 'progress.jsonl').read_text().splitlines()
   rows = [json.loads(line) for line in lines]

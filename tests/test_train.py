@@ -237,7 +237,7 @@ def test_another_seed_is_refused_where_a_run_goes_on(whole, tmp_path):
     ({'task': 'cooking'}, "task 'cooking' is none of"),
     ({'train.turns': 'days'}, "turns 'days' is none of"),
     ({'train.accumulate': 3}, 'a batch of 2 does not split into 3 parts'),
-    ({'mesh.data': 3}, 'a mesh of data=3, space=1 does not fit'),
+    ({'mesh.data': 3}, 'expected mesh.data of 1 to 1'),
     (
       {'data.audio_visual': '', 'data.images': ''},
       'are all empty; name a set',

@@ -13,7 +13,6 @@ from jax import lax
 from dave_jax.kernels.batch_norm import BatchNorm
 from dave_jax.kernels.conv3d import conv3d
 from dave_jax.models.resnet3d import ResNet3D
-from dave_jax.models.rows import split_rows
 
 MODALITIES = ('audio_visual', 'video', 'audio')
 _FAN_IN = nn.initializers.variance_scaling(2.0, 'fan_in', 'normal')
@@ -83,14 +82,14 @@ class DAVE(nn.Module):
     self._check(video, audio, visual_only, pooled_video)
     features = []
     if self.modality != 'audio':
-      encoder = self._encoder('video_encoder', by_rows=True)
+      encoder = self._encoder('video_encoder')
       x = encoder(video, train=train, pooled=pooled_video)
       features.append(x[:, 0])  # Sixteen frames have become one.
       _, h, w, _ = features[0].shape
     else:
       h, w = (size // 32 for size in self.frame_size)
     if self.modality != 'video' and not visual_only:
-      encoder = self._encoder('audio_encoder', by_rows=False)
+      encoder = self._encoder('audio_encoder')
       x = encoder(audio[..., None], train=train)
       x = x.mean(axis=(1, 2, 3))
       self.sow('intermediates', 'audio_features', x)
@@ -132,7 +131,7 @@ class DAVE(nn.Module):
     return {path: leaf.shape for path, leaf in flat.items()}
 
   @nn.nowrap
-  def _encoder(self, name: str, by_rows: bool) -> ResNet3D:
+  def _encoder(self, name: str) -> ResNet3D:
     return ResNet3D(
       depth=self.depth,
       width=self.width,
@@ -140,7 +139,6 @@ class DAVE(nn.Module):
       detach_shortcut=self.detach_shortcut,
       dtype=self.dtype,
       rematerialise=self.rematerialise,
-      by_rows=by_rows,
       name=name,
     )
 
@@ -186,10 +184,7 @@ class Upscale(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """Maps [b, h, w, c] to [b, 2 h, 2 w, features]."""
-    # In the layout of x first, where each device may have all rows. Split at
-    # once, 8 ways from 4 rows to 8, XLA of jax 0.10.2 gives wrong values.
-    x = split_rows(double_bilinear(split_rows(x)), stride=2)
-    x = split_rows(x)
+    x = double_bilinear(x)
     x = _Conv3x3(self.features, self.dtype, name='combine')(x)
     if self.batch_norm:
       return BatchNorm(self.features, self.dtype, name='bn')(x, train=train)
@@ -229,8 +224,7 @@ def _double(x, axis):
 
   Place i of 2 n lies at i (n - 1) / (2 n - 1) of the n points: k / (2 n - 1)
   before point k for i = 2 k, and (n - 1 - k) / (2 n - 1) after it for the next
-  i. A product with a matrix of all points would take 4 times as long, and all
-  rows on every device that shares them.
+  i. A product with a matrix of all points would take 4 times as long.
   """
   n = x.shape[axis]
   k = np.arange(n).reshape([n if a == axis else 1 for a in range(x.ndim)])

@@ -10,7 +10,6 @@ from dave_jax.kernels.batch_norm import BatchNorm
 from dave_jax.kernels.conv3d import Conv3D, conv3d
 from dave_jax.kernels.max_pool import max_pool3d
 from dave_jax.models.constant_clip import convolve_still
-from dave_jax.models.rows import split_rows
 
 BLOCKS = {
   10: (1, 1, 1, 1),
@@ -38,7 +37,6 @@ class ResNet3D(nn.Module):
     dtype: Type of the computation; parameters are float32.
     rematerialise: Whether the gradient computes stem and blocks again in place
       of keeping what is within them.
-    by_rows: Whether devices may share the rows of x, see `rows.split_rows`.
   """
 
   depth: int = 18
@@ -47,7 +45,6 @@ class ResNet3D(nn.Module):
   detach_shortcut: bool = False
   dtype: Any = jnp.float32
   rematerialise: bool = False
-  by_rows: bool = False
 
   @property
   def features(self) -> int:
@@ -78,14 +75,11 @@ class ResNet3D(nn.Module):
     def apply(module, x):
       return module(x, train=train)
 
-    def laid_out(x, stride):
-      return split_rows(x, stride=stride) if self.by_rows else x
-
     if self.rematerialise:
       apply = nn.remat(apply)
     if not pooled:
       stem = Stem(self.width, self.dtype, name='stem')
-      x = apply(stem, laid_out(x, 4))
+      x = apply(stem, x)
     self.sow('intermediates', 'pooled_stem', x)
     for stage, blocks in enumerate(BLOCKS[self.depth], start=1):
       for i in range(blocks):
@@ -99,7 +93,7 @@ class ResNet3D(nn.Module):
           dtype=self.dtype,
           name=f'layer{stage}_{i}',
         )
-        x = apply(block, laid_out(x, stride))
+        x = apply(block, x)
       self.sow('intermediates', f'layer{stage}', x)
     return x
 

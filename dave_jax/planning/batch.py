@@ -4,8 +4,7 @@ from collections.abc import Mapping
 
 from ml_collections import ConfigDict
 
-from dave_jax.data.transforms import TARGET_STRIDE
-from dave_jax.training.mesh import DATA, SPACE
+from dave_jax.training.mesh import DATA
 
 
 def fit_batches(config: ConfigDict, shape: Mapping[str, int]) -> list[str]:
@@ -13,7 +12,7 @@ def fit_batches(config: ConfigDict, shape: Mapping[str, int]) -> list[str]:
 
   Args:
     config: Its `train.batch_size` grows where it has to.
-    shape: {'data', 'space'}: how many parts the mesh has.
+    shape: {'data': how many devices the mesh has}.
 
   Returns:
     Sentences on what training would refuse, and what would do instead.
@@ -34,18 +33,4 @@ def fit_batches(config: ConfigDict, shape: Mapping[str, int]) -> list[str]:
     f'train.batch_size {asked} is not divisible by {parts} parts, so that '
     f'training would refuse it: planned with {train.batch_size}'
   )
-  chips = shape[DATA] * shape[SPACE]
-  rows = config.model.frame_size[0] // TARGET_STRIDE
-  keeping = [
-    n
-    for n in range(1, chips + 1)
-    if chips % n == 0
-    and rows % n == 0
-    and asked % (chips // n * train.accumulate) == 0
-  ]
-  if keeping:
-    n = min(keeping)
-    notes.append(
-      f'mesh.space={n}, which leaves mesh.data={chips // n}, keeps {asked}'
-    )
   return notes

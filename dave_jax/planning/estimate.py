@@ -47,7 +47,7 @@ def estimate_steps(config: ConfigDict, chips: int) -> dict[str, Program]:
   """
   config = config.copy_and_resolve_references()
   config.train.batch_size //= chips
-  mesh = make_mesh(1, 1, jax.devices('cpu')[:1])
+  mesh = make_mesh(1, jax.devices('cpu')[:1])
   programs = {}
   with native_convolutions():
     for route, lowered in lower_steps(config, mesh, routing='static').items():

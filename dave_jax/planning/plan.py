@@ -22,7 +22,7 @@ from dave_jax.planning.topology import (
   compile_only_devices,
   parse_topology,
 )
-from dave_jax.training.mesh import DATA, SPACE, make_mesh
+from dave_jax.training.mesh import DATA, make_mesh
 
 _LOG = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Plan:
   Attributes:
     topology: The machine.
     estimate: Whether its compiler was not there to be asked.
-    mesh: {'data', 'space'}: how many parts.
+    mesh: {'data': how many devices}.
     dtype: That the network computes in.
     batch_size: Of all chips.
     needed: Bytes of a chip's memory; None where nobody knows.
@@ -133,10 +133,9 @@ def make_plans(
       'times as many'
     )
   _LOG.info(
-    'planning %s: data=%d, space=%d, batch %d',
+    'planning %s: data=%d, batch %d',
     machine.name,
     shape[DATA],
-    shape[SPACE],
     config.train.batch_size,
   )
   first = compiler.trial('as configured', config)
@@ -176,16 +175,7 @@ class _Compiler:
     """Returns how many parts its mesh has."""
     if self._devices is not None:
       return dict(self._mesh(config).shape)
-    if config.mesh.space != 1 or config.mesh.data not in (
-      -1,
-      self._machine.chips,
-    ):
-      raise ValueError(
-        f'of {self._machine.chips} GPUs, whose steps are not compiled, only '
-        f'mesh.data={self._machine.chips}, mesh.space=1 can be estimated; got '
-        f'mesh.data={config.mesh.data}, mesh.space={config.mesh.space}'
-      )
-    return {DATA: self._machine.chips, SPACE: 1}
+    return {DATA: self._machine.chips}
 
   def trial(self, change: str, config) -> Trial:
     """Returns whether a config's steps fit."""
@@ -243,7 +233,7 @@ class _Compiler:
     return self._known[key]
 
   def _mesh(self, config):
-    return make_mesh(config.mesh.data, config.mesh.space, self._devices)
+    return make_mesh(config.mesh.data, self._devices)
 
 
 def describe(trial: Trial, machine: Topology) -> str:
@@ -315,20 +305,5 @@ def _remedies(compiler, config, plan, trials):
       f'{-(-size // 2)} examples a part',
       **{'train.batch_size': -(-size // 2) * parts},
     )
-  if shape[DATA] % 2 == 0:
-    half = shape[DATA] // 2
-    fields = {'mesh.data': half, 'mesh.space': 2 * shape[SPACE]}
-    try:
-      changed = config.copy_and_resolve_references()
-      changed.update_from_flattened_dict(fields)
-      compiler.mesh_shape(changed)
-      # As many examples a chip would be no less.
-      variant(
-        f'mesh.space={2 * shape[SPACE]}, as many examples a part',
-        **fields,
-        **{'train.batch_size': size * half * config.train.accumulate},
-      )
-    except ValueError as error:
-      _LOG.info('mesh.space is not tried: %s', error)
   for change, changed in variants[:trials]:
     yield compiler.trial(change, changed)

@@ -43,8 +43,8 @@ def plan_text(plan: Plan) -> str:
   lines = [
     f'# Plan for {machine.name}',
     '',
-    f'{machine.chips} x {chip.name}, mesh data={plan.mesh["data"]}, '
-    f'space={plan.mesh["space"]}; batch {plan.batch_size}, '
+    f'{machine.chips} x {chip.name}, mesh data={plan.mesh["data"]}; '
+    f'batch {plan.batch_size}, '
     f'{plan.batch_size / plan.mesh["data"]:g} examples a part; {plan.dtype}.',
     '',
   ]

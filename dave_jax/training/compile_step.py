@@ -1,14 +1,11 @@
 """How steps of training are compiled."""
 
-import contextlib
 from collections.abc import Callable
 
 import jax
 from jax.sharding import Mesh
 
 from dave_jax.kernels import conv_cpu
-from dave_jax.kernels.conv3d import native_convolutions
-from dave_jax.models.rows import SPACE
 from dave_jax.training.placement import (
   by_example,
   replicated,
@@ -33,8 +30,7 @@ def compile_step(
   """
 
   def placed(state, batch):
-    with _tracing(mesh):
-      state, facts = step(state, batch)
+    state, facts = step(state, batch)
     where = state_shardings(mesh, state, shard_optimizer=shard_optimizer)
     return (
       jax.lax.with_sharding_constraint(state, where),
@@ -48,22 +44,6 @@ def compile_step(
 def compile_prediction(predict: Callable, mesh: Mesh) -> Callable:
   """Returns a function of variables and a batch, compiled at its first call.
 
-  What it gives lies by example, whole rows on each device.
+  Each device keeps the results of its own examples.
   """
-
-  def placed(variables, batch):
-    with _tracing(mesh):
-      return predict(variables, batch)
-
-  return jax.jit(placed, out_shardings=by_example(mesh))
-
-
-@contextlib.contextmanager
-def _tracing(mesh: Mesh):
-  """Lets a model that is traced inside split rows over the mesh."""
-  with contextlib.ExitStack() as stack:
-    stack.enter_context(jax.sharding.use_abstract_mesh(mesh.abstract_mesh))
-    if on_cpu(mesh) and mesh.shape[SPACE] > 1:
-      # XLA would bring all rows to each device for the forms of conv_cpu.
-      stack.enter_context(native_convolutions())
-    yield
+  return jax.jit(predict, out_shardings=by_example(mesh))

@@ -4,12 +4,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from dave_jax.models.rows import SPACE
-from dave_jax.training.mesh import DATA, share_of_process
+from dave_jax.training.mesh import DATA
 from dave_jax.training.state import TrainState
-
-# Axis of rows of what `data.batches` puts into a batch; sound has none.
-_ROWS = {'frames': 2, 'density': 1, 'fixations': 1}
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -22,14 +18,6 @@ def by_example(mesh: Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec(DATA))
 
 
-def batch_sharding(mesh: Mesh, key: str) -> NamedSharding:
-  """Returns how an entry of a batch lies: by example, and by row if it has."""
-  if key not in _ROWS:
-    return by_example(mesh)
-  between = [None] * (_ROWS[key] - 1)
-  return NamedSharding(mesh, PartitionSpec(DATA, *between, SPACE))
-
-
 def state_shardings(
   mesh: Mesh, state: TrainState, *, shard_optimizer: bool
 ) -> TrainState:
@@ -38,7 +26,7 @@ def state_shardings(
   Args:
     mesh: The devices.
     state: Arrays, or their shapes.
-    shard_optimizer: Whether devices along `data` share the optimiser's state:
+    shard_optimizer: Whether devices share the optimiser's state:
       each kernel's moments by their largest axis that they divide, if there
       is one. Vectors are little to keep, and XLA would split what batch norm
       does with them.
@@ -65,13 +53,12 @@ def place_batch(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict:
 
   Args:
     mesh: The devices.
-    batch: Whole examples: the rows that other processes' devices hold are left
-      out here.
+    batch: The examples of this process.
   """
-  count = share_of_process(mesh).count
+  count = jax.process_count()
   return {
     key: jax.make_array_from_process_local_data(
-      batch_sharding(mesh, key),
+      by_example(mesh),
       values,
       (len(values) * count, *values.shape[1:]),
     )

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from dave_jax.training.compile_step import compile_step, on_cpu
 from dave_jax.training.placement import (
-  batch_sharding,
+  by_example,
   place_batch,
   place_everywhere,
   replicated,
@@ -109,9 +109,7 @@ class CompiledSteps:
     """
     shapes = {
       route: {
-        key: jax.ShapeDtypeStruct(
-          shape, kind, sharding=batch_sharding(self._mesh, key)
-        )
+        key: jax.ShapeDtypeStruct(shape, kind, sharding=by_example(self._mesh))
         for key, (shape, kind) in blank.items()
       }
       for route, blank in self._blanks.items()
@@ -133,7 +131,4 @@ class CompiledSteps:
         for key, (shape, kind) in self._blanks[route].items()
       }
 
-    where = {
-      key: batch_sharding(self._mesh, key) for key in self._blanks[route]
-    }
-    return jax.jit(zeros, out_shardings=where)()
+    return jax.jit(zeros, out_shardings=by_example(self._mesh))()

@@ -9,15 +9,9 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from dave_jax.data.batches import batch_shapes
-from dave_jax.data.transforms import TARGET_STRIDE
 from dave_jax.models.dave import DAVE
 from dave_jax.training import steps
-from dave_jax.training.mesh import (
-  check_batch_size,
-  check_height,
-  check_no_space,
-  share_of_process,
-)
+from dave_jax.training.mesh import check_batch_size
 from dave_jax.training.objective import Objective
 from dave_jax.training.optimizer import adam
 from dave_jax.training.placement import place_state, state_shardings
@@ -50,15 +44,12 @@ class SaliencyTask:
     evaluated = config.evaluation.batch_size
     if config.data.validation and not config.fake_data:
       check_batch_size(mesh, 'evaluation.batch_size', evaluated)
-    if self.model.modality == 'audio':
-      check_no_space(mesh, 'an audio-only network')
-    check_height(mesh, self.model.frame_size[0], TARGET_STRIDE)
     if train.accumulate < 1 or train.batch_size % train.accumulate:
       raise ValueError(
         f'a batch of {train.batch_size} does not split into '
         f'{train.accumulate} parts; set train.accumulate to a divisor'
       )
-    self._data = SaliencyData(config, share_of_process(mesh))
+    self._data = SaliencyData(config)
     self.steps = train.steps or self._data.steps_of_epochs(train.epochs)
     self.steps_per_epoch = max(1, self.steps // max(1, train.epochs))
     self._optimizer = adam(

@@ -2,6 +2,7 @@
 
 import functools
 
+import jax
 from ml_collections import ConfigDict
 
 from dave_jax.data.augmentation import BrightnessContrast, HorizontalFlip
@@ -12,7 +13,6 @@ from dave_jax.datasets.store import Dataset, open_dataset
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.scoring.settings import ScoreSettings
-from dave_jax.training.mesh import Share
 from dave_jax.training.named_sets import named_sets
 from dave_jax.training.routes import RoutedData, Stream
 from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
@@ -35,12 +35,11 @@ class SaliencyData:
     fixation_map: Whether training batches hold a map of the fixations.
   """
 
-  def __init__(self, config: ConfigDict, share: Share):
+  def __init__(self, config: ConfigDict):
     """Opens the data sets.
 
     Args:
       config: See configs/davos.py.
-      share: What this process reads of each batch.
 
     Raises:
       ValueError, OSError: A setting makes no sense, or data is not there.
@@ -48,7 +47,6 @@ class SaliencyData:
     if config.train.turns not in TURNS:
       raise ValueError(f'turns {config.train.turns!r} is none of {TURNS}')
     self._config = config
-    self._share = share
     self._open = functools.cache(
       functools.partial(open_dataset, config.data.data_dir)
     )
@@ -121,8 +119,8 @@ class SaliencyData:
       strip_frames=data.strip_frames,
       sigma=data.sigma,
       fixation_map=False,
-      process_index=self._share.index,
-      process_count=self._share.count,
+      process_index=jax.process_index(),
+      process_count=jax.process_count(),
       workers=data.workers,
       prefetch=data.prefetch,
     )
@@ -163,8 +161,8 @@ class SaliencyData:
     # Streams draw from numbers of their own.
     seed = config.seed + 1_000_003 * list(ROUTE_OF).index(field)
     processes = {
-      'process_index': self._share.index,
-      'process_count': self._share.count,
+      'process_index': jax.process_index(),
+      'process_count': jax.process_count(),
     }
     if config.fake_data:
       return fake_batches(

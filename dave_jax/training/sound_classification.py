@@ -20,7 +20,7 @@ from dave_jax.media import clock
 from dave_jax.models.dave import DAVE
 from dave_jax.models.sound_classifier import SoundClassifier
 from dave_jax.training.compile_step import compile_prediction, compile_step
-from dave_jax.training.mesh import check_batch_size, check_no_space
+from dave_jax.training.mesh import check_batch_size
 from dave_jax.training.optimizer import adam
 from dave_jax.training.placement import (
   examples_of_process,
@@ -53,7 +53,6 @@ class SoundClassification:
     check_batch_size(
       mesh, 'evaluation.batch_size', config.evaluation.batch_size
     )
-    check_no_space(mesh, 'a classifier of sounds')
     self._sounds = self._held_out = None
     self._labels = _FAKE_LABELS
     if not config.fake_data:

@@ -17,7 +17,6 @@ from dave_jax.media import overlay
 from dave_jax.models.batch_inputs import predict_batch
 from dave_jax.models.dave import DAVE
 from dave_jax.training.compile_step import compile_prediction
-from dave_jax.training.mesh import share_of_process
 from dave_jax.training.placement import examples_of_process, place_batch
 
 
@@ -49,7 +48,6 @@ class Validation:
       sets: By the names that their scores go under.
     """
     self._mesh = mesh
-    self._leads = share_of_process(mesh).leads
     self._sets = sets
     self._predict = {
       visual_only: compile_prediction(
@@ -79,9 +77,7 @@ class Validation:
         rows = [scorer.truth.row(int(c), int(f)) for c, f in places]
         scored = np.full((len(real), len(scorer.names)), np.nan)
         scored[real] = scorer(rows, maps[real])
-        # Of processes that read the same examples, one counts.
-        counts = real & self._leads
-        clips.append(np.where(counts, batch['clip'], -1))
+        clips.append(np.where(real, batch['clip'], -1))
         values.append(scored)
       clips, values = _of_all_processes(
         np.concatenate(clips), np.concatenate(values)

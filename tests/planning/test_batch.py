@@ -12,22 +12,20 @@ def _config(**fields):
 
 def test_a_batch_that_divides_stays():
   config = _config()
-  assert fit_batches(config, {'data': 5, 'space': 1}) == []
+  assert fit_batches(config, {'data': 5}) == []
   assert config.train.batch_size == 10
 
 
-def test_one_that_does_not_grows_and_says_what_would_keep_it():
+def test_one_that_does_not_grows():
   config = _config()
-  notes = fit_batches(config, {'data': 16, 'space': 1})
+  notes = fit_batches(config, {'data': 16})
   assert config.train.batch_size == 16
   assert 'evaluation.batch_size 10' in notes[0]
   assert 'planned with 16' in notes[1]
-  # By hand: 10 examples go into 2 parts, each of 8 chips, of 4 rows of a map.
-  assert notes[2] == 'mesh.space=8, which leaves mesh.data=2, keeps 10'
 
 
 def test_parts_that_come_one_after_another_divide_it_too():
   config = _config(**{'train.accumulate': 4, 'data.validation': ''})
-  (note, *_) = fit_batches(config, {'data': 2, 'space': 1})
+  (note, *_) = fit_batches(config, {'data': 2})
   assert config.train.batch_size == 16
   assert 'by 8 parts' in note

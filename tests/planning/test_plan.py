@@ -96,12 +96,6 @@ def test_without_its_compiler_a_plan_says_what_to_install(monkeypatch):
     topology.compile_only_devices(machine)
 
 
-def test_splitting_rows_over_gpus_is_not_guessed_at(tmp_path):
-  config = _config(tmp_path, **{'mesh.space': 2})
-  with pytest.raises(ValueError, match=r'mesh.space=1'):
-    next(make_plans(config, 'h100:4', examples={}, trials=0))
-
-
 def test_other_tasks_have_no_plan(tmp_path):
   config = _config(tmp_path, task='sound_classification')
   with pytest.raises(ValueError, match='no plan'):
@@ -137,7 +131,7 @@ def test_a_tpu_step_is_compiled_without_a_tpu(tmp_path, monkeypatch):
   devices = topology.compile_only_devices(machine)
   config = _config(tmp_path, **{'model.modality': 'audio', 'data.images': ''})
   (lowered,) = programs.lower_steps(
-    config, make_mesh(-1, 1, devices), routing='cond'
+    config, make_mesh(-1, devices), routing='cond'
   ).values()
   # Convolutions in three dimensions, where on this CPU they have two.
   assert '[b, 0, 1, 2, f]x[0, 1, 2, i, o]' in lowered.as_text()

@@ -108,7 +108,7 @@ def test_cond_is_in_the_program_and_takes_one_branch_a_route(branches, images):
 def test_cond_gives_the_numbers_of_the_branches_apart(
   branches, windows, images, states
 ):
-  mesh = make_mesh(-1, 1)
+  mesh = make_mesh(-1)
   blanks = {
     route: {k: (v.shape, v.dtype) for k, v in batch.items()}
     for route, batch in ((AUDIO_VISUAL, windows), (VISUAL, images))
@@ -144,7 +144,7 @@ def test_cond_gives_the_numbers_of_the_branches_apart(
 )
 def test_routing_is_chosen(branches, routing, routes, wanted):
   blanks = {route: {} for route in (AUDIO_VISUAL, VISUAL)[:routes]}
-  mesh = make_mesh(-1, 1)
+  mesh = make_mesh(-1)
   step = CompiledSteps(
     branches, mesh, routing=routing, shard_optimizer=False, blanks=blanks
   )
@@ -155,7 +155,7 @@ def test_unknown_routing_is_refused(branches):
   with pytest.raises(ValueError, match="'maybe' is none of"):
     CompiledSteps(
       branches,
-      make_mesh(-1, 1),
+      make_mesh(-1),
       routing='maybe',
       shard_optimizer=False,
       blanks={},
