@@ -12,7 +12,11 @@ audio-visual windows and one of still images. All else is chosen here, and says
 why.
 """
 
+import dataclasses
+
 from ml_collections import ConfigDict, config_dict
+
+from dave_jax.scoring.settings import ScoreSettings
 
 _MODALITIES = {'': 'audio_visual', 'video': 'video', 'audio': 'audio'}
 
@@ -129,20 +133,11 @@ def get_config(variant: str = '') -> ConfigDict:
   evaluation.stride = 16  # Frames from one window to the next.
   evaluation.batch_size = 10
   evaluation.flags = ''  # More of `python -m dave_jax.evaluate` for data.test.
-  # At the size of the network's frames; `python -m dave_jax.evaluate` scores at
-  # that of the recordings, and by every score. What fields mean is in
-  # evaluation/settings.py.
-  scoring = evaluation.scoring = ConfigDict()
-  scoring.scores = 'NSS,AUC_Judd,sAUC,CC,SIM'
-  scoring.protocol = 'videosal'
-  scoring.seed = 0
-  scoring.jitter = True
-  scoring.splits = 10  # 100 in the paper.
-  scoring.negatives = 10
-  scoring.exclude = 'video'
-  scoring.pool = 'all'
-  scoring.own = 'kept'
-  scoring.average = 'videos'
+  # Validation scores at the size of the network's frames;
+  # `python -m dave_jax.evaluate` scores at the size of the recordings, with
+  # every score. dave_jax/scoring/settings.py documents the fields.
+  scoring = ScoreSettings(scores='NSS,AUC_Judd,sAUC,CC,SIM')
+  evaluation.scoring = ConfigDict(dataclasses.asdict(scoring))
 
   checkpoint = config.checkpoint = ConfigDict()
   checkpoint.every = 500  # Steps; evaluations and the end make one too.

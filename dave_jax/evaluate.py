@@ -1,42 +1,45 @@
-"""Scores saliency maps against where people looked.
+"""Scores saliency maps against human fixations.
 
   python -m dave_jax.evaluate --dataset=davos --split=test --checkpoint=DIR \\
     --out=runs/dave
 
-scores a network on a data set that `datasets.prepare` built;
---predictions=DIR instead scores any model's maps (DIR/NAME/0001.png or
-img_00001.jpg, DIR/NAME.npz, DIR/IMAGE.png ...), --baseline=... what a model has
-to beat. OUT/metrics.json holds the means; `python -m dave_jax.report`
-compares several OUT. Interrupted, the same command goes on. Several processes
-with --process_index=I --process_count=N and one --out share the videos.
+scores a network on a data set built by `datasets.prepare`. --predictions=DIR
+scores the maps of any model instead (DIR/NAME/0001.png, DIR/NAME/img_00001.jpg,
+DIR/NAME.npz, DIR/IMAGE.png, ...), and --baseline=NAME scores a baseline.
+OUT/metrics.json holds the mean scores; `python -m dave_jax.report` compares
+several runs. Run the same command again to resume. To share the videos between
+processes, start each with the same --out, --process_index=I and
+--process_count=N.
 """
 
 import argparse
 import os
-import re
 import sys
 
 from dave_jax import VERSION
-from dave_jax.evaluation.run import BASELINES, Options, evaluate
+from dave_jax.evaluation.run import BASELINES, SOUNDS, Options, evaluate
 from dave_jax.evaluation.run_folder import METRICS
-from dave_jax.scoring.settings import SCORES, SOUNDS, ScoreSettings
+from dave_jax.scoring.settings import SCORES, ScoreSettings
 
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Evaluates as the command line says; returns the exit status."""
-  args = _parser().parse_args(argv)
+  """Runs the command line; returns the exit status."""
+  args = vars(_parser().parse_args(argv))
   try:
-    metrics = evaluate(_options(args))
+    scoring = {key: args.pop(key) for key in ScoreSettings.__annotations__}
+    metrics = evaluate(Options(**args, settings=ScoreSettings(**scoring)))
   except (ValueError, OSError) as error:
     print(f'evaluate: {error}', file=sys.stderr)
     return FAILED
   except KeyboardInterrupt:
-    print('evaluate: interrupted; the same command goes on', file=sys.stderr)
+    print(
+      'evaluate: interrupted; run the same command to resume', file=sys.stderr
+    )
     return INTERRUPTED
   if metrics:
-    _print(metrics, os.path.join(args.out, METRICS))
+    _print(metrics, os.path.join(args['out'], METRICS))
   return DONE
 
 
@@ -44,11 +47,11 @@ def _print(metrics, path):
   counts = metrics['counts']
   print(
     f'{metrics["run"]["name"]}: {counts["videos"]} videos, {counts["frames"]} '
-    f'frames scored, {counts["empty"]} without fixations left out'
+    f'frames scored, {counts["empty"]} without fixations skipped'
   )
   for key, what in (
     ('missing', 'without a map'),
-    ('broken', 'whose map holds NaN or infinity'),
+    ('broken', 'whose map contains NaN or infinity'),
   ):
     if counts[key]:
       print(f'{counts[key]} frames {what}: not scored, listed in {path}')
@@ -60,44 +63,7 @@ def _print(metrics, path):
     undefined = counts['undefined'][name]
     shown += f'  (undefined in {undefined} frames)' if undefined else ''
     print(f'  {name:10} {shown}')
-  print(path)
-
-
-def _options(args) -> Options:
-  fields = vars(args).copy()
-  settings = ScoreSettings(
-    scores=_scores(fields.pop('scores'), args.protocol),
-    protocol=fields.pop('protocol'),
-    seed=fields.pop('seed'),
-    jitter=fields.pop('jitter') == 'yes',
-    splits=fields.pop('splits') or None,
-    negatives=fields.pop('negatives') or None,
-    exclude=fields.pop('exclude'),
-    pool=fields.pop('pool'),
-    own=fields.pop('own'),
-    average=fields.pop('average'),
-  )
-  return Options(**fields | {'settings': settings, 'size': _size(args.size)})
-
-
-def _scores(text, protocol):
-  if text != 'all':
-    return tuple(text.split(','))
-  only_videosal = {'AUC_Borji'}
-  return tuple(
-    s for s in SCORES if protocol == 'videosal' or s not in only_videosal
-  )
-
-
-def _size(text) -> tuple[int, int] | None:
-  if text == 'original':
-    return None
-  match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', text)
-  if not match:
-    raise ValueError(
-      f"size is {text!r}; want 'original' or HEIGHTxWIDTH, as 256x320"
-    )
-  return int(match[1]), int(match[2])
+  print(f'Wrote {path}')
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -106,117 +72,158 @@ def _parser() -> argparse.ArgumentParser:
     description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  add = parser.add_argument
-  add('--version', action='version', version=VERSION)
-  add('--dataset', required=True, help='a data set that prepare built')
-  add('--split', required=True, help='split, or several with + between them')
-  add('--data_dir', default='data', help='default: %(default)s')
-  add('--out', required=True, help='folder of this run')
-  what = parser.add_mutually_exclusive_group()
-  what.add_argument(
+
+  def add(flag, help, group=parser, **kwargs):
+    """Adds a flag whose default is that of the field of its name."""
+    name = flag.removeprefix('--')
+    owner = ScoreSettings if name in ScoreSettings.__annotations__ else Options
+    default = getattr(owner, name, None)
+    if default is not None and kwargs.get('action') != 'store_true':
+      help += ' (default: %(default)s)'
+    if isinstance(default, int) and 'action' not in kwargs:
+      kwargs.setdefault('type', type(default))
+    group.add_argument(flag, help=help, default=default, **kwargs)
+
+  parser.add_argument('--version', action='version', version=VERSION)
+  yes_no = argparse.BooleanOptionalAction
+  data = parser.add_argument_group('what is scored')
+  add('--dataset', 'data set built by prepare', data, required=True)
+  add('--split', 'split, or several joined by +', data, required=True)
+  add('--data_dir', 'folder of data sets', data)
+  add('--out', 'folder of this run', data, required=True)
+  add('--name', "the run's name in tables (default: what is scored)", data)
+  source = data.add_mutually_exclusive_group()
+  add(
     '--checkpoint',
-    help='a network (default: the small one that comes with the package)',
+    'folder of a network (default: the bundled small network)',
+    source,
   )
-  what.add_argument('--predictions', help="folder of a model's maps")
-  what.add_argument('--baseline', choices=BASELINES)
-  add('--name', help='of the run, in tables; default: of what is scored')
-  add('--stride', type=int, default=1, help='every how many frames are scored')
+  add('--predictions', 'folder of saliency maps', source)
+  add('--baseline', 'a baseline', source, choices=tuple(BASELINES))
+
+  scores = parser.add_argument_group('scores')
+  add('--scores', f"comma-separated from {','.join(SCORES)}, or 'all'", scores)
   add(
-    '--size',
-    default='original',
-    help='HEIGHTxWIDTH that maps are scored at (default: %(default)s)',
+    '--protocol',
+    'definition of the scores',
+    scores,
+    choices=('videosal', 'pysaliency'),
   )
-  add(
-    '--sigma',
-    type=float,
-    help='blur of fixations, pixels of the original; default: as recorded',
-  )
-  add('--scores', default='all', help=f'of {",".join(SCORES)} (default: all)')
-  add('--protocol', default='videosal', choices=('videosal', 'pysaliency'))
-  add('--seed', type=int, default=0, help='of random scores and baselines')
-  add(
-    '--jitter',
-    default='yes',
-    choices=('yes', 'no'),
-    help='whether AUC_Judd breaks ties by noise (default: %(default)s)',
-  )
+  add('--seed', 'seed of random scores and baselines', scores)
+  add('--jitter', 'break ties of AUC_Judd by noise', scores, action=yes_no)
   add(
     '--splits',
-    type=int,
-    default=100,
-    help='random choices of sAUC and AUC_Borji; 0: all negatives at once '
-    '(default: %(default)s)',
+    'random splits of sAUC and AUC_Borji; 0: all negatives at once',
+    scores,
   )
   add(
     '--negatives',
-    type=int,
-    default=10,
-    help='other frames that give sAUC its negatives; 0: all (default: '
-    '%(default)s)',
+    'number of other frames that sAUC takes negatives from; 0: all',
+    scores,
   )
   add(
-    '--exclude',
-    default='video',
+    '--exclude_same',
+    'which frames give no negatives: those of the same video, or the frame '
+    'itself',
+    scores,
     choices=('video', 'frame'),
-    help="whether the frame's whole video gives no negatives (default: "
-    '%(default)s)',
   )
-  add('--pool', default='all', choices=('all', 'video'), help='of negatives')
-  add('--own', default='kept', choices=('kept', 'removed'))
-  add('--average', default='videos', choices=('videos', 'frames'))
+  add(
+    '--negatives_from',
+    'whether negatives come from all videos or the same one',
+    scores,
+    choices=('all', 'video'),
+  )
+  add(
+    '--drop_own_fixations',
+    "drop negatives at the frame's own fixated pixels",
+    scores,
+    action=yes_no,
+  )
+  add(
+    '--average',
+    'average over frames, then videos; or over all frames',
+    scores,
+    choices=('videos', 'frames'),
+  )
+  add('--stride', 'score every n-th frame of each clip', scores)
+  add('--size', "size to score maps at: 'original' or HEIGHTxWIDTH", scores)
+  add(
+    '--sigma',
+    'standard deviation of the Gaussian that blurs fixations, in pixels of the '
+    "original (default: the data set's)",
+    scores,
+    type=float,
+  )
   add(
     '--mean_eye_position',
-    default='train',
+    "split whose mean eye position IG and its baseline use, or 'none'",
+    scores,
     metavar='[NAME:]SPLIT',
-    help="whose mean eye position IG and its baseline take; 'none' leaves "
-    'them out (default: %(default)s)',
+  )
+  add('--mean_eye_position_stride', 'use every n-th of its frames', scores)
+  add(
+    '--boxes',
+    'CSV clip,frame,x0,y0,x1,y1 of sound sources, for NSS inside and outside',
+    scores,
   )
   add(
-    '--mean_eye_position_stride',
-    type=int,
-    default=5,
-    help='every how many frames of it (default: %(default)s)',
-  )
-  add('--boxes', help='CSV clip,frame,x0,y0,x1,y1: NSS inside and outside')
-  add('--frames', action='store_true', help='lists the scores of frames too')
-  add(
-    '--partial',
+    '--frames',
+    'list the scores of every frame in metrics.json',
+    scores,
     action='store_true',
-    help='goes on where maps are missing, and lists them',
   )
-  add('--overwrite', action='store_true', help='removes another run from --out')
+
+  network = parser.add_argument_group('networks')
+  add('--batch_size', 'windows per batch', network)
   add(
-    '--first_frame',
-    type=int,
-    default=1,
-    choices=(0, 1),
-    help='number of the first frame in --predictions (default: %(default)s)',
+    '--alignment',
+    'sound that belongs to a frame, see media/clock.py',
+    network,
+    choices=('exact', 'causal'),
   )
-  add(
-    '--repeats',
-    type=int,
-    default=5,
-    help='how often human_infinite splits viewers (default: %(default)s)',
-  )
-  add(
-    '--centre_sigma',
-    type=float,
-    default=0.25,
-    help="share of the frame's sides (default: %(default)s)",
-  )
-  add('--batch_size', type=int, default=4, help='windows computed at a time')
-  add('--alignment', default='exact', choices=('exact', 'causal'))
-  add('--strip_frames', type=int, default=128, help='see data.transforms')
+  add('--strip_frames', 'log-mel frames per window', network)
   add(
     '--sound',
-    default='own',
+    "sound that the network hears: the clip's own, another clip's or none",
+    network,
     choices=SOUNDS,
-    help="what a network hears: the clip, another clip's sound, or none "
-    '(default: %(default)s)',
   )
-  add('--dtype', default='float32', choices=('float32', 'bfloat16'))
-  add('--process_index', type=int, default=0, help='which process this is')
-  add('--process_count', type=int, default=1, help='of how many')
+  add(
+    '--dtype',
+    'type of the computation',
+    network,
+    choices=('float32', 'bfloat16'),
+  )
+
+  other = parser.add_argument_group('other')
+  add(
+    '--partial',
+    'score what is there if maps are missing, and list those that are not',
+    other,
+    action='store_true',
+  )
+  add(
+    '--overwrite',
+    'replace another run in --out',
+    other,
+    action='store_true',
+  )
+  add(
+    '--first_frame',
+    'number of the first frame in --predictions',
+    other,
+    choices=(0, 1),
+  )
+  add('--repeats', 'random splits of viewers for human_infinite', other)
+  add(
+    '--centre_sigma',
+    'standard deviation of the baseline centre, as a share of height and width',
+    other,
+    type=float,
+  )
+  add('--process_index', 'index of this process', other)
+  add('--process_count', 'number of processes', other)
   return parser
 
 

@@ -13,7 +13,7 @@ from dave_jax.datasets import boxes, prepare
 from dave_jax.datasets.build import build
 from dave_jax.datasets.records import Storage
 from dave_jax.datasets.simulation import voice_files
-from dave_jax.report.finished_runs import Run, read_runs
+from dave_jax.report.runs import Run, read_runs
 from dave_jax.report.sound_gain import gain_table, seeds_table
 from dave_jax.report.write import write_report, write_tables
 from dave_jax.train import train

@@ -12,9 +12,9 @@ from dave_jax.data.transforms import WindowReader
 from dave_jax.datasets.boxes import COLUMNS
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.media import clock
-from dave_jax.report import write as report
+from dave_jax.report import __main__ as report
 from tests.data import sets
-from tests.evaluation.watched import crowd, watched_clip
+from tests.evaluation.gaze_clips import crowd, watched_clip
 
 pytestmark = pytest.mark.usefixtures('quick_to_compile')
 
@@ -304,12 +304,15 @@ def test_boxes_add_contextual_scores(data_dir, tmp_path):
 @pytest.mark.parametrize(
   ('arguments', 'message'),
   [
-    (('--size=big',), "size is 'big'"),
-    (('--scores=NSS,AUC',), 'scores AUC: want some of'),
-    (('--protocol=pysaliency', '--scores=AUC_Borji'), 'has no AUC_Borji'),
+    (('--size=big',), "got 'big'"),
+    (('--scores=NSS,AUC',), 'got AUC'),
+    (
+      ('--protocol=pysaliency', '--scores=AUC_Borji'),
+      'does not define AUC_Borji',
+    ),
     (('--mean_eye_position=val',), "no split 'val'"),
     (('--stride=0',), 'stride 0'),
-    (('--negatives=500',), '500 are wanted'),
+    (('--negatives=500',), 'at least 500 other frames'),
     (('--boxes=nowhere.csv',), 'nowhere.csv'),
     (('--process_index=3',), 'process_index 3 of 1'),
   ],
@@ -338,5 +341,5 @@ def test_pysaliency_protocol(data_dir, tmp_path):
   )
   found = _metrics(out)
   assert 'AUC_Borji' not in found['scores']
-  assert found['run']['settings']['negatives'] is None
+  assert found['run']['settings']['negatives'] == 0
   assert 0 <= found['overall']['sAUC'] <= 1

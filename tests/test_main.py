@@ -8,7 +8,7 @@ import numpy as np
 
 from dave_jax.weights import model_folder as store
 from tests.data import sets
-from tests.evaluation.watched import crowd, watched_clip
+from tests.evaluation.gaze_clips import crowd, watched_clip
 from tests.runs import ROOT, main_command
 
 

@@ -183,7 +183,7 @@ def test_validation_leaves_scores_pictures_and_the_best_weights(real, tmp_path):
       'evaluation.every': 1,
       'evaluation.batch_size': 3,
       'evaluation.stride': 1,
-      'evaluation.scoring.exclude': 'frame',  # There is one clip.
+      'evaluation.scoring.exclude_same': 'frame',  # There is one clip.
       'evaluation.scoring.negatives': 3,
       'log.pictures': 2,
     }

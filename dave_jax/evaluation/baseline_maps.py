@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from dave_jax.datasets.schema import Clip
+from dave_jax.evaluation.baselines import chance, mean_eye_position
 from dave_jax.evaluation.ground_truth import GroundTruth
-from dave_jax.scoring.baselines import chance, mean_eye_position
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 from tqdm import tqdm
 
+from dave_jax.evaluation.baselines import split_viewers
 from dave_jax.evaluation.evaluator import score_video
 from dave_jax.evaluation.ground_truth import GroundTruth
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.evaluation.summary import mean_of_known
 from dave_jax.evaluation.video_scores import VideoScores
-from dave_jax.scoring.baselines import split_viewers
 
 
 class HumanInfinite:

@@ -41,7 +41,7 @@ class NetworkMaps:
       dataset, split: Where windows are read from.
       batch_size: Windows computed at a time; the maps do not depend on it.
       alignment, strip_frames: See `data.transforms.WindowReader`.
-      sound: One of `settings.SOUNDS`.
+      sound: One of `run.SOUNDS`.
 
     Raises:
       ValueError: The data set was built with frames of another size, or `sound`

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import pathlib
+import re
 import sys
 from importlib import metadata
 
@@ -14,6 +15,7 @@ from dave_jax.evaluation.baseline_maps import (
   ConstantMaps,
   mean_eye_position_of,
 )
+from dave_jax.evaluation.baselines import centre_gaussian
 from dave_jax.evaluation.evaluator import evaluate_maps, evaluate_videos
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.human_infinite import HumanInfinite
@@ -22,7 +24,6 @@ from dave_jax.evaluation.overlap import in_davos_training
 from dave_jax.evaluation.run_folder import RunFolder
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.evaluation.summary import summarise
-from dave_jax.scoring.baselines import centre_gaussian
 from dave_jax.scoring.settings import ScoreSettings
 from dave_jax.weights.bundled import BUNDLED, NOTE
 
@@ -33,6 +34,9 @@ BASELINES = {
   'centre': 'Centre',
   'chance': 'Chance',
 }
+# What a network hears: the clip's own sound; that of another clip of the split,
+# half a split further on among those with sound; or none.
+SOUNDS = ('own', 'other', 'none')
 _BASELINE_SIZE = (240, 320)  # Of mean eye position and centre.
 _LIBRARIES = ('numpy', 'scipy', 'opencv-python-headless', 'jax')
 _LISTED = 5  # Missing frames or clips that a message names.
@@ -40,40 +44,71 @@ _LISTED = 5  # Missing frames or clips that a message names.
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-  """What to evaluate, and how; see the flags of `dave_jax.evaluate`.
+  """What to evaluate, and how. The defaults here are the only ones.
 
-  One of `checkpoint`, `predictions` and `baseline` is given, or none: the
-  network that comes with the package.
+  Set at most one of `checkpoint`, `predictions` and `baseline`; without any,
+  the bundled network is evaluated.
+
+  Attributes:
+    dataset: Name of a data set built by `datasets.prepare`.
+    split: A split, or several joined by `+`.
+    out: Folder of the run.
+    data_dir: Folder of data sets.
+    checkpoint: Folder of a network.
+    predictions: Folder of saliency maps, see `map_folder`.
+    baseline: One of `BASELINES`.
+    name: The run's name in tables; None derives it from what is scored.
+    settings: How maps are scored.
+    stride: Scores every n-th frame of each clip.
+    size: Size that maps are scored at, 'original' or 'HEIGHTxWIDTH'.
+    sigma: Standard deviation of the Gaussian that blurs fixations, in pixels of
+      the original; None is the data set's own.
+    mean_eye_position: '[NAME:]SPLIT' whose mean eye position IG and its
+      baseline use, or 'none'.
+    mean_eye_position_stride: Uses every n-th of its frames.
+    boxes: CSV file of sound sources, see `sound_source`.
+    frames: Whether `metrics.json` lists the scores of every frame.
+    partial: Whether to score the remaining frames if maps are missing.
+    overwrite: Whether to replace another run in `out`.
+    first_frame: Number of the first frame in `predictions`, 0 or 1.
+    repeats: Random splits of the viewers for Human Infinite.
+    centre_sigma: Standard deviation of the centre baseline, as a share of
+      height and width.
+    batch_size: Windows per batch of a network.
+    alignment, strip_frames: See `data.transforms.WindowReader`.
+    sound: What the network hears, one of `SOUNDS`.
+    dtype: Type of the network's computation.
+    process_index, process_count: This process's share of the videos.
   """
 
-  data_dir: str
   dataset: str
   split: str
   out: str
-  checkpoint: str | None
-  predictions: str | None
-  baseline: str | None
-  name: str | None
-  settings: ScoreSettings
-  stride: int
-  size: tuple[int, int] | None
-  sigma: float | None
-  mean_eye_position: str
-  mean_eye_position_stride: int
-  boxes: str | None
-  frames: bool
-  partial: bool
-  overwrite: bool
-  first_frame: int
-  repeats: int
-  centre_sigma: float
-  batch_size: int
-  alignment: str
-  strip_frames: int
-  sound: str
-  dtype: str
-  process_index: int
-  process_count: int
+  data_dir: str = 'data'
+  checkpoint: str | None = None
+  predictions: str | None = None
+  baseline: str | None = None
+  name: str | None = None
+  settings: ScoreSettings = dataclasses.field(default_factory=ScoreSettings)
+  stride: int = 1
+  size: str = 'original'
+  sigma: float | None = None
+  mean_eye_position: str = 'train'
+  mean_eye_position_stride: int = 5
+  boxes: str | None = None
+  frames: bool = False
+  partial: bool = False
+  overwrite: bool = False
+  first_frame: int = 1
+  repeats: int = 5
+  centre_sigma: float = 0.25
+  batch_size: int = 4
+  alignment: str = 'exact'
+  strip_frames: int = 128
+  sound: str = 'own'
+  dtype: str = 'float32'
+  process_index: int = 0
+  process_count: int = 1
 
 
 def evaluate(options: Options) -> dict | None:
@@ -87,12 +122,13 @@ def evaluate(options: Options) -> dict | None:
     ValueError, OSError: A setting makes no sense, or data or maps are not
       there.
   """
+  size = parse_size(options.size)
   dataset = open_dataset(options.data_dir, options.dataset)
   truth = read_ground_truth(
     dataset,
     options.split,
     stride=options.stride,
-    size=options.size,
+    size=size,
     sigma=options.sigma,
   )
   boxes = read_boxes(options.boxes) if options.boxes else None
@@ -107,10 +143,11 @@ def evaluate(options: Options) -> dict | None:
       'split': options.split,
       'fingerprint': truth.fingerprint,
       'stride': options.stride,
-      'size': options.size or 'original',
+      'size': size or 'original',
       'sigma': options.sigma,
     },
-    'settings': dataclasses.asdict(options.settings),
+    'settings': dataclasses.asdict(options.settings)
+    | {'scores': options.settings.names},
     'mean_eye_position': mean_name,
     'boxes': boxes and boxes.name,
   }
@@ -145,6 +182,18 @@ def evaluate(options: Options) -> dict | None:
   return metrics
 
 
+def parse_size(text: str) -> tuple[int, int] | None:
+  """Returns (height, width) of 'HEIGHTxWIDTH'; None for 'original'."""
+  if text == 'original':
+    return None
+  match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', text)
+  if not match:
+    raise ValueError(
+      f"expected size 'original' or HEIGHTxWIDTH such as 256x320, got {text!r}"
+    )
+  return int(match[1]), int(match[2])
+
+
 def _maps(options, dataset, truth, mean):
   """Returns what gives the maps, and what to note of it."""
   if options.baseline:
@@ -152,7 +201,8 @@ def _maps(options, dataset, truth, mean):
     if options.baseline == 'human_infinite':
       return None, about | {'repeats': options.repeats}
     if options.baseline == 'chance':
-      return ChanceMaps(truth.clips, options.size, options.settings.seed), about
+      seed = options.settings.seed
+      return ChanceMaps(truth.clips, truth.size, seed), about
     if options.baseline == 'centre':
       sigma = options.centre_sigma
       centre = centre_gaussian(_BASELINE_SIZE, sigma)

@@ -47,7 +47,7 @@ class FrameScorer:
     self.truth = truth
     self.settings = settings
     self.names = tuple(
-      name for name in settings.scores if name != 'IG' or baseline is not None
+      name for name in settings.names if name != 'IG' or baseline is not None
     ) + (CONTEXTUAL if boxes is not None else ())
     self._baseline = baseline
     self._baselines: dict = {}
@@ -55,7 +55,7 @@ class FrameScorer:
     self._sizes = np.array([truth.size_of(row) for row in range(len(truth))])
     self._others = None
     self._others_of_clip = (None, None)
-    if 'sAUC' in self.names and settings.negatives is not None:
+    if 'sAUC' in self.names and settings.negatives:
       # Ten a frame: 4 MB for all of DAVoS.
       self._others = list(self._choose(range(len(truth))))
 
@@ -114,7 +114,7 @@ class FrameScorer:
           saliency, fixations, jitter=jitter, protocol=protocol, **number
         )
       elif name == 'sAUC':
-        splits = self.settings.splits
+        splits = self.settings.splits or None
         score = auc.shuffled_auc(
           saliency,
           fixations,
@@ -177,7 +177,11 @@ class FrameScorer:
         self._others_of_clip = clip, list(self._choose(rows))
       others = self._others_of_clip[1][row - rows[0]]
     return negative_pixels(
-      self.truth.pixels, self._sizes, row, others, own=self.settings.own
+      self.truth.pixels,
+      self._sizes,
+      row,
+      others,
+      drop_own_fixations=self.settings.drop_own_fixations,
     )
 
   def _choose(self, rows):
@@ -185,9 +189,9 @@ class FrameScorer:
     chosen = choose_other_frames(
       [self.truth.clips[clip].name for clip in self.truth.clip],
       seed=self.settings.seed,
-      count=self.settings.negatives,
-      exclude=self.settings.exclude,
-      pool=self.settings.pool,
+      count=self.settings.negatives or None,
+      exclude_same=self.settings.exclude_same,
+      negatives_from=self.settings.negatives_from,
     )
     return itertools.islice(chosen, int(rows[0]), int(rows[-1]) + 1)
 

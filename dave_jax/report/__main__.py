@@ -11,7 +11,7 @@ import argparse
 import sys
 
 from dave_jax import VERSION
-from dave_jax.report.finished_runs import read_runs
+from dave_jax.report.runs import read_runs
 from dave_jax.report.write import write_report
 from dave_jax.scoring.settings import SCORES
 

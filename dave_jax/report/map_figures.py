@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from dave_jax.evaluation.video_scores import VideoScores
 from dave_jax.media import overlay
-from dave_jax.report.finished_runs import Run
+from dave_jax.report.runs import Run
 from dave_jax.report.style import WIDTH, new_figure
 from dave_jax.report.tables import shown
 from dave_jax.scoring.settings import LOWER_IS_BETTER

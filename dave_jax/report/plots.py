@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from dave_jax.report.finished_runs import Run
+from dave_jax.report.runs import Run
 from dave_jax.report.style import COLUMN, WIDTH, colour, new_figure
 from dave_jax.report.tables import shown
 from dave_jax.report.time_curve import POINTS, mean_curve, resample, smoothed

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dave_jax.report.finished_runs import Run
+from dave_jax.report.runs import Run
 from dave_jax.report.table import Table
 
 _SCORES = ('NSS', 'CC')

@@ -8,7 +8,7 @@ import numpy as np
 
 from dave_jax.report import paper
 from dave_jax.report.anova import Anova, Design, anova
-from dave_jax.report.finished_runs import Run
+from dave_jax.report.runs import Run
 from dave_jax.report.table import Table
 from dave_jax.report.time_curve import share_better
 from dave_jax.scoring.settings import CONTEXTUAL, LOWER_IS_BETTER

@@ -4,10 +4,9 @@ import os
 import pathlib
 from collections.abc import Sequence
 
-from dave_jax.report import map_figures as pictures
-from dave_jax.report import plots, tables
+from dave_jax.report import map_figures, plots, tables
 from dave_jax.report.anova import Design
-from dave_jax.report.finished_runs import Run
+from dave_jax.report.runs import Run
 from dave_jax.report.style import save
 from dave_jax.report.table import Table
 
@@ -120,12 +119,12 @@ def _figures(runs, score):
   )
   yield 'by_category', f'{shown} per category', plots.categories(runs, score)
   yield 'sound_source', 'NSS and the sound source', plots.contextual(runs)
-  yield 'mean_maps', 'Mean maps', pictures.mean_maps(runs)
+  yield 'mean_maps', 'Mean maps', map_figures.mean_maps(runs)
   for number, run in enumerate(runs, 1):
     yield (
       f'examples_{number}',
       f'Best and worst of {run.name}',
-      pictures.best_and_worst(run, score),
+      map_figures.best_and_worst(run, score),
     )
 
 

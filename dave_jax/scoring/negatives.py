@@ -1,10 +1,11 @@
-"""Which other frames, and which of their pixels, a shuffled AUC compares with.
+"""Negatives of the shuffled AUC: fixations of other frames.
 
-The benchmark's own code draws ten frames from the whole evaluation list, the
-frame itself and its neighbours included, which look nearly the same: their
-fixations are no negatives. `exclude='video'` keeps them out. STAViS takes all
-other frames of the same video less the frame's own fixations: `count=None,
-exclude='frame', pool='video'`, and `own='removed'`.
+The benchmark's own code draws ten frames from the whole evaluation list. They
+may include the frame itself and its neighbours, which look nearly the same, so
+their fixations are poor negatives; `exclude_same='video'` leaves them out.
+STAViS takes all other frames of the same video and drops the pixels fixated in
+the frame itself: `count=None, exclude_same='frame', negatives_from='video'` and
+`drop_own_fixations=True`.
 """
 
 from collections.abc import Hashable, Iterator, Sequence
@@ -14,48 +15,48 @@ import numpy as np
 
 from dave_jax.scoring.frames import generators
 
-Exclude = Literal['video', 'frame']
-Pool = Literal['all', 'video']
-Own = Literal['kept', 'removed']
+ExcludeSame = Literal['video', 'frame']
+NegativesFrom = Literal['all', 'video']
 
 
 def choose_other_frames(
   videos: Sequence[Hashable],
   *,
   seed: int | np.random.Generator | None,
-  count: int | None = 10,
-  exclude: Exclude = 'video',
-  pool: Pool = 'all',
+  count: int | None,
+  exclude_same: ExcludeSame,
+  negatives_from: NegativesFrom,
 ) -> Iterator[np.ndarray]:
-  """Yields which frames give each frame of an evaluation its negatives.
+  """Yields the frames that provide the negatives of each frame.
 
   Args:
     videos: [n], the video of each frame of the WHOLE evaluation, in order.
-    seed: Each frame draws from its own generator of seed and place in the
-      list. Not used where `count` is None.
-    count: How many to draw, without replacement; None takes all.
-    exclude: What never gives negatives, the frame's 'video' or just the
-      'frame'.
-    pool: Where to draw from, 'all' videos or the frame's own 'video'.
+    seed: Each frame draws from a generator seeded by `seed` and its index.
+      Ignored if `count` is None.
+    count: Number of frames to draw, without replacement; None takes all.
+    exclude_same: Frames never drawn: those of the same 'video', or only the
+      same 'frame'.
+    negatives_from: Frames to draw from: 'all', or those of the same 'video'.
 
   Yields:
-    n times places in the list, ascending.
+    n arrays of indices into the list, ascending.
 
   Raises:
-    ValueError: A choice is unknown or leaves nothing, or fewer than `count`.
+    ValueError: An option is unknown, or leaves fewer frames than `count`.
   """
   for name, value, choices in (
-    ('exclude', exclude, get_args(Exclude)),
-    ('pool', pool, get_args(Pool)),
+    ('exclude_same', exclude_same, get_args(ExcludeSame)),
+    ('negatives_from', negatives_from, get_args(NegativesFrom)),
   ):
     if value not in choices:
-      raise ValueError(f'{name} is {value!r}; want one of {choices}')
-  if pool == 'video' and exclude == 'video':
+      raise ValueError(f'expected {name} in {choices}, got {value!r}')
+  if negatives_from == exclude_same == 'video':
     raise ValueError(
-      "pool='video' and exclude='video' leave no frames; want exclude='frame'"
+      "negatives_from='video' with exclude_same='video' leaves no frames; set "
+      "exclude_same='frame'"
     )
   if count is not None and count < 1:
-    raise ValueError(f'count is {count}; want 1 or more, or None for all')
+    raise ValueError(f'expected count of 1 or more, or None, got {count}')
   n = len(videos)
   number_of = {video: k for k, video in enumerate(dict.fromkeys(videos))}
   video_numbers = np.array([number_of[video] for video in videos], np.int64)
@@ -64,28 +65,28 @@ def choose_other_frames(
     np.bincount(video_numbers).cumsum()[:-1],
   )
   rngs = generators(seed, range(n), n) if count is not None else None
-  for k, video in enumerate(video_numbers):
-    own = frames_of[video]
-    excluded = own if exclude == 'video' else np.array([k])
-    candidates = n if pool == 'all' else len(own)
+  for frame, video in enumerate(video_numbers):
+    same = frames_of[video]
+    excluded = same if exclude_same == 'video' else np.array([frame])
+    candidates = n if negatives_from == 'all' else len(same)
     left = candidates - len(excluded)
     if left < (count or 1):
       raise ValueError(
-        f'frame {k} of video {videos[k]!r} has {left} other frames to take '
-        f'negatives from, {count or "at least 1"} are wanted; lower count, or '
-        "choose exclude='frame' or pool='all'"
+        f'expected at least {count or 1} other frames to take negatives from, '
+        f'got {left} for frame {frame} of video {videos[frame]!r}; lower '
+        "count, or set exclude_same='frame' or negatives_from='all'"
       )
     if count is None:
-      places = np.arange(left)
+      drawn = np.arange(left)
     else:
-      places = np.sort(next(rngs).choice(left, count, replace=False))
-    if pool == 'video':
-      excluded = np.searchsorted(own, excluded)
-    # From places among those left to places among all: before the excluded
-    # number i there are excluded[i] - i of those left.
+      drawn = np.sort(next(rngs).choice(left, count, replace=False))
+    if negatives_from == 'video':
+      excluded = np.searchsorted(same, excluded)
+    # Map ranks among the remaining frames to ranks among all candidates: the
+    # i-th excluded frame has excluded[i] - i remaining frames before it.
     gaps = excluded - np.arange(len(excluded))
-    places += np.searchsorted(gaps, places, side='right')
-    yield places if pool == 'all' else own[places]
+    drawn += np.searchsorted(gaps, drawn, side='right')
+    yield drawn if negatives_from == 'all' else same[drawn]
 
 
 def negative_pixels(
@@ -94,25 +95,23 @@ def negative_pixels(
   frame: int,
   others: np.ndarray,
   *,
-  own: Own = 'kept',
+  drop_own_fixations: bool,
 ) -> np.ndarray:
   """Returns the pixels of a frame that were fixated in other frames.
 
   Args:
-    fixated: n arrays of flat indices of the fixated pixels of every frame of
+    fixated: n arrays, the flat indices of the fixated pixels of every frame of
       the evaluation (`frames.fixated_pixels`).
-    sizes: Whole numbers [n, 2], height and width of the frames; a pixel of
-      another size goes to where its centre falls.
-    frame: Whose negatives.
-    others: The frames they come from (`choose_other_frames`).
-    own: Whether pixels that are fixated in the frame itself are 'removed'.
+    sizes: Integers [n, 2], height and width of the frames. A pixel of a frame
+      of another size is mapped by its centre.
+    frame: Index of the frame to return negatives of.
+    others: Indices of the frames they come from (`choose_other_frames`).
+    drop_own_fixations: Whether to drop pixels fixated in the frame itself.
 
   Returns:
-    int64 [m], flat indices into the frame; one fixated in several frames is
-    there as often, which 'pysaliency' counts and 'videosal' does not.
+    int64 [m], flat indices into the frame. A pixel fixated in several frames is
+    repeated; 'pysaliency' counts repeats, 'videosal' does not.
   """
-  if own not in get_args(Own):
-    raise ValueError(f'own is {own!r}; want one of {get_args(Own)}')
   h, w = (int(side) for side in sizes[frame])
   gathered = [np.empty(0, np.int64)]
   for other in others:
@@ -122,6 +121,6 @@ def negative_pixels(
     column = (2 * column + 1) * w // (2 * other_w)
     gathered.append(row * w + column)
   pixels = np.concatenate(gathered)
-  if own == 'removed':
+  if drop_own_fixations:
     pixels = pixels[~np.isin(pixels, fixated[frame])]
   return pixels

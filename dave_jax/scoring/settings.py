@@ -1,12 +1,12 @@
-"""What a score depends on, beside the maps and the viewers."""
+"""The settings that scores depend on, with their defaults."""
 
 import dataclasses
 from typing import Literal, get_args
 
 from dave_jax.scoring.frames import Protocol, check_protocol
-from dave_jax.scoring.negatives import Exclude, Own, Pool
+from dave_jax.scoring.negatives import ExcludeSame, NegativesFrom
 
-# By the names that `metrics.json` has them under.
+# Named as in `metrics.json`, in the order of tables.
 SCORES = (
   'NSS',
   'AUC_Judd',
@@ -17,59 +17,71 @@ SCORES = (
   'IG',
   'AUC_Borji',
 )
-# Of sound source, rest and whole frame, where boxes are given.
+# NSS at the sound source, elsewhere and in the whole frame.
 CONTEXTUAL = ('NSS_source', 'NSS_rest', 'NSS_whole')
-# What a network hears: the clip, another clip of its split (the one half the
-# split further on, of those that have sound), or nothing.
-SOUNDS = ('own', 'other', 'none')
 LOWER_IS_BETTER = frozenset({'KLD'})
+_ONLY_VIDEOSAL = {'AUC_Borji'}
 Average = Literal['videos', 'frames']
 
 
 @dataclasses.dataclass(frozen=True)
 class ScoreSettings:
-  """Everything that makes scores of one run comparable to another's.
+  """The settings that two runs must share for their scores to be comparable.
+
+  The defaults here are the only ones: the command line and the configs take
+  theirs from this class.
 
   Attributes:
-    scores: Of `SCORES`, in the order they are shown.
+    scores: Names from `SCORES` separated by commas, or 'all' for every score
+      that the protocol defines.
     protocol: 'videosal' or 'pysaliency', see `scoring.metrics`.
-    seed: Of the jitter, the shuffled AUC and AUC-Borji.
+    seed: Seed of the jitter, the shuffled AUC and AUC-Borji.
     jitter: Whether AUC-Judd breaks ties by noise.
-    splits: Random choices of the shuffled AUC and AUC-Borji; None takes all
-      negatives of the shuffled AUC at once, and 100 for AUC-Borji.
-    negatives: How many other frames give the shuffled AUC its negatives; None
-      takes all.
-    exclude, pool, own: Which frames and pixels, see `scoring.negatives`.
-    average: 'videos', the mean over a video's frames and then over videos; or
-      'frames', the mean over all frames.
+    splits: Number of random splits of the shuffled AUC and AUC-Borji. 0 uses
+      all negatives of the shuffled AUC at once, and 100 splits for AUC-Borji.
+    negatives: Number of other frames that the shuffled AUC takes its negatives
+      from; 0 takes all.
+    exclude_same, negatives_from, drop_own_fixations: Which frames and pixels
+      these are, see `scoring.negatives`.
+    average: 'videos' averages over the frames of each video, then over videos;
+      'frames' averages over all frames.
 
   Raises:
-    ValueError: A choice is unknown.
+    ValueError: A value is unknown.
   """
 
-  scores: tuple[str, ...]
-  protocol: Protocol
-  seed: int
-  jitter: bool
-  splits: int | None
-  negatives: int | None
-  exclude: Exclude
-  pool: Pool
-  own: Own
-  average: Average
+  scores: str = 'all'
+  protocol: Protocol = 'videosal'
+  seed: int = 0
+  jitter: bool = True
+  splits: int = 100
+  negatives: int = 10
+  exclude_same: ExcludeSame = 'video'
+  negatives_from: NegativesFrom = 'all'
+  drop_own_fixations: bool = False
+  average: Average = 'videos'
 
   def __post_init__(self):
     check_protocol(self.protocol)
-    unknown = [name for name in self.scores if name not in SCORES]
-    if unknown or not self.scores:
+    unknown = [name for name in self.names if name not in SCORES]
+    if unknown:
       raise ValueError(
-        f'scores {", ".join(unknown) or "()"}: want some of {", ".join(SCORES)}'
+        f'expected scores from {", ".join(SCORES)}, got {", ".join(unknown)}'
       )
-    if self.protocol != 'videosal' and 'AUC_Borji' in self.scores:
+    if self.protocol != 'videosal' and _ONLY_VIDEOSAL & set(self.names):
       raise ValueError(
-        f"protocol {self.protocol!r} has no AUC_Borji; leave it out of 'scores'"
+        f'protocol {self.protocol!r} does not define AUC_Borji; remove it from '
+        'scores'
       )
     if self.average not in get_args(Average):
       raise ValueError(
-        f'average is {self.average!r}; want one of {get_args(Average)}'
+        f'expected average in {get_args(Average)}, got {self.average!r}'
       )
+
+  @property
+  def names(self) -> tuple[str, ...]:
+    """The names of the scores, in order."""
+    if self.scores != 'all':
+      return tuple(self.scores.split(','))
+    excluded = set() if self.protocol == 'videosal' else _ONLY_VIDEOSAL
+    return tuple(name for name in SCORES if name not in excluded)

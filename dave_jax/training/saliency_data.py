@@ -131,11 +131,8 @@ class SaliencyData:
       size=tuple(config.model.frame_size),
       sigma=data.sigma,
     )
-    scoring = evaluation.scoring.to_dict()
-    scoring['scores'] = tuple(scoring['scores'].split(','))
-    scorer = FrameScorer(
-      truth, ScoreSettings(**scoring), baseline=None, boxes=None
-    )
+    settings = ScoreSettings(**evaluation.scoring)
+    scorer = FrameScorer(truth, settings, baseline=None, boxes=None)
     return ValidationSet(batches, scorer)
 
   def examples(self, field: str, batch: dict) -> list[str]:

@@ -4,25 +4,13 @@ import pytest
 
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.scorer import FrameScorer
-from dave_jax.scoring.settings import SCORES, ScoreSettings
+from dave_jax.scoring.settings import ScoreSettings
 from tests.data import sets
-from tests.evaluation.watched import crowd, watched_clip
+from tests.evaluation.gaze_clips import crowd, watched_clip
 
 
 def settings_of(**changes):
-  fields = {
-    'scores': SCORES,
-    'protocol': 'videosal',
-    'seed': 0,
-    'jitter': True,
-    'splits': 10,
-    'negatives': 3,
-    'exclude': 'video',
-    'pool': 'all',
-    'own': 'kept',
-    'average': 'videos',
-  }
-  return ScoreSettings(**fields | changes)
+  return ScoreSettings(**{'splits': 10, 'negatives': 3} | changes)
 
 
 @pytest.fixture(scope='session')

@@ -8,7 +8,7 @@ from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.scorer import FrameScorer
 from tests.data import sets
 from tests.evaluation.conftest import settings_of
-from tests.evaluation.watched import watched_clip
+from tests.evaluation.gaze_clips import watched_clip
 
 
 def _table(tmp_path, text):
@@ -25,7 +25,7 @@ def test_contextual_nss_by_hand(tmp_path):
   truth = read_ground_truth(dataset, 'test', stride=1, size=None, sigma=None)
   scorer = FrameScorer(
     truth,
-    settings_of(scores=('NSS',)),
+    settings_of(scores='NSS'),
     baseline=None,
     boxes=read_boxes(_table(tmp_path, 'a,0,1,1,2,2\n')),
   )

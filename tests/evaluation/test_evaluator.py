@@ -11,7 +11,7 @@ from dave_jax.evaluation.summary import mean_scores, summarise
 from dave_jax.scoring import metrics
 from tests.data import sets
 from tests.evaluation.conftest import settings_of
-from tests.evaluation.watched import crowd, watched_clip
+from tests.evaluation.gaze_clips import crowd, watched_clip
 
 
 def _noise(clip, frames):
@@ -170,7 +170,7 @@ def test_video_without_fixations_has_no_score(tmp_path):
     ],
   )
   truth = read_ground_truth(dataset, 'test', stride=1, size=None, sigma=None)
-  settings = settings_of(scores=('NSS', 'CC'))
+  settings = settings_of(scores='NSS,CC')
   scorer = FrameScorer(truth, settings, baseline=None, boxes=None)
   found = summarise(_evaluate(_noise, scorer), average='videos', frames=False)
   assert found['videos']['unseen']['NSS'] is None
@@ -202,7 +202,7 @@ def test_renamed_and_reordered_videos_score_the_same(tmp_path):
     for name, seed in (('a', 0), ('bb', 1), ('ccc', 2))
   ]
   # Without what is drawn by place in the list.
-  settings = settings_of(scores=('NSS', 'CC', 'SIM', 'KLD'))
+  settings = settings_of(scores='NSS,CC,SIM,KLD')
   found = []
   for name, order in (('one', clips), ('two', clips[::-1])):
     dataset = sets.write_set(tmp_path, name, order)

@@ -11,16 +11,16 @@ from dave_jax.evaluation.baseline_maps import (
   ConstantMaps,
   mean_eye_position_of,
 )
+from dave_jax.evaluation.baselines import centre_gaussian
 from dave_jax.evaluation.evaluator import evaluate_maps, evaluate_videos
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.human_infinite import HumanInfinite
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.evaluation.summary import summarise
 from dave_jax.report.time_curve import resample, share_better
-from dave_jax.scoring.baselines import centre_gaussian
 from tests.data import sets
 from tests.evaluation.conftest import settings_of
-from tests.evaluation.watched import crowd, watched_clip
+from tests.evaluation.gaze_clips import crowd, watched_clip
 
 _SHARE = {'folder': None, 'process_index': 0, 'process_count': 1}
 
@@ -40,7 +40,7 @@ def _truth(tmp_path, *clips, size=(40, 60)):
 
 
 def _scorer(truth, *scores, **settings):
-  settings = settings_of(scores=scores, **settings)
+  settings = settings_of(scores=','.join(scores), **settings)
   return FrameScorer(truth, settings, baseline=None, boxes=None)
 
 

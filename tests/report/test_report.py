@@ -10,7 +10,7 @@ import pytest
 from dave_jax.evaluation.run_folder import RunFolder
 from dave_jax.evaluation.summary import summarise
 from dave_jax.report import __main__ as report
-from dave_jax.report.finished_runs import read_runs
+from dave_jax.report.runs import read_runs
 from tests.evaluation.test_summary import video
 
 _NAN = float('nan')

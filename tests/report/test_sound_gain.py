@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from dave_jax.report.finished_runs import Run
+from dave_jax.report.runs import Run
 from dave_jax.report.sound_gain import gain_table, seeds_table
 
 

@@ -4,12 +4,22 @@ import pytest
 from dave_jax.scoring.frames import fixated_pixels
 from dave_jax.scoring.negatives import choose_other_frames, negative_pixels
 
-# Interleaved, as no order is promised.
+# Interleaved: no order is promised.
 _VIDEOS = ['a', 'b', 'a', 'c', 'b', 'c', 'c', 'a']
 
 
+def _choose(videos, **changes):
+  options = {
+    'seed': 0,
+    'count': 10,
+    'exclude_same': 'video',
+    'negatives_from': 'all',
+  }
+  return choose_other_frames(videos, **options | changes)
+
+
 @pytest.mark.parametrize(
-  ('exclude', 'pool', 'allowed'),
+  ('exclude_same', 'negatives_from', 'allowed'),
   [
     ('video', 'all', lambda k, j: _VIDEOS[j] != _VIDEOS[k]),
     ('frame', 'all', lambda k, j: j != k),
@@ -17,9 +27,9 @@ _VIDEOS = ['a', 'b', 'a', 'c', 'b', 'c', 'c', 'a']
   ],
 )
 def test_frames_come_from_the_pool_less_what_is_excluded(
-  exclude, pool, allowed
+  exclude_same, negatives_from, allowed
 ):
-  choice = {'exclude': exclude, 'pool': pool}
+  choice = {'exclude_same': exclude_same, 'negatives_from': negatives_from}
   every = list(choose_other_frames(_VIDEOS, seed=None, count=None, **choice))
   expected = [
     [j for j in range(len(_VIDEOS)) if allowed(k, j)]
@@ -37,26 +47,28 @@ def test_frames_come_from_the_pool_less_what_is_excluded(
 
 def test_ten_different_frames_are_drawn_the_same_for_a_seed():
   videos = np.repeat(np.arange(5), 20)
-  chosen = list(choose_other_frames(videos, seed=4))
+  chosen = list(_choose(videos, seed=4))
   assert all(len(set(frames.tolist())) == 10 for frames in chosen)
-  again = list(choose_other_frames(videos, seed=4))
+  again = list(_choose(videos, seed=4))
   np.testing.assert_array_equal(chosen, again)
   assert (np.array(chosen[0]) != chosen[1]).any()
 
 
 def test_impossible_choices_are_refused():
-  with pytest.raises(ValueError, match=r"'b' has 6 other frames.*10 are want"):
-    list(choose_other_frames(_VIDEOS[1:2] + _VIDEOS, seed=0))
-  with pytest.raises(ValueError, match='leave no frames'):
-    list(choose_other_frames(_VIDEOS, seed=0, pool='video'))
-  with pytest.raises(ValueError, match='has 0 other frames'):
-    list(choose_other_frames(['a', 'a'], seed=0, count=None))
-  with pytest.raises(ValueError, match='pool is'):
-    list(choose_other_frames(_VIDEOS, seed=0, pool='set'))
-  with pytest.raises(ValueError, match='count is 0'):
-    list(choose_other_frames(_VIDEOS, seed=0, count=0))
+  with pytest.raises(
+    ValueError, match=r"at least 10 .* got 6 for frame 0 of video 'b'"
+  ):
+    list(_choose(_VIDEOS[1:2] + _VIDEOS))
+  with pytest.raises(ValueError, match='leaves no frames'):
+    list(_choose(_VIDEOS, negatives_from='video'))
+  with pytest.raises(ValueError, match='got 0 for frame 0'):
+    list(_choose(['a', 'a'], count=None))
+  with pytest.raises(ValueError, match=r"negatives_from in .*got 'set'"):
+    list(_choose(_VIDEOS, negatives_from='set'))
+  with pytest.raises(ValueError, match='got 0'):
+    list(_choose(_VIDEOS, count=0))
   with pytest.raises(ValueError, match='wants a seed'):
-    list(choose_other_frames(_VIDEOS, seed=None, count=1))
+    list(_choose(_VIDEOS, seed=None, count=1))
 
 
 def test_pixels_are_gathered_with_and_without_the_frames_own():
@@ -64,18 +76,22 @@ def test_pixels_are_gathered_with_and_without_the_frames_own():
   second = np.array([[0, 0, 0], [0, 1, 1]])
   fixated = [fixated_pixels(m, repeated=True) for m in (first, second, second)]
   sizes = np.array([first.shape] * 3)
-  pixels = negative_pixels(fixated, sizes, 0, np.array([1, 2]))
+  others = np.array([1, 2])
+  pixels = negative_pixels(fixated, sizes, 0, others, drop_own_fixations=False)
   np.testing.assert_array_equal(pixels, [4, 5, 4, 5])
-  pixels = negative_pixels(fixated, sizes, 0, np.array([1, 2]), own='removed')
+  pixels = negative_pixels(fixated, sizes, 0, others, drop_own_fixations=True)
   np.testing.assert_array_equal(pixels, [5, 5])
-  assert len(negative_pixels(fixated, sizes, 0, np.array([], int))) == 0
-  with pytest.raises(ValueError, match='own is'):
-    negative_pixels(fixated, sizes, 0, np.array([1]), own='dropped')
+  nobody = np.array([], int)
+  assert not len(
+    negative_pixels(fixated, sizes, 0, nobody, drop_own_fixations=False)
+  )
 
 
 def test_pixels_of_other_sizes_go_where_their_centres_fall():
   # Row 3 of 4 and column 1 of 6 are at 7/8 and 1/4: row 1 of 2, 2 of 9.
   fixated = [np.array([0]), np.array([3 * 6 + 1])]
   sizes = np.array([(2, 9), (4, 6)])
-  pixels = negative_pixels(fixated, sizes, 0, np.array([1]))
+  pixels = negative_pixels(
+    fixated, sizes, 0, np.array([1]), drop_own_fixations=False
+  )
   np.testing.assert_array_equal(pixels, [1 * 9 + 2])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dave_jax.scoring.baselines import (
+from dave_jax.evaluation.baselines import (
   centre_gaussian,
   chance,
   mean_eye_position,
