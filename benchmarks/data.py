@@ -36,7 +36,6 @@ SIZE, RATE = (256, 320), 25
 WANTED, WANTED_UNDECODED = 60, 300  # Windows a second.
 READING = {
   'alignment': 'exact',
-  'strip_frames': 128,
   'sigma': None,
   'fixation_map': False,
 }

@@ -134,7 +134,6 @@ def _batch(b, size, still):
       batch_size=b,
       frame_size=size,
       still=still,
-      strip_frames=128,
       fixation_map=False,
       examples=b,
       seed=0,

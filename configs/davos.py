@@ -82,7 +82,6 @@ def get_config(variant: str = '') -> ConfigDict:
   data.stride = 16
   data.random_frames = True
   data.alignment = 'exact'  # Or 'causal', 'reference'; see media/clock.py.
-  data.strip_frames = 128  # Log-mel frames a window; holds 24 frames a second.
   # Blur of fixations in pixels of the original; None: one degree, as recorded.
   data.sigma = config_dict.placeholder(float)
   # Mirroring moves what sounds with what is seen, for sound is mono here.

@@ -182,7 +182,6 @@ def _parser() -> argparse.ArgumentParser:
     network,
     choices=('exact', 'causal'),
   )
-  add('--strip_frames', 'log-mel frames per window', network)
   add(
     '--sound',
     "sound that the network hears: the clip's own, another clip's or none",

@@ -153,7 +153,6 @@ def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> int:
         f'--checkpoint={workdir / "best"}',
         f'--out={workdir / "evaluation" / f"{name}-{split}"}',
         f'--alignment={config.data.alignment}',
-        f'--strip_frames={config.data.strip_frames}',
         f'--dtype={config.model.dtype}',
         f'--process_index={jax.process_index()}',
         f'--process_count={jax.process_count()}',

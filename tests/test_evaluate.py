@@ -140,14 +140,12 @@ def test_network_scores_as_its_maps_do(data_dir, checkpoint, tmp_path):
     'test',
     batch_size=3,
     alignment='exact',
-    strip_frames=128,
     sound='own',
   )
   reader = WindowReader(
     dataset,
     'test',
     alignment='exact',
-    strip_frames=128,
     sigma=None,
     fixation_map=False,
   )
@@ -183,7 +181,7 @@ def test_network_hears_another_clip_or_nothing(data_dir, checkpoint):
 
   dataset = open_dataset(data_dir, 'made/videos')
   model = dave_jax.load(checkpoint)
-  options = {'alignment': 'exact', 'strip_frames': 128}
+  options = {'alignment': 'exact'}
   reader = WindowReader(
     dataset, 'test', sigma=None, fixation_map=False, **options
   )

@@ -4,7 +4,7 @@ A batch is a dictionary of NumPy arrays; b counts the examples of one process.
 
 | key | shape | type | |
 | --- | --- | --- | --- |
-| log_mel | [b, 124, 64] | float32 | strip of a window at 25 frames a second |
+| log_mel | [b, 124, 64] | float32 | sound of a window at 25 frames a second |
 | offsets | [b, 16] | int32 | where in it the example of each frame starts |
 | label | [b] | int32 | place in the labels |
 | recording | [b] | int32 | number of the sound |
@@ -27,9 +27,9 @@ from dave_jax.media import audio, clock
 
 _HOP = audio.SAMPLE_RATE // clock.LOG_MEL_RATE
 _STARTS = 4 * np.arange(clock.WINDOW_FRAMES, dtype=np.int32)  # 25 a second.
-STRIP_FRAMES = clock.strip_length(_STARTS)
+CHUNK_FRAMES = clock.chunk_length(_STARTS)
 # What those log-mel frames are computed from, 1.255 s.
-SAMPLES = (STRIP_FRAMES - 1) * _HOP + 400
+SAMPLES = (CHUNK_FRAMES - 1) * _HOP + 400
 
 
 def train_sounds(
@@ -187,7 +187,7 @@ class _Noise(grain.transforms.RandomMap):
   labels: int
 
   def random_map(self, number, rng):
-    size = (STRIP_FRAMES, clock.MEL_BANDS)
+    size = (CHUNK_FRAMES, clock.MEL_BANDS)
     return {
       'log_mel': rng.uniform(clock.SILENCE, 2, size).astype(np.float32),
       'offsets': _STARTS,

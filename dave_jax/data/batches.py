@@ -7,7 +7,7 @@ A batch is a dictionary of NumPy arrays; b counts the examples of one process.
 | --- | --- | --- | --- |
 | frames | [b, 16, h, w, 3] | uint8 | red, green, blue; the last is predicted |
 |  | [b, 1, h, w, 3] | uint8 | still images: copied 16 times on the device |
-| log_mel | [b, strip, 64] | float32 | strip of sound; not with still images |
+| log_mel | [b, 384, 64] | float32 | chunk of sound; not with still images |
 | offsets | [b, 16] | int32 | where in it the example of each frame starts |
 | density | [b, h / 8, w / 8] | float32 | sums to 1; zeros: nobody looked |
 | fixations | [b, h / 8, w / 8] | uint8 | 1: fixated; only if asked for |
@@ -16,7 +16,7 @@ A batch is a dictionary of NumPy arrays; b counts the examples of one process.
 | frame | [b] | int32 | number of the frame that is predicted, from 0 |
 | mask | [b] | bool | evaluation: whether the row counts, or fills up |
 
-`media.clock.examples_of_strip` cuts the examples out of the strips.
+`media.clock.examples_of_chunk` cuts the examples out of the chunks.
 """
 
 import multiprocessing
@@ -44,7 +44,6 @@ def batch_shapes(
   batch_size: int,
   frame_size: tuple[int, int],
   still: bool,
-  strip_frames: int,
   fixation_map: bool,
   evaluation: bool,
 ) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
@@ -54,7 +53,7 @@ def batch_shapes(
     batch_size: Examples of one process.
     frame_size: Height and width of frames.
     still: Whether it is of still images.
-    strip_frames, fixation_map: As for `train_batches`.
+    fixation_map: As for `train_batches`.
     evaluation: Whether it is of `evaluation_batches`.
   """
   h, w = frame_size
@@ -62,7 +61,7 @@ def batch_shapes(
   t = 1 if still else clock.WINDOW_FRAMES
   table = {'frames': ((t, h, w, 3), np.uint8)}
   if not still:
-    table['log_mel'] = ((strip_frames, clock.MEL_BANDS), np.float32)
+    table['log_mel'] = ((clock.CHUNK_FRAMES, clock.MEL_BANDS), np.float32)
     table['offsets'] = ((t,), np.int32)
   table['density'] = (target, np.float32)
   if fixation_map:

@@ -20,7 +20,6 @@ def fake_batches(
   batch_size: int,
   frame_size: tuple[int, int],
   still: bool,
-  strip_frames: int,
   fixation_map: bool,
   examples: int,
   seed: int,
@@ -34,7 +33,7 @@ def fake_batches(
     batch_size: Examples of all processes together.
     frame_size: Height and width of frames.
     still: Whether they are of still images.
-    strip_frames, fixation_map: As for `train_batches`.
+    fixation_map: As for `train_batches`.
     examples: What an epoch is said to have.
     seed, process_index, process_count, start_batch: As for `train_batches`.
   """
@@ -43,7 +42,6 @@ def fake_batches(
     batch_size=1,
     frame_size=frame_size,
     still=still,
-    strip_frames=strip_frames,
     fixation_map=fixation_map,
     evaluation=False,
   )

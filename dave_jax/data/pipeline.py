@@ -42,7 +42,6 @@ def train_batches(
   stride: int,
   random_frames: bool,
   alignment: str,
-  strip_frames: int,
   sigma: float | None,
   fixation_map: bool,
   augmentations: Sequence[Augmentation],
@@ -61,7 +60,7 @@ def train_batches(
     batch_size: Examples of all processes together.
     seed: Of order, choice of frames and augmentation.
     stride, random_frames: See `windows.find_windows`.
-    alignment, strip_frames, sigma, fixation_map: See `transforms.WindowReader`.
+    alignment, sigma, fixation_map: See `transforms.WindowReader`.
     augmentations: What is done to each example, in order.
     weights: How often examples come from each source, in proportion; None
       joins the sources, so that each example comes once an epoch. With weights
@@ -76,7 +75,7 @@ def train_batches(
     ValueError: The arguments do not fit each other or the data.
   """
   check_processes(batch_size, process_index, process_count)
-  readers = _readers(sources, alignment, strip_frames, sigma, fixation_map)
+  readers = _readers(sources, alignment, sigma, fixation_map)
   windows = _windows(
     readers, stride=stride, random_frames=random_frames, fixated_only=True
   )
@@ -135,7 +134,6 @@ def evaluation_batches(
   stride: int,
   fixated_only: bool,
   alignment: str,
-  strip_frames: int,
   sigma: float | None,
   fixation_map: bool,
   process_index: int,
@@ -152,7 +150,7 @@ def evaluation_batches(
     dataset, split: What to read.
     batch_size: Examples of all processes together.
     stride, fixated_only: See `windows.find_windows`.
-    alignment, strip_frames, sigma, fixation_map: See `transforms.WindowReader`.
+    alignment, sigma, fixation_map: See `transforms.WindowReader`.
     process_index, process_count, workers, prefetch: As for `train_batches`.
 
   Raises:
@@ -160,7 +158,7 @@ def evaluation_batches(
   """
   check_processes(batch_size, process_index, process_count)
   sources = [(dataset, split)]
-  readers = _readers(sources, alignment, strip_frames, sigma, fixation_map)
+  readers = _readers(sources, alignment, sigma, fixation_map)
   windows = _windows(
     readers, stride=stride, random_frames=False, fixated_only=fixated_only
   )
@@ -233,7 +231,7 @@ class _Read(grain.transforms.RandomMap):
     return example | ({'mask': np.bool_(counts)} if self.evaluation else {})
 
 
-def _readers(sources, alignment, strip_frames, sigma, fixation_map):
+def _readers(sources, alignment, sigma, fixation_map):
   if not sources:
     raise ValueError('got no data sets to read, wanted one or more')
   readers = tuple(
@@ -241,7 +239,6 @@ def _readers(sources, alignment, strip_frames, sigma, fixation_map):
       dataset,
       split,
       alignment=alignment,
-      strip_frames=strip_frames,
       sigma=sigma,
       fixation_map=fixation_map,
     )

@@ -44,7 +44,6 @@ class WindowReader:
     split: str,
     *,
     alignment: str,
-    strip_frames: int,
     sigma: float | None,
     fixation_map: bool,
   ):
@@ -54,15 +53,12 @@ class WindowReader:
       dataset: See `datasets.store`.
       split: A split, or several with `+` between them.
       alignment: 'exact' or 'causal', see `media.clock`.
-      strip_frames: Log-mel frames of the strip of sound of each window; 127
-        are enough from 24 frames a second on.
       sigma: Standard deviation, in pixels of the original, that fixations are
         blurred with where there is no density map; None is the record's.
       fixation_map: Whether examples hold a map of the fixations.
 
     Raises:
-      ValueError: There is no such split or alignment, or strips are too short
-        for a clip's rate.
+      ValueError: There is no such split or alignment.
     """
     if alignment not in ALIGNMENTS:
       raise ValueError(
@@ -74,11 +70,8 @@ class WindowReader:
     self._folder = dataset.folder
     self._records = dataset.records(split)
     self._alignment = alignment
-    self._strip_frames = strip_frames
     self._sigma = sigma
     self._fixation_map = fixation_map
-    for clip in self.clips:
-      self._check_strip(clip)
 
   def __call__(self, clip: Clip, frame: int) -> dict[str, np.ndarray]:
     """Returns the window that ends at a frame.
@@ -94,7 +87,7 @@ class WindowReader:
     records = self.records(clip, wanted)
     example = {'frames': self._frames(records, clip, wanted)}
     if not is_still(clip):
-      example |= self._strip(records, clip, wanted)
+      example |= self._chunk(records, clip, wanted)
     return example | self._target(records[-1], clip, frame)
 
   def sound(self, clip: Clip, frame: int) -> dict[str, np.ndarray]:
@@ -104,7 +97,7 @@ class WindowReader:
       DataError: Something stored cannot be read.
     """
     wanted = clock.window_frames(frame)
-    return self._strip(self.records(clip, wanted), clip, wanted)
+    return self._chunk(self.records(clip, wanted), clip, wanted)
 
   def records(self, clip: Clip, frames: np.ndarray) -> list[dict]:
     """Returns the one or two records that hold frames [n], ascending.
@@ -156,25 +149,23 @@ class WindowReader:
         raise self._error(clip, frame, 'does not decode', error) from error
     return images
 
-  def _strip(self, records, clip, wanted):
-    """Returns the sound of a window, see `clock.cut_strip`."""
+  def _chunk(self, records, clip, wanted):
+    """Returns the sound of a window, see `clock.log_mel_chunk`."""
     times = np.concatenate([record['times'] for record in records])
     times = times[wanted - int(records[0]['first_frame'])]
     starts = clock.example_starts(times, alignment=self._alignment)
+    starts = clock.fit_chunk(starts)
     begin = int(starts.min())
     log_mel = np.zeros((0, clock.MEL_BANDS), np.float32)
     if clip.has_sound:
       waveform, origin = _joined_sound(records)
       low = max(begin, origin // _STEP)
-      high = max(low, begin + clock.strip_length(starts))
+      high = max(low, begin + clock.chunk_length(starts))
       samples = np.array([low, high]) * _STEP - origin
       piece = waveform[samples[0] : samples[1] + _OVERHANG]
       log_mel = audio.log_mel(piece)
       starts = starts - low
-    try:
-      log_mel, offsets = clock.cut_strip(log_mel, starts, self._strip_frames)
-    except ValueError as error:
-      raise ValueError(f'{self._place(clip, wanted[-1])}: {error}') from error
+    log_mel, offsets = clock.log_mel_chunk(log_mel, starts)
     return {'log_mel': log_mel, 'offsets': offsets}
 
   def _target(self, record, clip, frame):
@@ -203,19 +194,6 @@ class WindowReader:
       fixations[fixation_pixels(xy, original, (h, w))] = 1
       target['fixations'] = fixations
     return target
-
-  def _check_strip(self, clip):
-    if is_still(clip):
-      return
-    frames = clock.WINDOW_FRAMES - 1
-    span = int(np.ceil(frames * clock.LOG_MEL_RATE / clip.rate - 1e-6))
-    wanted = span + clock.EXAMPLE_FRAMES
-    if wanted > self._strip_frames:
-      raise ValueError(
-        f'{self._name}: clip {clip.name} has {clip.rate:g} frames a second, '
-        f'whose windows span {wanted} log-mel frames, more than the '
-        f'{self._strip_frames} of a strip; make strips at least {wanted} long'
-      )
 
   def _place(self, clip, frame):
     return f'{self._name}: clip {clip.name}, frame {frame}'

@@ -31,7 +31,6 @@ class NetworkMaps:
     *,
     batch_size: int,
     alignment: str,
-    strip_frames: int,
     sound: str,
   ):
     """Takes a network and what it predicts.
@@ -40,7 +39,7 @@ class NetworkMaps:
       model: The network with its weights.
       dataset, split: Where windows are read from.
       batch_size: Windows computed at a time; the maps do not depend on it.
-      alignment, strip_frames: See `data.transforms.WindowReader`.
+      alignment: See `data.transforms.WindowReader`.
       sound: One of `run.SOUNDS`.
 
     Raises:
@@ -59,7 +58,6 @@ class NetworkMaps:
       dataset,
       split,
       alignment=alignment,
-      strip_frames=strip_frames,
       sigma=1.0,  # Of the density maps, which are not looked at.
       fixation_map=False,
     )

@@ -75,7 +75,7 @@ class Options:
     centre_sigma: Standard deviation of the centre baseline, as a share of
       height and width.
     batch_size: Windows per batch of a network.
-    alignment, strip_frames: See `data.transforms.WindowReader`.
+    alignment: See `data.transforms.WindowReader`.
     sound: What the network hears, one of `SOUNDS`.
     dtype: Type of the network's computation.
     process_index, process_count: This process's share of the videos.
@@ -104,7 +104,6 @@ class Options:
   centre_sigma: float = 0.25
   batch_size: int = 4
   alignment: str = 'exact'
-  strip_frames: int = 128
   sound: str = 'own'
   dtype: str = 'float32'
   process_index: int = 0
@@ -284,7 +283,6 @@ def _network_maps(options, dataset, truth):
     options.split,
     batch_size=options.batch_size,
     alignment=options.alignment,
-    strip_frames=options.strip_frames,
     sound=options.sound,
   )
   seen = in_davos_training(truth.clips)

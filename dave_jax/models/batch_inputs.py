@@ -26,7 +26,7 @@ def see_and_hear(
   if model.modality != 'audio':
     video = normalise(batch['frames'])
   if model.modality != 'video' and not visual_only:
-    cut = jax.vmap(clock.examples_of_strip)
+    cut = jax.vmap(clock.examples_of_chunk)
     audio = cut(batch['log_mel'], batch['offsets'])
   return video, audio
 

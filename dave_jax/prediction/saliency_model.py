@@ -28,9 +28,6 @@ from dave_jax.weights.bundled import BUNDLED
 _PLAIN_STRIDE = 3
 # How many frames before the first that is predicted its window holds.
 LEAD = clock.WINDOW_FRAMES - 1
-# Strips of sound come in multiples of this many log-mel frames, so that few
-# lengths are ever compiled; two hold four windows at 25 frames a second.
-_STRIP = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -224,12 +221,12 @@ class SaliencyModel:
       log_mel: [frames, 64]; outside it there is silence.
       starts: [b, 16], where in it the frames' examples start.
     """
-    strip = offsets = None
+    chunks = offsets = None
     if self.hears:
-      length = -(-clock.strip_length(starts) // _STRIP) * _STRIP
-      strip, offsets = clock.cut_strip(log_mel, starts, length)
+      pairs = [clock.log_mel_chunk(log_mel, window) for window in starts]
+      chunks, offsets = map(np.stack, zip(*pairs, strict=True))
     seen = None if seen is None else tuple(seen)
-    return _predict(self.module, self.variables, seen, strip, offsets)
+    return _predict(self.module, self.variables, seen, chunks, offsets)
 
   @functools.cached_property
   def _stem(self) -> stream.StemWeights:
@@ -243,24 +240,24 @@ def _forward(module, variables, video, audio):
 
 
 @functools.partial(jax.jit, static_argnums=0)
-def _predict(module, variables, seen, strip, offsets):
-  """Computes a batch from what travels: bytes, or streams; one strip of sound.
+def _predict(module, variables, seen, chunks, offsets):
+  """Computes the maps of a batch of windows.
 
   Args:
     module, variables: The network.
     seen: For each window either uint8 frames [16, h, w, 3] or the stem's output
       [8, h / 4, w / 4, c]; None for an audio-only network.
-    strip: Log-mel [frames, 64] that holds the examples of all windows.
-    offsets: [b, 16], where in the strip they start.
+    chunks: [b, 384, 64], see `clock.log_mel_chunk`; None for a video-only
+      network.
+    offsets: [b, 16], where in its chunk the example of each frame starts.
   """
   video = None if seen is None else jnp.stack(seen)
   pooled = video is not None and video.dtype != jnp.uint8
   if video is not None and not pooled:
     video = normalise(video)
   audio = None
-  if strip is not None:
-    audio = clock.examples_of_strip(strip, offsets.reshape(-1))
-    audio = audio.reshape(*offsets.shape, *audio.shape[1:])
+  if chunks is not None:
+    audio = jax.vmap(clock.examples_of_chunk)(chunks, offsets)
   return module.apply(variables, video, audio, train=False, pooled_video=pooled)
 
 

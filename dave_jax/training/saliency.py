@@ -159,7 +159,6 @@ class SaliencyTask:
       batch_shapes,
       batch_size=config.train.batch_size,
       frame_size=self.model.frame_size,
-      strip_frames=config.data.strip_frames,
       fixation_map=self._data.fixation_map,
       evaluation=False,
     )

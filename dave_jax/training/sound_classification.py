@@ -215,14 +215,14 @@ def _read(data: ConfigDict) -> tuple[LabelledSounds, LabelledSounds]:
 
 
 def _logits(model, variables, batch):
-  cut = jax.vmap(clock.examples_of_strip)
+  cut = jax.vmap(clock.examples_of_chunk)
   audio = cut(batch['log_mel'], batch['offsets'])
   return model.apply(variables, audio, train=False)
 
 
 def _step(model, optimizer, state, batch):
   def mean_loss(params):
-    cut = jax.vmap(clock.examples_of_strip)
+    cut = jax.vmap(clock.examples_of_chunk)
     logits, updated = model.apply(
       {'params': params, 'batch_stats': state.batch_stats},
       cut(batch['log_mel'], batch['offsets']),

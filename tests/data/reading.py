@@ -7,7 +7,6 @@ from dave_jax.data.pipeline import evaluation_batches, train_batches
 
 READING = {
   'alignment': 'exact',
-  'strip_frames': 128,
   'sigma': None,
   'fixation_map': True,
   'process_index': 0,

@@ -117,7 +117,7 @@ def test_batch_has_the_examples_of_a_window_at_25_frames_a_second(folder):
     sounds.train_sounds(_train(folder), batch_size=4, **UNCHANGED, **PROCESS)
   )
   starts = clock.example_starts(np.arange(16) / 25, alignment='exact')
-  assert batch['log_mel'].shape == (4, clock.strip_length(starts), 64)
+  assert batch['log_mel'].shape == (4, clock.chunk_length(starts), 64)
   np.testing.assert_array_equal(batch['offsets'], np.tile(starts, (4, 1)))
   assert batch['log_mel'].dtype == np.float32
 

@@ -4,13 +4,13 @@ import numpy as np
 
 from dave_jax.data.batches import batch_shapes
 from dave_jax.data.fake import fake_batches
+from dave_jax.media import clock
 from tests.data.reading import assert_same
 
 
 def test_fake_batches_are_as_the_table_says():
   settings = {
     'frame_size': (64, 96),
-    'strip_frames': 128,
     'fixation_map': True,
   }
   for still in (True, False):
@@ -35,4 +35,4 @@ def test_fake_batches_are_as_the_table_says():
     batches.restore(state)
     assert_same([next(batches)], [second])
     if not still:
-      assert first['offsets'].max() <= 128 - 64
+      assert first['offsets'].max() <= clock.CHUNK_FRAMES - 64

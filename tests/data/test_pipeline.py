@@ -187,7 +187,6 @@ def test_batches_are_as_the_table_says(videos, stills):
           batch_size=12,
           frame_size=sets.FRAME_SIZE,
           still=still,
-          strip_frames=128,
           fixation_map=fixation_map,
           evaluation=evaluation,
         )

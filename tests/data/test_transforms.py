@@ -13,7 +13,6 @@ from tests.media.clips import number
 def reader(dataset, split='train', **changes):
   settings = {
     'alignment': 'exact',
-    'strip_frames': 128,
     'sigma': None,
     'fixation_map': True,
   }
@@ -35,7 +34,7 @@ def test_frames_are_the_sixteen_up_to_the_one_asked_for(videos, last):
 
 @pytest.mark.parametrize('alignment', ['exact', 'causal'])
 @pytest.mark.parametrize('name', ['loud', 'short', 'silent'])
-def test_strips_hold_the_examples_of_the_whole_sound(videos, name, alignment):
+def test_chunks_hold_the_examples_of_the_whole_sound(videos, name, alignment):
   sounds = {
     'loud': (sets.noise(2.1), np.arange(50) / 25),
     'short': (sets.noise(0.9, 1), 0.013 + np.arange(40) / 24),
@@ -47,27 +46,27 @@ def test_strips_hold_the_examples_of_the_whole_sound(videos, name, alignment):
   clip = clip_named(read, name)
   for last in range(clip.frames):
     example = read(clip, last)
-    strip, offsets = example['log_mel'], example['offsets']
-    assert strip.shape == (128, 64)
+    chunk, offsets = example['log_mel'], example['offsets']
+    assert chunk.shape == (clock.CHUNK_FRAMES, 64)
     starts = clock.example_starts(
       times[clock.window_frames(last)], alignment=alignment
     )
     np.testing.assert_allclose(
-      clock.examples_of_strip(strip, offsets),
+      clock.examples_of_chunk(chunk, offsets),
       clock.cut_examples(log_mel, starts),
       atol=1e-5,
       rtol=0,
     )
 
 
-def test_strips_are_cut_on_the_device_as_on_the_host(videos):
+def test_chunks_are_cut_on_the_device_as_on_the_host(videos):
   jax = pytest.importorskip('jax')
   read = reader(videos)
   clip = clip_named(read, 'loud')
   windows = [read(clip, last) for last in (0, 16, 31, 49)]
-  strips = np.stack([window['log_mel'] for window in windows])
+  chunks = np.stack([window['log_mel'] for window in windows])
   offsets = np.stack([window['offsets'] for window in windows])
-  cut = jax.jit(jax.vmap(clock.examples_of_strip))(strips, offsets)
+  cut = jax.jit(jax.vmap(clock.examples_of_chunk))(chunks, offsets)
   log_mel = audio.log_mel(sets.noise(2.1))
   for examples, last in zip(cut, (0, 16, 31, 49), strict=True):
     starts = clock.example_starts(
@@ -87,17 +86,15 @@ def test_sound_between_frames_far_apart_is_not_mixed_up(tmp_path):
     'gap',
     [sets.make_clip('gap', frames=20, times=times, waveform=waveform)],
   )
-  read = reader(dataset, strip_frames=400)
+  read = reader(dataset)
   example = read(read.clips[0], 17)
   starts = clock.example_starts(times[2:18], alignment='exact')
   np.testing.assert_allclose(
-    clock.examples_of_strip(example['log_mel'], example['offsets']),
+    clock.examples_of_chunk(example['log_mel'], example['offsets']),
     clock.cut_examples(audio.log_mel(waveform), starts),
     atol=1e-5,
     rtol=0,
   )
-  with pytest.raises(ValueError, match=r'clip gap, frame 17: .* at least 320'):
-    reader(dataset)(read.clips[0], 17)
 
 
 def test_a_fixation_is_in_its_cell_of_the_targets(videos):
@@ -166,15 +163,40 @@ def test_neither_map_nor_sigma_is_an_error(tmp_path):
   assert reader(dataset, sigma=5.0)(read.clips[0], 0)['density'].any()
 
 
-def test_slow_clips_want_longer_strips(tmp_path):
+def test_clips_of_any_rate_hear_what_predict_hears(tmp_path):
+  """Of a window that spans more than a chunk, the newest part is heard."""
+  waveform = sets.noise(20)
+  log_mel = audio.log_mel(waveform)
+  times = {
+    'webcam': np.arange(20) / 15,
+    'film': np.r_[np.arange(10), np.arange(11, 21)] * 1001 / 24000,
+    'pause': np.r_[np.arange(16) / 25, 1.14 + np.arange(4) / 25],
+    'slides': np.arange(20) * 0.9,
+  }
   dataset = sets.write_set(
-    tmp_path, 'slow', [sets.make_clip('a', frames=20, rate=15.0)]
+    tmp_path,
+    'any',
+    [
+      sets.make_clip(
+        name, frames=20, rate=19 / stamps[-1], times=stamps, waveform=waveform
+      )
+      for name, stamps in times.items()
+    ],
   )
-  # 15 frame steps of 1 / 15 s are 100 log-mel frames, and 64 of the last.
-  with pytest.raises(ValueError, match='strips at least 164 long'):
-    reader(dataset)
-  read = reader(dataset, strip_frames=164)
-  assert read(read.clips[0], 19)['log_mel'].shape == (164, 64)
+  read = reader(dataset)
+  for name, stamps in times.items():
+    example = read(clip_named(read, name), 19)
+    starts = clock.example_starts(stamps[4:], alignment='exact')
+    if name == 'slides':
+      # By hand: 384 - 64 log-mel frames before the last example at 1710.
+      assert starts.max() == 1710
+      starts = np.maximum(starts, 1390)
+    np.testing.assert_allclose(
+      clock.examples_of_chunk(example['log_mel'], example['offsets']),
+      clock.cut_examples(log_mel, starts),
+      atol=1e-5,
+      rtol=0,
+    )
 
 
 def test_alignment_of_the_published_code_needs_files(videos):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 import dave_jax
-from dave_jax.media import clock
 from dave_jax.media.open_source import open_source
 from dave_jax.weights import model_folder as store
 from tests.media import clips
@@ -131,11 +130,3 @@ def test_encoders_alone_are_not_a_model(tmp_path, model):
   )
   with pytest.raises(ValueError, match='holds video_encoder alone'):
     dave_jax.load(tmp_path / 'e')
-
-
-def test_strips_hold_what_windows_need_at_any_rate(model):
-  """At one frame a second a window's sound spans 15.64 s."""
-  starts = clock.example_starts(np.arange(16.0), alignment='exact')
-  images = np.zeros((16, *model.frame_size, 3), np.uint8)
-  log_mel = np.zeros((2000, 64), np.float32)
-  assert model.maps([images], log_mel, starts[None]).shape == (1, 8, 12)

@@ -23,7 +23,6 @@ def make_batch(b: int, *, still: bool, seed: int = 0) -> dict:
     batch_size=b,
     frame_size=SIZE,
     still=still,
-    strip_frames=128,
     fixation_map=True,
     evaluation=False,
   )

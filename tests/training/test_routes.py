@@ -11,7 +11,6 @@ def _stream(name, turn, seed=0):
     batch_size=1,
     frame_size=(64, 64),
     still=True,
-    strip_frames=128,
     fixation_map=False,
     examples=100,
     seed=seed,
