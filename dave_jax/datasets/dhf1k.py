@@ -4,8 +4,6 @@ import bisect
 import dataclasses
 import pathlib
 
-import cv2
-
 from dave_jax.datasets import gaze as gaze_lib
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.gaze import Gaze
@@ -19,6 +17,7 @@ from dave_jax.datasets.source import (
   numbered,
   place_of,
 )
+from dave_jax.media.image_file import read_image
 
 _SPLITS, _LAST_OF_SPLITS = ('train', 'val', 'test'), (600, 700, 1000)
 
@@ -96,7 +95,7 @@ class Dhf1kSource:
     maps = numbered(clip.density, '*.png')
     parts, shapes = [], set()
     for number, path in points:
-      fixated = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+      fixated = read_image(path, 'grey')
       if fixated is None:
         raise ValueError(f'{path}: is no image; download it again')
       shapes.add(fixated.shape)

@@ -5,7 +5,6 @@ import functools
 import pathlib
 import zipfile
 
-import cv2
 import numpy as np
 
 from dave_jax.datasets import gaze as gaze_lib
@@ -21,6 +20,7 @@ from dave_jax.datasets.source import (
   place_of,
   seeded_splits,
 )
+from dave_jax.media.image_file import read_image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Mit1003Source:
     )
 
   def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
-    points = cv2.imread(str(clip.gaze), cv2.IMREAD_GRAYSCALE)
+    points = read_image(clip.gaze, 'grey')
     if points is None:
       raise ValueError(f'{clip.gaze}: is no image; download it again')
     return _of_points(points > 127, clip, self.pixels_per_degree)

@@ -21,8 +21,8 @@ from dave_jax.datasets.source import (
 )
 from dave_jax.media.audio import SAMPLE_RATE, load_waveform
 from dave_jax.media.clock import LOG_MEL_RATE
-from dave_jax.media.open_source import open_source
 from dave_jax.media.picture import PictureMaker
+from dave_jax.media.source import open_source
 
 # Where these are not 0, frames are lost and gaze no longer fits the rest.
 _LOST_FRAMES = ('damaged_packets', 'damaged_frames', 'missing_numbers')

@@ -13,13 +13,13 @@ import pathlib
 import re
 import sys
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from dave_jax import VERSION
 from dave_jax.datasets import contact_sheets as pictures
 from dave_jax.datasets import statistics, store
+from dave_jax.media.image_file import write_image
 
 DONE, FAILED = 0, 1
 
@@ -74,7 +74,7 @@ def show(
     sheet = pictures.contact_sheet(
       dataset, split, rows=rows, columns=columns, seed=seed
     )
-    _write_png(out / f'{split}.png', sheet)
+    write_image(out / f'{split}.png', sheet)
     found = statistics.gather(dataset, split, most=records, seed=seed)
     statistics.plot(dataset, split, found, out / f'{split}_statistics.png')
     page += ['', f'## {split}', '', statistics.table(dataset, split, found), '']
@@ -92,11 +92,6 @@ def show(
   if report.exists():
     page += ['', '## Report of the build', '', '```', report.read_text(), '```']
   (out / 'README.md').write_text('\n'.join(page) + '\n')
-
-
-def _write_png(path, image):
-  if not cv2.imwrite(str(path), image[..., ::-1]):
-    raise OSError(f'{path}: cannot be written')
 
 
 def _parser():

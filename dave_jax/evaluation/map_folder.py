@@ -7,11 +7,11 @@ import re
 import zipfile
 from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 
 from dave_jax.data.windows import is_still
 from dave_jax.datasets.schema import Clip
+from dave_jax.media.image_file import read_image
 
 SUFFIXES = ('.png', '.jpg', '.jpeg', '.npy', '.npz')
 _ARRAY = 'saliency'
@@ -131,7 +131,7 @@ def read_map(path: str | os.PathLike) -> np.ndarray:
   path = pathlib.Path(path)
   if path.suffix in ('.npy', '.npz'):
     return _read_array(path, dimensions=(2,))
-  pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+  pixels = read_image(path, 'stored')
   if pixels is None:
     raise ValueError(f'{path}: does not decode; predict the frame again')
   if pixels.ndim == 3:

@@ -67,12 +67,12 @@ class NetworkMaps:
   def __call__(self, clip: Clip, frames: np.ndarray) -> Iterator[np.ndarray]:
     """Yields the map [h / 8, w / 8] of each frame."""
     visual_only = is_still(clip)
-    if visual_only and not self._model.sees:
+    if visual_only and not self._model.uses_video:
       raise ValueError(
         f'{clip.name} is a still image, which an audio-only network has no '
         'map of'
       )
-    visual_only = visual_only and self._model.hears
+    visual_only = visual_only and self._model.uses_audio
     windows = (self._window(clip, int(frame)) for frame in frames)
     # A batch is of one clip, and a still image is one.
     size = 1 if is_still(clip) else self._batch_size

@@ -8,10 +8,10 @@ import types
 from collections.abc import Iterator
 
 import av
-import cv2
 import numpy as np
 
 from dave_jax.media.audio import Sound, load_log_mel
+from dave_jax.media.image_file import read_image
 from dave_jax.media.picture import PictureMaker
 from dave_jax.media.video import Frame, VideoInfo
 
@@ -60,9 +60,8 @@ class FolderReader:
     rate = _rate_in(folder) if rate is None else rate
     if rate <= 0:
       raise ValueError(f'{path}: rate {rate} must be more than 0')
-    first = next(
-      filter(lambda i: i is not None, map(_read, self._images)), None
-    )
+    images = (read_image(path, 'rgb') for path in self._images)
+    first = next((image for image in images if image is not None), None)
     if first is None:
       raise ValueError(
         f'{path}: none of its {len(self._images)} images decodes'
@@ -114,7 +113,7 @@ class FolderReader:
     counts['missing_numbers'] = numbers[-1] - numbers[0] + 1 - len(numbers)
     try:
       for index in range(first, last):
-        image = _read(self._images[index])
+        image = read_image(self._images[index], 'rgb')
         if image is None:
           counts['damaged_frames'] += 1
           continue
@@ -192,9 +191,3 @@ def _rate_in(folder):
       'the name end in it, as clip_25'
     )
   return float(match[1])
-
-
-def _read(path):
-  """Returns an image as red, green, blue, None where it does not decode."""
-  image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-  return None if image is None else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

@@ -89,7 +89,7 @@ class LiveSaliency:
     starts = np.concatenate([state.starts, np.repeat(start, missing)])
     starts = starts[-clock.WINDOW_FRAMES :]
     stem = seen = None
-    if self.model.sees:
+    if self.model.uses_video:
       stem, pooled = self.model.advance(state.stem, image)
       seen = [pooled]
     maps = self.model.maps(seen, state.log_mel, starts[None] - state.first)

@@ -7,6 +7,8 @@ import pathlib
 import cv2
 import numpy as np
 
+from dave_jax.media.image_file import read_image, write_image
+
 FORMATS = ('png', 'npz')
 VALUES = ('probability', 'minmax')
 _WHITE = 65535  # Largest value of a 16-bit PNG.
@@ -46,23 +48,22 @@ class MapFiles:
     saliency = self._valued(self._resized(saliency))
     self.folder.mkdir(parents=True, exist_ok=True)
     path = self.folder / self.name(index)
-    partial = path.with_name(f'partial.{self.format}')
     scale = 1.0
     if self.format == 'png':
       scale = float(saliency.max()) / _WHITE
       pixels = np.rint(saliency / scale) if scale else saliency
-      if not cv2.imwrite(str(partial), pixels.astype(np.uint16)):
-        raise OSError(f'{path}: could not be written; is the disk full?')
+      write_image(path, pixels.astype(np.uint16))
     else:
+      partial = path.with_name(f'partial.{self.format}')
       np.savez_compressed(partial, saliency=saliency)
-    os.replace(partial, path)
+      os.replace(partial, path)
     return {'file': f'{self.folder.name}/{path.name}', 'scale': scale}
 
   def read(self, index: int) -> np.ndarray:
     """Returns what `write` wrote for frame `index`, up to the scale."""
     path = self.folder / self.name(index)
     if self.format == 'png':
-      pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+      pixels = read_image(path, 'stored')
       if pixels is None:
         raise ValueError(f'{path}: not readable; start over with --overwrite')
       return pixels.astype(np.float32)

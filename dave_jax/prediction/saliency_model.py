@@ -13,7 +13,7 @@ import numpy as np
 
 from dave_jax.media import clock
 from dave_jax.media.audio import Sound
-from dave_jax.media.open_source import open_source
+from dave_jax.media.source import open_source
 from dave_jax.media.video import Frame
 from dave_jax.models import stem_stream as stream
 from dave_jax.models.dave import DAVE
@@ -62,12 +62,12 @@ class SaliencyModel:
     return self.module.frame_size
 
   @property
-  def sees(self) -> bool:
+  def uses_video(self) -> bool:
     """Whether the network looks at frames."""
     return self.module.modality != 'audio'
 
   @property
-  def hears(self) -> bool:
+  def uses_audio(self) -> bool:
     """Whether the network listens."""
     return self.module.modality != 'video'
 
@@ -80,8 +80,8 @@ class SaliencyModel:
       audio: Log-mel examples [b, 16, 64, 64], one a frame; a video-only network
         does not listen to it.
     """
-    video = video if self.sees else None
-    audio = audio if self.hears else None
+    video = video if self.uses_video else None
+    audio = audio if self.uses_audio else None
     return _forward(self.module, self.variables, video, audio)
 
   def predict(
@@ -114,7 +114,7 @@ class SaliencyModel:
     ) as reader:
       for prediction in self.predict_frames(
         reader,
-        reader.sound() if self.hears else None,
+        reader.sound() if self.uses_audio else None,
         rate=reader.info.rate,
         stride=stride,
         start=start,
@@ -166,7 +166,7 @@ class SaliencyModel:
         # A short last batch is filled up, so that one program serves all.
         full = batch + [batch[-1]] * (batch_size - len(batch))
         maps = self.maps(
-          [video for _, video in full] if self.sees else None,
+          [video for _, video in full] if self.uses_video else None,
           log_mel,
           np.stack([window.starts for window, _ in full]),
         )
@@ -178,7 +178,7 @@ class SaliencyModel:
 
   def _seen(self, sliding, stride, start, done):
     """Yields the windows to predict, each with what `maps` takes of it."""
-    streamed = self.sees and stride < _PLAIN_STRIDE
+    streamed = self.uses_video and stride < _PLAIN_STRIDE
     state = video = None
     for window in sliding:
       frame = window.last
@@ -186,7 +186,7 @@ class SaliencyModel:
         state, video = self.advance(state, frame.image)
       if frame.time < start or frame.index % stride or frame.index in done:
         continue
-      if self.sees and not streamed:
+      if self.uses_video and not streamed:
         video = np.stack([frame.image for frame in window.frames])
       yield window, video
 
@@ -222,7 +222,7 @@ class SaliencyModel:
       starts: [b, 16], where in it the frames' examples start.
     """
     chunks = offsets = None
-    if self.hears:
+    if self.uses_audio:
       pairs = [clock.log_mel_chunk(log_mel, window) for window in starts]
       chunks, offsets = map(np.stack, zip(*pairs, strict=True))
     seen = None if seen is None else tuple(seen)

@@ -9,8 +9,8 @@ from tqdm import tqdm
 
 import dave_jax
 from dave_jax.media.audio import load_log_mel
-from dave_jax.media.open_source import open_source
 from dave_jax.media.overlay import OverlayWriter
+from dave_jax.media.source import open_source
 from dave_jax.prediction.journal import Journal
 from dave_jax.prediction.maps import MapFiles
 from dave_jax.prediction.options import Settings
@@ -65,10 +65,10 @@ class Job:
         return []
       files = self._map_files(reader.info)
       try:
-        sound = self._sound(reader) if self.model.hears else None
+        sound = self._sound(reader) if self.model.uses_audio else None
         self._predict(reader, sound, files, journal, batch_size, progress)
         problems = [*reader.problems, *(sound.problems if sound else [])]
-        if self.model.hears and sound is None:
+        if self.model.uses_audio and sound is None:
           problems.append('sound: there is none; silence was heard')
         if not journal.rows:
           raise ValueError(f'{self.video}: no frame between start and end')

@@ -14,9 +14,10 @@ import os
 import pathlib
 from collections.abc import Iterable, Mapping
 
-import cv2
 import numpy as np
 import tensorboardX
+
+from dave_jax.media.image_file import write_image
 
 
 class Writers:
@@ -59,7 +60,7 @@ class Writers:
     for name, image in pictures.items():
       path = folder / f'{name.replace("/", "-").replace(":", "-")}.png'
       path.parent.mkdir(parents=True, exist_ok=True)
-      cv2.imwrite(str(path), image[..., ::-1])
+      write_image(path, image)
       self._board.add_image(name, image, step, dataformats='HWC')
     self._board.flush()
 

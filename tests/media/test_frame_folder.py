@@ -3,7 +3,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dave_jax.media.open_source import open_source
+from dave_jax.media.source import open_source
 from dave_jax.media.video import VideoReader
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from dave_jax.media.audio import load_waveform
-from dave_jax.media.open_source import open_source
 from dave_jax.media.overlay import OverlayWriter, draw
+from dave_jax.media.source import open_source
 
 PEAK = np.zeros((8, 12), np.float32)
 PEAK[2, 9] = 1

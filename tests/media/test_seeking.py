@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dave_jax.media import clock
-from dave_jax.media.open_source import open_source
+from dave_jax.media.source import open_source
 from tests.media import clips
 from tests.media.reading import read
 

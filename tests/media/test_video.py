@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from dave_jax.media.open_source import open_source
+from dave_jax.media.source import open_source
 from dave_jax.media.video import VideoReader, probe
 from tests.media import clips
 from tests.media.reading import read

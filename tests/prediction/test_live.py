@@ -6,7 +6,7 @@ import pytest
 
 from dave_jax import LiveSaliency
 from dave_jax.media.audio import load_waveform
-from dave_jax.media.open_source import open_source
+from dave_jax.media.source import open_source
 
 
 @pytest.fixture(scope='module')

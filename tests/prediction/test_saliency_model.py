@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import dave_jax
-from dave_jax.media.open_source import open_source
+from dave_jax.media.source import open_source
 from dave_jax.weights import model_folder as store
 from tests.media import clips
 

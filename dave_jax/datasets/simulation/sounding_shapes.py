@@ -19,7 +19,6 @@ import dataclasses
 import pathlib
 
 import av
-import cv2
 import numpy as np
 import scipy.io.wavfile
 
@@ -35,6 +34,7 @@ from dave_jax.datasets.simulation.scenario import (
 from dave_jax.datasets.simulation.viewers import VIEWERS, watch, watch_image
 from dave_jax.datasets.source import Picture, SourceClip
 from dave_jax.media.audio import SAMPLE_RATE
+from dave_jax.media.image_file import write_image
 
 _SPLITS = ('train', 'val', 'test')
 _CLIPS, _IMAGES = 0, 1  # Random numbers of the two sets differ.
@@ -146,8 +146,7 @@ class ShapesImagesSource:
   ) -> SourceClip:
     image = next(self.scenario(clip.name).pictures(size))
     path = folder / 'picture.png'
-    if not cv2.imwrite(str(path), image[..., ::-1]):
-      raise OSError(f'{path}: cannot be written')
+    write_image(path, image)
     return dataclasses.replace(clip, picture=path)
 
   def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
