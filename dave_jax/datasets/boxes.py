@@ -12,7 +12,6 @@ corner. A frame without a visible sound source has no row.
 import argparse
 import csv
 import os
-import pathlib
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ import numpy as np
 from tqdm import tqdm
 
 from dave_jax.datasets import store
+from dave_jax.files import write_atomically
 
 COLUMNS = ('clip', 'frame', 'x0', 'y0', 'x1', 'y1')
 DONE, FAILED = 0, 1
@@ -113,19 +113,15 @@ def write_boxes(path: str | os.PathLike, rows: Iterable[Row]) -> int:
     ValueError: There are no rows.
     OSError: The file cannot be written.
   """
-  path = pathlib.Path(path)
-  temporary = path.with_name(f'{path.name}.tmp')
   count = 0
-  with temporary.open('w', newline='') as file:
+  with write_atomically(path) as partial, partial.open('w', newline='') as file:
     writer = csv.writer(file)
     writer.writerow(COLUMNS)
     for clip, frame, *box in rows:
       writer.writerow([clip, frame, *(f'{value:.2f}' for value in box)])
       count += 1
-  if not count:
-    temporary.unlink()
-    raise ValueError('the data set has no sound-source boxes')
-  temporary.rename(path)
+    if not count:
+      raise ValueError('the data set has no sound-source boxes')
   return count
 
 

@@ -21,8 +21,9 @@ from dave_jax.datasets import build_report as report_lib
 from dave_jax.datasets import schema
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.records import Storage, read_clip
-from dave_jax.datasets.shards import ShardWriter, assemble
+from dave_jax.datasets.shards import assemble, write_shard
 from dave_jax.datasets.source import Source, SourceClip, SyntheticSource
+from dave_jax.files import remove_partial_files, write_json
 
 # A unit is what one process builds at a time, and what is kept when it stops.
 _STILLS_PER_UNIT = 128
@@ -186,8 +187,7 @@ def _units(clips) -> list[Unit]:
 
 def _build_units(units, config, staging, processes):
   """Builds the units that are not there yet."""
-  for leftover in staging.glob('*.tmp'):
-    leftover.unlink()
+  remove_partial_files(staging)
   done = {
     key
     for key in units
@@ -260,7 +260,7 @@ def build_unit(
   path = staging / f'{key}.array_record'
   features = _features()
   result = {'records': 0, 'bytes': 0, 'clips': [], 'skipped': []}
-  with ShardWriter(path) as shard:
+  with write_shard(path) as shard:
     for clip in unit.clips:
       try:
         content = read_clip(clip, source, storage)
@@ -278,7 +278,7 @@ def build_unit(
       for record in content.records():
         shard.write(features.serialize_example(record))
   result |= {'records': shard.records, 'bytes': shard.bytes}
-  _write_whole(staging / f'{key}.json', json.dumps(result))
+  write_json(staging / f'{key}.json', result)
 
 
 @functools.cache
@@ -288,9 +288,3 @@ def _features():
 
 def _result(path) -> dict:
   return json.loads(path.read_text())
-
-
-def _write_whole(path, text):
-  temporary = path.with_name(f'{path.name}.tmp')
-  temporary.write_text(text)
-  temporary.rename(path)

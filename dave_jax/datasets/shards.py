@@ -1,13 +1,16 @@
 """Files of records: written whole or not at all, and put together for TFDS."""
 
+import contextlib
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 from array_record.python import array_record_module
 
 from dave_jax.datasets.builder import SaliencyBuilder
+from dave_jax.files import write_atomically
 
 # Shards below this size are joined, so that big sets of small clips do not
 # open hundreds of files.
@@ -15,49 +18,56 @@ _SHARD_BYTES = 64 << 20
 _ONE_RECORD_A_GROUP = 'group_size:1'  # As TFDS writes: for random access.
 
 
+@contextlib.contextmanager
+def write_shard(path: pathlib.Path) -> Iterator['ShardWriter']:
+  """Yields a writer; the array_record appears when the block succeeds.
+
+  Raises:
+    OSError: It cannot be written.
+  """
+  with write_atomically(path) as partial:
+    writer = ShardWriter(partial)
+    yield writer
+    writer.close()
+
+
 class ShardWriter:
-  """Writes an array_record that appears under its name once it is whole."""
+  """Writes an array_record.
+
+  Attributes:
+    records: Number of records written.
+    bytes: Their size.
+  """
 
   def __init__(self, path: pathlib.Path):
     self.records = self.bytes = 0
     self._path = path
-    # A process that outlived its parent may still write the same.
-    self._temporary = path.with_name(f'{path.name}.{os.getpid()}.tmp')
-
-  def __enter__(self) -> 'ShardWriter':
     self._writer = self._safely(
-      array_record_module.ArrayRecordWriter,
-      str(self._temporary),
-      _ONE_RECORD_A_GROUP,
+      array_record_module.ArrayRecordWriter, str(path), _ONE_RECORD_A_GROUP
     )
-    return self
-
-  def __exit__(self, kind, error, trace):
-    if error is not None:
-      del self._writer
-      self._temporary.unlink(missing_ok=True)
-      return
-    self._safely(self._writer.close)
-    held = _open_shard(self._temporary).num_records()
-    if held != self.records:
-      raise OSError(
-        f'{self._temporary} holds {held} records after {self.records} were '
-        'written; is the disk full?'
-      )
-    self._temporary.rename(self._path)
 
   def write(self, record: bytes) -> None:
+    """Adds a record."""
     self._safely(self._writer.write, record)
     self.records += 1
     self.bytes += len(record)
+
+  def close(self) -> None:
+    """Ends the file and checks that it holds every record."""
+    self._safely(self._writer.close)
+    held = _open_shard(self._path).num_records()
+    if held != self.records:
+      raise OSError(
+        f'{self._path} holds {held} records after {self.records} were '
+        'written; is the disk full?'
+      )
 
   def _safely(self, function, *args):
     try:
       return function(*args)
     except RuntimeError as error:  # All that array_record raises.
-      self._temporary.unlink(missing_ok=True)
       raise OSError(
-        f'{self._temporary}: cannot be written ({error}); make room, then run '
+        f'{self._path}: cannot be written ({error}); make room, then run '
         'this again, which goes on from here'
       ) from error
 
@@ -149,7 +159,7 @@ def _join(parts, path):
     except OSError:  # Not every file system has links.
       shutil.copyfile(parts[0], path)
     return
-  with ShardWriter(path) as shard:
+  with write_shard(path) as shard:
     for part in parts:
       reader = _open_shard(part)
       for record in reader.read_all():

@@ -7,6 +7,7 @@ import shutil
 import urllib.parse
 
 from dave_jax.evaluation.video_scores import VideoScores, load_video_scores
+from dave_jax.files import write_json
 
 METRICS = 'metrics.json'
 _RUN = 'run.json'
@@ -61,7 +62,7 @@ class RunFolder:
           'another folder'
         )
     (self.folder / _VIDEOS).mkdir(parents=True, exist_ok=True)
-    _write_json(path, self.heading)
+    write_json(path, self.heading)
 
   def done(self, clip: str) -> VideoScores | None:
     """Returns the scores of a finished video; None if it is not finished."""
@@ -74,7 +75,7 @@ class RunFolder:
 
   def finish(self, metrics: dict) -> None:
     """Writes `metrics.json`."""
-    _write_json(self.folder / METRICS, metrics)
+    write_json(self.folder / METRICS, metrics)
 
   def _path(self, clip):
     return self.folder / _VIDEOS / f'{urllib.parse.quote(clip, safe="")}.npz'
@@ -90,12 +91,6 @@ def scores_of_folder(folder: str | os.PathLike) -> dict[str, VideoScores]:
   paths = sorted((pathlib.Path(folder) / _VIDEOS).glob('[!.]*.npz'))
   found = [load_video_scores(path) for path in paths]
   return {scores.clip: scores for scores in found}
-
-
-def _write_json(path, content):
-  partial = path.with_name(f'.{path.name}.{os.getpid()}')
-  partial.write_text(json.dumps(content, indent=1, allow_nan=False) + '\n')
-  os.replace(partial, path)
 
 
 def _difference(then, now):

@@ -6,6 +6,8 @@ import pathlib
 
 import numpy as np
 
+from dave_jax.files import write_atomically
+
 MEAN_MAP = (72, 96)  # Height and width of mean maps and of examples.
 
 
@@ -84,9 +86,8 @@ class VideoScores:
       arrays[f'picture_{place}'] = np.frombuffer(example.picture, np.uint8)
       arrays[f'density_{place}'] = example.density
       arrays[f'prediction_{place}'] = example.prediction
-    partial = path.with_name(f'.{path.stem}.{os.getpid()}.npz')
-    np.savez(partial, **arrays)
-    os.replace(partial, path)
+    with write_atomically(path) as partial:
+      np.savez(partial, **arrays)
 
 
 def load_video_scores(path: str | os.PathLike) -> VideoScores:

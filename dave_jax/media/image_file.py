@@ -10,6 +10,8 @@ import pathlib
 import cv2
 import numpy as np
 
+from dave_jax.files import write_atomically
+
 _KINDS = {
   'rgb': cv2.IMREAD_COLOR_RGB,
   'grey': cv2.IMREAD_GRAYSCALE,
@@ -52,6 +54,5 @@ def write_image(path: str | os.PathLike, image: np.ndarray) -> None:
   encodes, data = cv2.imencode(path.suffix, np.ascontiguousarray(image))
   if not encodes:
     raise ValueError(f'{path}: cannot encode {image.dtype} {image.shape}')
-  partial = path.with_name(f'{path.name}.partial')
-  partial.write_bytes(data.tobytes())
-  os.replace(partial, path)
+  with write_atomically(path) as partial:
+    partial.write_bytes(data.tobytes())

@@ -1,10 +1,9 @@
 """A plan as text and as JSON."""
 
 import dataclasses
-import json
-import os
 import pathlib
 
+from dave_jax.files import write_json, write_text
 from dave_jax.planning.plan import Plan, Trial, describe
 
 _GIB = 2**30
@@ -14,8 +13,8 @@ def write_plan(folder: pathlib.Path, plan: Plan) -> str:
   """Writes FOLDER/plan.json and plan.md, and returns the text of the latter."""
   folder.mkdir(parents=True, exist_ok=True)
   text = plan_text(plan)
-  _replace(folder / 'plan.json', json.dumps(plan_facts(plan), indent=2) + '\n')
-  _replace(folder / 'plan.md', text)
+  write_json(folder / 'plan.json', plan_facts(plan))
+  write_text(folder / 'plan.md', text)
   return text
 
 
@@ -188,9 +187,3 @@ def _costs(plan, source):
     f'{plan.hours * plan.topology.chips:.3g} chip-hours (calculated).',
   ]
   return lines
-
-
-def _replace(path, text):
-  new = path.with_name(path.name + '.new')
-  new.write_text(text)
-  os.replace(new, path)

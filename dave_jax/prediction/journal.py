@@ -6,12 +6,18 @@ import pathlib
 import shutil
 from collections.abc import Iterator
 
+from dave_jax.files import (
+  is_partial,
+  remove_partial_files,
+  write_json,
+  write_text,
+)
+
 MANIFEST = 'manifest.json'
 _JOURNAL = 'unfinished.jsonl'
 _OURS = (
   MANIFEST,
   _JOURNAL,
-  f'{_JOURNAL}.partial',
   'maps',
   'overlay.mp4',
   'overlay.partial.mp4',
@@ -51,7 +57,7 @@ class Journal:
         neither to be overwritten nor resumed.
       ValueError: The unfinished prediction is another than this.
     """
-    present = {p.name for p in self._present()}
+    present = {p.name for p in self._present() if not is_partial(p)}
     if foreign := present - set(_OURS):
       raise FileExistsError(
         f'{self.folder}: holds {", ".join(sorted(foreign)[:3])}, which no '
@@ -72,10 +78,10 @@ class Journal:
     elif _JOURNAL in present:
       self._read()
     self.folder.mkdir(parents=True, exist_ok=True)
-    partial = self.folder / f'{_JOURNAL}.partial'
+    remove_partial_files(self.folder)
     lines = [self.heading, *self.rows.values()]
-    partial.write_text(''.join(json.dumps(line) + '\n' for line in lines))
-    os.replace(partial, self.folder / _JOURNAL)
+    text = ''.join(json.dumps(line) + '\n' for line in lines)
+    write_text(self.folder / _JOURNAL, text)
     self._file = (self.folder / _JOURNAL).open('a')
     return True
 
@@ -88,9 +94,7 @@ class Journal:
     """Writes the manifest and drops the journal."""
     rows = [self.rows[frame] for frame in sorted(self.rows)]
     manifest = self.heading | ending | {'frames': rows}
-    partial = self.folder / f'{_JOURNAL}.partial'
-    partial.write_text(json.dumps(manifest, indent=1) + '\n')
-    os.replace(partial, self.folder / MANIFEST)
+    write_json(self.folder / MANIFEST, manifest)
     self.close()
     (self.folder / _JOURNAL).unlink()
 

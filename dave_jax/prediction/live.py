@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from dave_jax.files import write_atomically
 from dave_jax.media import audio, clock
 from dave_jax.models import stem_stream as stream
 from dave_jax.prediction.saliency_model import SaliencyModel
@@ -106,9 +107,8 @@ class LiveSaliency:
     """Writes the state to an NPZ file, whole or not at all."""
     leaves = jax.tree.leaves(self.state)
     arrays = {f'{i:03d}': np.asarray(leaf) for i, leaf in enumerate(leaves)}
-    partial = f'{os.fspath(path)}.partial.npz'
-    np.savez(partial, fingerprint=self.model.fingerprint, **arrays)
-    os.replace(partial, path)
+    with write_atomically(path) as partial, partial.open('wb') as file:
+      np.savez(file, fingerprint=self.model.fingerprint, **arrays)
 
   @classmethod
   def restore(

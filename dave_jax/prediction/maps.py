@@ -1,12 +1,12 @@
 """Saliency maps as files, one a frame."""
 
 import dataclasses
-import os
 import pathlib
 
 import cv2
 import numpy as np
 
+from dave_jax.files import write_atomically
 from dave_jax.media.image_file import read_image, write_image
 
 FORMATS = ('png', 'npz')
@@ -46,7 +46,6 @@ class MapFiles:
       zeros alone is written as zeros, with scale 0.
     """
     saliency = self._valued(self._resized(saliency))
-    self.folder.mkdir(parents=True, exist_ok=True)
     path = self.folder / self.name(index)
     scale = 1.0
     if self.format == 'png':
@@ -54,9 +53,8 @@ class MapFiles:
       pixels = np.rint(saliency / scale) if scale else saliency
       write_image(path, pixels.astype(np.uint16))
     else:
-      partial = path.with_name(f'partial.{self.format}')
-      np.savez_compressed(partial, saliency=saliency)
-      os.replace(partial, path)
+      with write_atomically(path) as partial:
+        np.savez_compressed(partial, saliency=saliency)
     return {'file': f'{self.folder.name}/{path.name}', 'scale': scale}
 
   def read(self, index: int) -> np.ndarray:

@@ -4,6 +4,7 @@ import os
 import pathlib
 from collections.abc import Sequence
 
+from dave_jax.files import write_text
 from dave_jax.report import map_figures, plots, tables
 from dave_jax.report.anova import Design
 from dave_jax.report.runs import Run
@@ -54,7 +55,8 @@ def write_report(
       lines += [f'## {title}', '', f'![{title}]({name}.png)', '']
   if len(runs[0].metrics['videos']) > 1:
     lines += _write(tables.video_table(runs, score), out)
-  return _put(out / 'report.md', lines)
+  write_text(out / 'report.md', '\n'.join(lines))
+  return out / 'report.md'
 
 
 def write_tables(
@@ -66,13 +68,7 @@ def write_tables(
   lines = [f'# {title}', '']
   for table in tables_:
     lines += _write(table, path.parent)
-  return _put(path, lines)
-
-
-def _put(path, lines):
-  partial = path.with_name(f'.{path.name}')
-  partial.write_text('\n'.join(lines))
-  os.replace(partial, path)
+  write_text(path, '\n'.join(lines))
   return path
 
 

@@ -18,6 +18,7 @@ import jax
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
+from dave_jax.files import write_json
 from dave_jax.training.state import TrainState
 from dave_jax.weights.checksums import checksums, damages
 
@@ -114,9 +115,7 @@ class Checkpoints:
     if jax.process_index() != 0:
       return
     path = self._sums / f'{step}.json'
-    partial = path.with_suffix('.partial')
-    partial.write_text(json.dumps(checksums(self._folder / str(step))))
-    os.replace(partial, path)
+    write_json(path, checksums(self._folder / str(step)))
     for old in self._sums.glob('*.json'):
       if not (self._folder / old.stem).exists():
         old.unlink()

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import tensorboardX
 
+from dave_jax.files import write_text
 from dave_jax.media.image_file import write_image
 
 
@@ -97,6 +98,4 @@ def _cut_after(path: pathlib.Path, step: int) -> None:
     if row['step'] > step:
       break
     kept.append(line)
-  partial = path.with_suffix('.partial')
-  partial.write_text(''.join(f'{line}\n' for line in kept))
-  os.replace(partial, path)
+  write_text(path, ''.join(f'{line}\n' for line in kept))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dave_jax.files import write_atomically
+
 
 def read_state_dict(path: str | os.PathLike) -> dict[str, np.ndarray]:
   """Returns {key: array} of a `.pth` file, keys without `module.` in front.
@@ -69,11 +71,9 @@ def write_state_dict(
   if os.path.exists(path):
     raise FileExistsError(f'{path} exists; remove it or name another file')
   torch = _torch()
-  os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-  partial = f'{path}.partial'
   tensors = {k: torch.from_numpy(np.array(v)) for k, v in state_dict.items()}
-  torch.save({'state_dict': tensors}, partial)
-  os.replace(partial, path)
+  with write_atomically(path) as partial:
+    torch.save({'state_dict': tensors}, partial)
 
 
 def _torch():

@@ -125,7 +125,7 @@ def test_a_full_disk_stops_the_build_which_goes_on_later(tmp_path, videos):
     build_into('folder', videos, tmp_path, **DEGREE)
   [staging] = (tmp_path / VIDEOS).iterdir()
   assert staging.name == '1.0.0.building'
-  assert not list(staging.glob('*.array_record'))
+  assert not list(staging.glob('[!.]*.array_record'))
   with pytest.raises(FileNotFoundError, match='not built to its end'):
     store.open_dataset(tmp_path, 'folder')
   build_into('folder', videos, tmp_path, **DEGREE)
@@ -185,7 +185,7 @@ def test_an_interrupted_build_goes_on(tmp_path, videos, how, processes):
     start_new_session=True,
   ) as process:
     deadline = time.monotonic() + 240
-    while not list(staging.glob('*.json')) and time.monotonic() < deadline:
+    while not list(staging.glob('[!.]*.json')) and time.monotonic() < deadline:
       time.sleep(0.002)
     os.killpg(process.pid, how)
     error = process.stderr.read().decode()
@@ -194,7 +194,7 @@ def test_an_interrupted_build_goes_on(tmp_path, videos, how, processes):
     assert process.returncode == 130
     assert 'interrupted; the same command goes on' in error
     assert 'Traceback' not in error
-  done = {path: path.stat().st_mtime_ns for path in staging.glob('*.json')}
+  done = {path: path.stat().st_mtime_ns for path in staging.glob('[!.]*.json')}
   assert 1 <= len(done) < 4
   with pytest.raises(FileNotFoundError, match='not built to its end'):
     store.open_dataset(tmp_path / 'data', 'folder')
