@@ -21,13 +21,12 @@ from dave_jax.data.fake import fake_batches
 from dave_jax.models.batch_inputs import see_and_hear
 from dave_jax.models.dave import DAVE
 from dave_jax.training import steps
-from dave_jax.training.mesh import make_mesh
-from dave_jax.training.objective import Objective
+from dave_jax.training.losses import Objective
 from dave_jax.training.optimizer import adam
-from dave_jax.training.placement import place_state
 from dave_jax.training.routing import CompiledSteps
-from dave_jax.training.state import TrainState
+from dave_jax.training.sharding import make_mesh, place_state
 from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
+from dave_jax.training.task import TrainState
 
 
 def main():

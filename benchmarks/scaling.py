@@ -22,7 +22,7 @@ from dave_jax.planning.estimate import gradient_size
 from dave_jax.planning.programs import lower_steps
 from dave_jax.planning.roofline import Costs, roofline
 from dave_jax.report import style
-from dave_jax.training.mesh import make_mesh
+from dave_jax.training.sharding import make_mesh
 from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
 
 # Route, examples, frame size.

@@ -24,8 +24,8 @@ from ml_collections import ConfigDict, config_flags
 from dave_jax import VERSION, evaluate
 from dave_jax.compile_cache import keep_compiled_programs
 from dave_jax.train import train
-from dave_jax.training.ledger import NotFinite
-from dave_jax.training.named_sets import named_sets
+from dave_jax.training.metrics import NotFinite
+from dave_jax.training.saliency_data import named_sets
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'What to do.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')

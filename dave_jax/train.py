@@ -10,17 +10,12 @@ import jax
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from dave_jax.training.best import BestWeights
-from dave_jax.training.checkpoint import Checkpoints
-from dave_jax.training.cluster import found
-from dave_jax.training.interruption import Interruption
-from dave_jax.training.ledger import Ledger
-from dave_jax.training.mesh import make_mesh
+from dave_jax.training.checkpoints import BestWeights, Checkpoints
+from dave_jax.training.metrics import Ledger, Progress, Writers, run_facts
+from dave_jax.training.preemption import Interruption
 from dave_jax.training.profile import Profile
-from dave_jax.training.progress import Progress
-from dave_jax.training.record import run_facts
+from dave_jax.training.sharding import found, make_mesh
 from dave_jax.training.task import Task
-from dave_jax.training.writers import Writers
 
 _LOG = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ import jax
 from absl import app
 
 from dave_jax import main
-from dave_jax.training.ledger import Ledger
+from dave_jax.training.metrics import Ledger
 from tests.runs import main_command
 
 # Processes; which of them sends itself a signal after how many steps.

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dave_jax.train import train
-from dave_jax.training.ledger import NotFinite
+from dave_jax.training.metrics import NotFinite
 from dave_jax.weights import model_folder as store
 from tests.data import sets
 from tests.media.clips import picture

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from ml_collections import ConfigDict
 
-from dave_jax.training.mesh import DATA
+from dave_jax.training.sharding import DATA
 
 
 def fit_batches(config: ConfigDict, shape: Mapping[str, int]) -> list[str]:

@@ -11,7 +11,7 @@ from dave_jax.kernels.conv3d import native_convolutions
 from dave_jax.planning.collectives import Collectives
 from dave_jax.planning.programs import Program, compile_step, lower_steps
 from dave_jax.planning.roofline import Costs
-from dave_jax.training.mesh import make_mesh
+from dave_jax.training.sharding import make_mesh
 from dave_jax.training.steps import AUDIO_VISUAL, SOUND_MODULES
 
 

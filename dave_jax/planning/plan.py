@@ -22,7 +22,7 @@ from dave_jax.planning.topology import (
   compile_only_devices,
   parse_topology,
 )
-from dave_jax.training.mesh import DATA, make_mesh
+from dave_jax.training.sharding import DATA, make_mesh
 
 _LOG = logging.getLogger(__name__)
 

@@ -7,8 +7,7 @@ from ml_collections import ConfigDict
 
 from dave_jax.data.windows import find_windows
 from dave_jax.datasets.store import open_dataset
-from dave_jax.training.named_sets import named_sets
-from dave_jax.training.saliency_data import ROUTE_OF
+from dave_jax.training.saliency_data import ROUTE_OF, named_sets
 
 # Videos and frames: of DAVoS, counts of frames in the fold lists of the STAViS
 # release, for its folds (datasets/davos.csv). Images: of SALICON, Jiang et al.,

@@ -11,15 +11,17 @@ from ml_collections import ConfigDict
 from dave_jax.data.batches import batch_shapes
 from dave_jax.models.dave import DAVE
 from dave_jax.training import steps
-from dave_jax.training.mesh import check_batch_size
-from dave_jax.training.objective import Objective
+from dave_jax.training.losses import Objective
 from dave_jax.training.optimizer import adam
-from dave_jax.training.placement import place_state, state_shardings
-from dave_jax.training.routes import RoutedData
-from dave_jax.training.routing import CompiledSteps
+from dave_jax.training.routing import CompiledSteps, RoutedData
 from dave_jax.training.saliency_data import ROUTE_OF, SaliencyData
+from dave_jax.training.sharding import (
+  check_batch_size,
+  place_state,
+  state_shardings,
+)
 from dave_jax.training.start import starting_variables
-from dave_jax.training.state import TrainState
+from dave_jax.training.task import TrainState
 from dave_jax.training.validation import Validation
 from dave_jax.weights import model_folder as store
 

@@ -13,10 +13,25 @@ from dave_jax.datasets.store import Dataset, open_dataset
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.scoring.settings import ScoreSettings
-from dave_jax.training.named_sets import named_sets
-from dave_jax.training.routes import RoutedData, Stream
+from dave_jax.training.routing import RoutedData, Stream
 from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
 from dave_jax.training.validation import ValidationSet
+
+
+def named_sets(text: str) -> list[tuple[str, str]]:
+  """Returns the (name, split) of 'NAME:SPLIT,NAME:SPLIT'; '' names none.
+
+  Raises:
+    ValueError: One names no split.
+  """
+  named = []
+  for item in filter(None, map(str.strip, text.split(','))):
+    name, colon, split = item.rpartition(':')
+    if not colon:
+      raise ValueError(f'{item!r} names no split; write it as NAME:SPLIT')
+    named.append((name, split))
+  return named
+
 
 TURNS = ('epochs', 'steps')
 # Fields of `config.data`, in the order of their turns, and their routes.

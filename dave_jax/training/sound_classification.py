@@ -19,17 +19,18 @@ from dave_jax.data.labelled_audio import (
 from dave_jax.media import clock
 from dave_jax.models.dave import DAVE
 from dave_jax.models.sound_classifier import SoundClassifier
-from dave_jax.training.compile_step import compile_prediction, compile_step
-from dave_jax.training.mesh import check_batch_size
 from dave_jax.training.optimizer import adam
-from dave_jax.training.placement import (
+from dave_jax.training.routing import RoutedData, Stream
+from dave_jax.training.sharding import (
+  check_batch_size,
+  compile_prediction,
+  compile_step,
   examples_of_process,
   place_batch,
   place_state,
 )
-from dave_jax.training.routes import RoutedData, Stream
 from dave_jax.training.start import put_encoder
-from dave_jax.training.state import TrainState
+from dave_jax.training.task import TrainState
 from dave_jax.weights import model_folder as store
 
 _FAKE_LABELS = [f'made-up label {n}' for n in range(10)]

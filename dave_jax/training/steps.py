@@ -16,7 +16,7 @@ from jax import lax
 from dave_jax.models.batch_inputs import see_and_hear
 from dave_jax.models.dave import DAVE
 from dave_jax.training.optimizer import Optimizer
-from dave_jax.training.state import TrainState
+from dave_jax.training.task import TrainState
 
 AUDIO_VISUAL = 'audio_visual'
 VISUAL = 'visual'

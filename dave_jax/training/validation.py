@@ -16,8 +16,11 @@ from dave_jax.evaluation.summary import mean_scores
 from dave_jax.media import overlay
 from dave_jax.models.batch_inputs import predict_batch
 from dave_jax.models.dave import DAVE
-from dave_jax.training.compile_step import compile_prediction
-from dave_jax.training.placement import examples_of_process, place_batch
+from dave_jax.training.sharding import (
+  compile_prediction,
+  examples_of_process,
+  place_batch,
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from dave_jax.planning import programs, topology
 from dave_jax.planning.plan import make_plans
 from dave_jax.planning.report import write_plan
-from dave_jax.training.mesh import make_mesh
+from dave_jax.training.sharding import make_mesh
 from tests.runs import tiny_config
 
 

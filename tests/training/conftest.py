@@ -8,9 +8,9 @@ import pytest
 from dave_jax.data.batches import batch_shapes
 from dave_jax.models.dave import DAVE
 from dave_jax.training import steps
-from dave_jax.training.objective import Objective
+from dave_jax.training.losses import Objective
 from dave_jax.training.optimizer import Optimizer
-from dave_jax.training.state import TrainState
+from dave_jax.training.task import TrainState
 from tests.conftest import random_variables
 
 SIZE = (64, 64)

@@ -57,11 +57,9 @@ if __name__ == '__main__':
   import numpy as np
 
   from dave_jax.kernels.conv3d import native_convolutions
-  from dave_jax.training.compile_step import compile_step
-  from dave_jax.training.mesh import make_mesh
-  from dave_jax.training.placement import place_batch
   from dave_jax.training.saliency import SaliencyTask
   from dave_jax.training.saliency_data import ROUTE_OF
+  from dave_jax.training.sharding import compile_step, make_mesh, place_batch
   from tests.runs import tiny_config
 
   for each in MESHES:

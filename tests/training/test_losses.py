@@ -7,7 +7,7 @@ import pytest
 
 from dave_jax.scoring import metrics
 from dave_jax.training import losses
-from dave_jax.training.objective import Objective
+from dave_jax.training.losses import Objective
 
 
 @pytest.fixture

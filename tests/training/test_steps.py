@@ -9,9 +9,8 @@ import numpy as np
 import optax
 import pytest
 
-from dave_jax.training.mesh import make_mesh
-from dave_jax.training.placement import place_state
 from dave_jax.training.routing import CompiledSteps
+from dave_jax.training.sharding import make_mesh, place_state
 from dave_jax.training.steps import AUDIO_VISUAL, SOUND_MODULES, VISUAL
 from tests.training.conftest import make_batch, make_state, make_steps
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dave_jax.training.checkpoint import Checkpoints
-from dave_jax.training.state import TrainState
+from dave_jax.training.checkpoints import Checkpoints
+from dave_jax.training.task import TrainState
 from tests.training.test_optimizer import PARAMS, _adam
 
 

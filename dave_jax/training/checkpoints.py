@@ -19,7 +19,8 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from dave_jax.files import write_json
-from dave_jax.training.state import TrainState
+from dave_jax.training.task import Task, TrainState
+from dave_jax.weights import model_folder as store
 from dave_jax.weights.checksums import checksums, damages
 
 
@@ -178,3 +179,43 @@ def _shapes(state) -> dict[str, list[int]]:
 def _wait_for_all(name):
   if jax.process_count() > 1:
     multihost_utils.sync_global_devices(name)
+
+
+class BestWeights:
+  """Keeps the best weights of a run as WORKDIR/best, a checkpoint folder."""
+
+  def __init__(self, workdir: str | os.PathLike, task: Task):
+    """Finds what an earlier start of the run left."""
+    self._folder = pathlib.Path(workdir) / 'best'
+    self._task = task
+    self._score = -float('inf')
+    old = self._folder.with_name('best.old')
+    if jax.process_index() == 0 and old.exists() and not self._folder.exists():
+      os.replace(old, self._folder)
+    description = self._folder / store.DESCRIPTION
+    if description.exists():
+      origin = json.loads(description.read_text())['origin']
+      self._score = origin['scores'].get(task.best, self._score)
+
+  def offer(self, step: int, state: TrainState, scores: dict) -> None:
+    """Writes the weights where their score is the best so far.
+
+    Args:
+      step: Steps taken.
+      state: With the weights.
+      scores: Of `Task.evaluate`; nothing is written without the task's best.
+    """
+    score = scores.get(self._task.best)
+    if score is None or not score > self._score:
+      return
+    self._score = score
+    if jax.process_index() != 0:
+      return
+    fresh, old = (self._folder.with_name(f'best.{n}') for n in ('new', 'old'))
+    for folder in (fresh, old):
+      shutil.rmtree(folder, ignore_errors=True)
+    self._task.export(fresh, state, {'step': step, 'scores': scores})
+    if self._folder.exists():
+      os.replace(self._folder, old)
+    os.replace(fresh, self._folder)
+    shutil.rmtree(old, ignore_errors=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from dave_jax.data.fake import fake_batches
-from dave_jax.training.routes import RoutedData, Stream
+from dave_jax.training.routing import RoutedData, Stream
 
 
 def _stream(name, turn, seed=0):
