@@ -9,6 +9,8 @@ import pytest
 
 from tests.runs import ROOT, final_leaves, main_command, rows_of
 
+pytestmark = pytest.mark.slow
+
 FIVE = {'train.steps': 5, 'train.batch_size': 8}
 
 

@@ -40,6 +40,7 @@ def environment(tmp_path_factory):
   }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('launcher', ['local.sh', 'slurm.sbatch'])
 def test_launcher_trains_with_two_processes(launcher, environment, tmp_path):
   # Sound alone is the quickest to compile.

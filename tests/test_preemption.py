@@ -10,6 +10,8 @@ import pytest
 
 from tests.runs import ROOT, rows_of
 
+pytestmark = pytest.mark.slow
+
 KILLED, PREEMPTED, ENDED = range(3)
 
 

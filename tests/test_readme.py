@@ -56,6 +56,7 @@ def folder(tmp_path_factory):
   return folder
 
 
+@pytest.mark.slow
 def test_every_command_works(folder, environment):
   commands = _commands()
   assert len(commands) == 7

@@ -50,6 +50,7 @@ def test_run_tells_what_it_was_started_with(whole):
   assert facts['processes'] == 1
 
 
+@pytest.mark.slow
 def test_killed_run_goes_on_bit_for_bit(environment, whole, tmp_path):
   """SIGKILL at random moments, saves among them, until it is through."""
   rng = random.Random(0)
@@ -79,6 +80,7 @@ def test_killed_run_goes_on_bit_for_bit(environment, whole, tmp_path):
     assert value.tobytes() == found[path].tobytes(), path
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_ends_well(environment, tmp_path):
   # Of images alone, which is compiled in a third of the time.
   steps = {'train.steps': 100_000, 'data.audio_visual': ''}

@@ -91,6 +91,7 @@ if __name__ == '__main__':
 """
 
 
+@pytest.mark.slow
 def test_workers_end_with_a_process_that_is_killed(stills, data_dir, tmp_path):
   script = tmp_path / 'killed.py'
   script.write_text(_KILLED)

@@ -165,6 +165,7 @@ def test_a_full_disk_in_a_process_stops_the_build(tmp_path, videos):
     store.open_dataset(tmp_path, 'folder')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('processes', [1, 2])
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_build_goes_on(tmp_path, videos, how, processes):

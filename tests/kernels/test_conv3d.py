@@ -266,6 +266,7 @@ def test_inside_checkpoint_and_cond():
       _assert_close(a, factor * b, 1e-5)
 
 
+@pytest.mark.slow
 def test_a_sharded_batch_stays_sharded():
   """No device is sent another one's windows."""
   script = textwrap.dedent("""

@@ -126,6 +126,7 @@ def _sums(state):
   return sizes | {1, stem // 3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', [name for name in MESHES if name != 'one'])
 def test_eight_devices_learn_what_one_does(name, folder, one_device):
   assert int(one_device['.step']) == 5
@@ -139,11 +140,13 @@ def test_eight_devices_learn_what_one_does(name, folder, one_device):
       )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('route', ROUTES)
 def test_one_device_has_no_collectives(route, folder):
   assert _sent(folder, 'one', route) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('route', ROUTES)
 def test_only_gradients_and_statistics_are_summed(route, folder, one_device):
   sent = _sent(folder, 'eight', route)
@@ -151,6 +154,7 @@ def test_only_gradients_and_statistics_are_summed(route, folder, one_device):
   assert {np.prod(s) for s in sent['all-reduce']} <= _sums(one_device)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('route', ROUTES)
 def test_sharded_optimizer_gathers_only_parameters(route, folder, one_device):
   sent = _sent(folder, 'sharded', route)
