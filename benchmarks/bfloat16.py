@@ -47,21 +47,21 @@ def draw(losses: dict, path: pathlib.Path) -> None:
   """Draws the losses of both types beside each other.
 
   Args:
-    losses: {(dtype, seed): {kind of batch: [(step, loss)]}}.
+    losses: {(dtype, seed): {stream of batch: [(step, loss)]}}.
     path: Of the picture.
   """
-  kinds = list(next(iter(losses.values())))
+  streams = list(next(iter(losses.values())))
   with style.new_figure(style.WIDTH, 2.6) as figure:
-    panels = figure.subplots(1, len(kinds), sharey=True)
-    for axes, kind in zip(panels, kinds, strict=True):
+    panels = figure.subplots(1, len(streams), sharey=True)
+    for axes, stream in zip(panels, streams, strict=True):
       for (dtype, seed), curves in losses.items():
         axes.plot(
-          *np.array(curves[kind]).T,
+          *np.array(curves[stream]).T,
           color=style.COLOURS[DTYPES.index(dtype)],
           linewidth=0.8,
           label=None if seed else dtype,
         )
-      axes.set(xlabel='step', title=kind.replace('_', '-'))
+      axes.set(xlabel='step', title=stream.replace('_', '-'))
     panels[0].set_ylabel('loss')
     panels[0].legend()
     figure.savefig(path)
@@ -84,7 +84,7 @@ def main() -> None:
       train(config_of(args.study, dtype, seed, args.steps), workdir)
       curves = losses.setdefault((dtype, seed), {})
       for row in read_lines(workdir / 'train.jsonl'):
-        curves.setdefault(row['kind'], []).append((row['step'], row['loss']))
+        curves.setdefault(row['stream'], []).append((row['step'], row['loss']))
       scores = read_lines(workdir / 'validation.jsonl')[-1]
       nss, cc = (scores[f'sounding_shapes:val/{s}'] for s in ('NSS', 'CC'))
       print(f'| {dtype} | {seed} | {nss:.3f} | {cc:.3f} |', flush=True)

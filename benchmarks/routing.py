@@ -103,7 +103,7 @@ class Contestant:
       mesh,
       routing=routing,
       shard_optimizer=False,
-      blanks={
+      dummy_batches={
         route: {key: (v.shape, v.dtype) for key, v in batch.items()}
         for route, batch in batches.items()
       },

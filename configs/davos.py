@@ -95,9 +95,9 @@ def get_config(variant: str = '') -> ConfigDict:
   # Weights of the terms; the paper has the divergence alone.
   loss = config.loss = ConfigDict()
   loss.kl = 1.0
-  loss.correlation = 0.0
-  loss.scanpath_saliency = 0.0
-  loss.similarity = 0.0
+  loss.cc = 0.0
+  loss.nss = 0.0
+  loss.sim = 0.0
   # Share of the probability spread evenly: the ReLU gives zeros, where the
   # divergence would be infinite. Costs 0.001 nats at most in the loss.
   loss.epsilon = 1e-3
@@ -120,7 +120,7 @@ def get_config(variant: str = '') -> ConfigDict:
   train.epochs = 10  # Of windows and of images together.
   train.steps = 0  # 0: what the epochs take.
   # 'epochs': one of windows, one of images, as in the paper. Or 'steps'.
-  train.turns = 'epochs'
+  train.schedule = 'epochs'
   # 'cond': one program that routes on the device. 'static': a program for each
   # route, chosen on the host. 'auto' is static on CPUs, where the heavy branch
   # of a cond is slower, and cond elsewhere.

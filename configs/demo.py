@@ -96,7 +96,7 @@ def _network(variant):
   config.train.steps = 200 if variant == 'audio' else 600
   # In turns of epochs a small network forgets, and what it forgets first is
   # what things look like, which images alone ask for.
-  config.train.turns = 'steps'
+  config.train.schedule = 'steps'
   config.optimizer.learning_rate = 4e-3
   config.evaluation.batch_size = 16
   config.evaluation.every = 200

@@ -24,8 +24,8 @@ from ml_collections import ConfigDict, config_flags
 from dave_jax import VERSION, evaluate
 from dave_jax.compile_cache import keep_compiled_programs
 from dave_jax.train import train
-from dave_jax.training.metrics import NotFinite
-from dave_jax.training.saliency_data import named_sets
+from dave_jax.training.metrics import NonFiniteError
+from dave_jax.training.saliency_data import parse_splits
 
 _CONFIG = config_flags.DEFINE_config_file('config', None, 'What to do.')
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of the run.')
@@ -131,7 +131,7 @@ def main(argv: list[str]) -> int:
     sys.stderr.flush()
     # Ending as usual waits for all, and one is gone.
     os._exit(_LOST_STATUS)
-  except (ValueError, OSError, NotFinite) as error:
+  except (ValueError, OSError, NonFiniteError) as error:
     print(f'main: {error}', file=sys.stderr)
     return 1
   return 0
@@ -141,7 +141,7 @@ def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> int:
   """Scores the best weights of a run; returns the exit status."""
   if config.task != 'saliency':
     raise ValueError(f'nothing to evaluate of the task {config.task!r}')
-  test = named_sets(config.data.test)
+  test = parse_splits(config.data.test)
   if not test:
     raise ValueError('data.test names no set; name one, as NAME:SPLIT')
   for name, split in test:

@@ -59,7 +59,7 @@ class Study:
     """Does all stages, or those before it is asked to stop.
 
     Raises:
-      ValueError, OSError, NotFinite: See `train`.
+      ValueError, OSError, NonFiniteError: See `train`.
       SystemExit: Building or scoring failed, and has said why.
     """
     stages = list(self._stages())

@@ -11,10 +11,15 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from dave_jax.training.checkpoints import BestWeights, Checkpoints
-from dave_jax.training.metrics import Ledger, Progress, Writers, run_facts
-from dave_jax.training.preemption import Interruption
+from dave_jax.training.metrics import (
+  MetricBuffer,
+  Progress,
+  Writers,
+  describe_run,
+)
+from dave_jax.training.preemption import Preemption
 from dave_jax.training.profile import Profile
-from dave_jax.training.sharding import found, make_mesh
+from dave_jax.training.sharding import describe_devices, make_mesh
 from dave_jax.training.task import Task
 
 _LOG = logging.getLogger(__name__)
@@ -36,12 +41,12 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
     Whether the run is at its end; False where it was asked to stop.
 
   Raises:
-    NotFinite: The loss is no number any more.
+    NonFiniteError: The loss is no number any more.
     ValueError, OSError: A setting makes no sense, or data is not there.
   """
   workdir = pathlib.Path(workdir)
   mesh = make_mesh(config.mesh.data)
-  for line in found(mesh):
+  for line in describe_devices(mesh):
     _LOG.info('%s', line)
   task = make_task(config, mesh)
   leads = jax.process_index() == 0
@@ -62,8 +67,8 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
   # What it leaves to look at.
   writers = Writers(workdir, step=step) if leads else None
   if writers:
-    writers.start(run_facts(config, mesh, step))
-  ledger = Ledger(task, writers)
+    writers.start(describe_run(config, mesh, step))
+  buffer = MetricBuffer(task, writers)
   best = BestWeights(workdir, task)
   progress = Progress(
     first=step, last=task.steps, batch_size=config.train.batch_size
@@ -82,18 +87,18 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
     contextlib.closing(data),
     contextlib.closing(checkpoints),
     contextlib.closing(profile),
-    Interruption() as interruption,
+    Preemption() as preemption,
   ):
     while True:
       ends = step >= task.steps
-      stops = ends or interruption.asked(step)
+      stops = ends or preemption.requested(step)
 
       # Evaluate.
       if step > first and (ends or step % evaluate_every == 0):
         begin = time.perf_counter()
-        ledger.settle()
+        buffer.flush()
         scores = task.evaluate(state)
-        best.offer(step, state, scores)
+        best.update(step, state, scores)
         pictures = task.pictures(state)
         if writers and scores:
           writers.validation({'step': step, **scores})
@@ -105,7 +110,7 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
       # Save.
       if step > first and (stops or step % config.checkpoint.every == 0):
         begin = time.perf_counter()
-        ledger.settle()
+        buffer.flush()
         checkpoints.save(step, state, data.state())
         progress.paused(time.perf_counter() - begin)
       if stops:
@@ -113,23 +118,23 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
 
       # Next batch.
       begin = time.perf_counter()
-      kind, batch = next(data)
+      stream, batch = next(data)
       progress.waited(time.perf_counter() - begin)
 
       # Step.
       profile.before(step)
-      state, facts = task.train_step(state, kind, batch)
+      state, metrics = task.train_step(state, stream, batch)
       step += 1
-      ledger.add(step, kind, batch, facts)
+      buffer.add(step, stream, batch, metrics)
       # The host is never more than a step ahead.
       begin = time.perf_counter()
-      jax.block_until_ready(facts if one_by_one else in_flight)
+      jax.block_until_ready(metrics if one_by_one else in_flight)
       progress.blocked(time.perf_counter() - begin)
-      in_flight = facts
-      profile.after(step, facts)
+      in_flight = metrics
+      profile.after(step, metrics)
       if step % config.log.every == 0 or step == task.steps:
-        loss = ledger.settle()
-        _LOG.info('%s', progress.line(step, kind, loss))
+        loss = buffer.flush()
+        _LOG.info('%s', progress.line(step, stream, loss))
         if writers:
           writers.progress({'step': step, **progress.figures})
   if writers:

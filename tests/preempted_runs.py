@@ -21,7 +21,7 @@ import jax
 from absl import app
 
 from dave_jax import main
-from dave_jax.training.metrics import Ledger
+from dave_jax.training.metrics import MetricBuffer
 from tests.runs import main_command
 
 # Processes; which of them sends itself a signal after how many steps.
@@ -77,12 +77,12 @@ def _start(folder, workdir, count, ending):
 
 def _note_steps(folder, ending):
   """Has ledgers note the examples of steps, and ends a process."""
-  add = Ledger.add
+  add = MetricBuffer.add
   steps = []
   victim, last, number = ending or (None, None, None)
 
-  def noting(self, step, kind, batch, facts):
-    add(self, step, kind, batch, facts)
+  def noting(self, step, stream, batch, metrics):
+    add(self, step, stream, batch, metrics)
     row = {'step': step, 'frames': batch['frame'].tolist()}
     with (folder / f'{jax.process_index()}.jsonl').open('a') as file:
       file.write(json.dumps(row) + '\n')
@@ -94,7 +94,7 @@ def _note_steps(folder, ending):
       (folder / 'signal').touch()
       os.kill(os.getpid(), number)
 
-  Ledger.add = noting
+  MetricBuffer.add = noting
 
 
 if __name__ == '__main__':

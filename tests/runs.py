@@ -18,7 +18,7 @@ TINY = {
   'model.width': 2,
   'model.frame_size': (64, 64),
   'train.batch_size': 2,
-  'train.turns': 'steps',
+  'train.schedule': 'steps',
   'log.every': 1,
   'optimizer.warmup': 0.2,
   # Biases in front of batch norm have gradients of rounding alone, which Adam

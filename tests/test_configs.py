@@ -59,9 +59,9 @@ def test_davos_is_the_papers_recipe(variant, modality):
   model, train, optimizer = config.model, config.train, config.optimizer
   assert model.modality == modality
   assert (model.depth, model.width, model.frame_size) == (18, 64, (256, 320))
-  assert (train.batch_size, train.epochs, train.turns) == (10, 10, 'epochs')
+  assert (train.batch_size, train.epochs, train.schedule) == (10, 10, 'epochs')
   assert optimizer.learning_rate == 1e-3
-  assert (config.loss.kl, config.loss.correlation) == (1.0, 0.0)
+  assert (config.loss.kl, config.loss.cc) == (1.0, 0.0)
   data = config.data
   named = {data.audio_visual, data.validation, data.test}
   splits = {video.split for video in folds.davos()}

@@ -68,7 +68,7 @@ def test_processes_learn_what_one_device_does(
   finally:
     for process in running:
       process.kill()
-  facts = json.loads((tmp_path / 'runs.jsonl').read_text())
-  assert facts['processes'] == processes
-  assert facts['mesh'] == {'data': processes * devices}
+  metrics = json.loads((tmp_path / 'runs.jsonl').read_text())
+  assert metrics['processes'] == processes
+  assert metrics['mesh'] == {'data': processes * devices}
   _assert_same(tmp_path, one_device)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from dave_jax.train import train
-from dave_jax.training.metrics import NotFinite
+from dave_jax.training.metrics import NonFiniteError
 from dave_jax.weights import model_folder as store
 from tests.data import sets
 from tests.media.clips import picture
@@ -38,16 +38,16 @@ def whole(run, tmp_path_factory):
 def test_steps_take_turns_and_leave_a_row_each(whole):
   rows = rows_of(whole)
   assert [row['step'] for row in rows] == list(range(1, 9))
-  assert [row['kind'] for row in rows] == ['audio_visual', 'images'] * 4
+  assert [row['stream'] for row in rows] == ['audio_visual', 'images'] * 4
   assert all(np.isfinite(row['loss']) for row in rows)
 
 
 def test_run_tells_what_it_was_started_with(whole):
   (row,) = (whole / 'runs.jsonl').read_text().splitlines()
-  facts = json.loads(row)
-  assert facts['config']['model']['width'] == 2
-  assert facts['versions']['jax'] == jax.__version__
-  assert facts['processes'] == 1
+  metrics = json.loads(row)
+  assert metrics['config']['model']['width'] == 2
+  assert metrics['versions']['jax'] == jax.__version__
+  assert metrics['processes'] == 1
 
 
 @pytest.mark.slow
@@ -170,7 +170,7 @@ def test_windows_and_images_are_learnt_by_heart(real, tmp_path):
   )
   assert train(config, tmp_path)
   last = rows_of(tmp_path)[-2:]
-  assert {row['kind'] for row in last} == {'audio_visual', 'images'}
+  assert {row['stream'] for row in last} == {'audio_visual', 'images'}
   for row in last:
     assert row['kl'] < 0.05, row
 
@@ -214,7 +214,7 @@ def test_loss_that_is_no_number_stops_the_run_and_names_clips(real, tmp_path):
       'checkpoint.every': 1,
     }
   )
-  with pytest.raises(NotFinite) as error:
+  with pytest.raises(NonFiniteError) as error:
     train(config, tmp_path)
   assert 'made/windows:train, clip clip, frame' in str(error.value) or (
     'made/images:train, clip image' in str(error.value)
@@ -237,7 +237,7 @@ def test_another_seed_is_refused_where_a_run_goes_on(whole, tmp_path):
   ('overrides', 'message'),
   [
     ({'task': 'cooking'}, "task 'cooking' is none of"),
-    ({'train.turns': 'days'}, "turns 'days' is none of"),
+    ({'train.schedule': 'days'}, "train.schedule 'days' is none of"),
     ({'train.accumulate': 3}, 'a batch of 2 does not split into 3 parts'),
     ({'mesh.data': 3}, 'expected mesh.data of 1 to 1'),
     (

@@ -12,7 +12,7 @@ from dave_jax.planning.collectives import Collectives
 from dave_jax.planning.programs import Program, compile_step, lower_steps
 from dave_jax.planning.roofline import Costs
 from dave_jax.training.sharding import make_mesh
-from dave_jax.training.steps import AUDIO_VISUAL, SOUND_MODULES
+from dave_jax.training.steps import AUDIO_MODULES, AUDIO_VISUAL
 
 
 def gradient_size(lowered: jax.stages.Lowered, route: str) -> int:
@@ -26,7 +26,7 @@ def gradient_size(lowered: jax.stages.Lowered, route: str) -> int:
   learning = [
     tree
     for module, tree in params.items()
-    if route == AUDIO_VISUAL or module not in SOUND_MODULES
+    if route == AUDIO_VISUAL or module not in AUDIO_MODULES
   ]
   return sum(
     math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize

@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from dave_jax.data.windows import find_windows
 from dave_jax.datasets.store import open_dataset
-from dave_jax.training.saliency_data import ROUTE_OF, named_sets
+from dave_jax.training.saliency_data import ROUTE_OF_STREAM, parse_splits
 
 # Videos and frames: of DAVoS, counts of frames in the fold lists of the STAViS
 # release, for its folds (datasets/davos.csv). Images: of SALICON, Jiang et al.,
@@ -36,7 +36,7 @@ def examples_of(
     ValueError: A set is not on disk, and nobody says how large it is.
   """
   counts, sentences = {}, []
-  for field in ROUTE_OF:
+  for field in ROUTE_OF_STREAM:
     if not config.data[field]:
       continue
     if field in told:
@@ -44,7 +44,7 @@ def examples_of(
       sentences.append(f'data.{field}: {told[field]} examples, as told')
       continue
     counts[field] = 0
-    for name, split in named_sets(config.data[field]):
+    for name, split in parse_splits(config.data[field]):
       count, how = _count(config.data, name, split)
       counts[field] += count
       sentences.append(
@@ -61,7 +61,7 @@ def steps_of(config: ConfigDict, examples: Mapping[str, int]) -> dict[str, int]:
     examples: See `examples_of`.
   """
   train = config.train
-  steps = dict.fromkeys((ROUTE_OF[field] for field in examples), 0)
+  steps = dict.fromkeys((ROUTE_OF_STREAM[field] for field in examples), 0)
   epochs = {
     field: max(1, round(count / train.batch_size))
     for field, count in examples.items()
@@ -69,7 +69,7 @@ def steps_of(config: ConfigDict, examples: Mapping[str, int]) -> dict[str, int]:
   fields = list(epochs)
   for number in range(train.epochs):
     field = fields[number % len(fields)]
-    steps[ROUTE_OF[field]] += epochs[field]
+    steps[ROUTE_OF_STREAM[field]] += epochs[field]
   total = sum(steps.values())
   if train.steps:
     # The same shares of what is asked for.

@@ -197,7 +197,7 @@ class BestWeights:
       origin = json.loads(description.read_text())['origin']
       self._score = origin['scores'].get(task.best, self._score)
 
-  def offer(self, step: int, state: TrainState, scores: dict) -> None:
+  def update(self, step: int, state: TrainState, scores: dict) -> None:
     """Writes the weights where their score is the best so far.
 
     Args:

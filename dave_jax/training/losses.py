@@ -43,12 +43,12 @@ def kl_divergence(
   return (density * (log_g - jnp.log(s))).sum(axis=(1, 2))
 
 
-def correlation(saliency: jax.Array, density: jax.Array) -> jax.Array:
+def cc(saliency: jax.Array, density: jax.Array) -> jax.Array:
   """Returns Pearson's correlation, -1 to 1; 0 for a constant map."""
   return (_standardised(saliency) * _standardised(density)).mean(axis=(1, 2))
 
 
-def scanpath_saliency(saliency: jax.Array, fixations: jax.Array) -> jax.Array:
+def nss(saliency: jax.Array, fixations: jax.Array) -> jax.Array:
   """Returns NSS: the mean standardised saliency of the fixated places.
 
   As `scoring.metrics.nss`, with the standard deviation of N in place of N - 1,
@@ -64,7 +64,7 @@ def scanpath_saliency(saliency: jax.Array, fixations: jax.Array) -> jax.Array:
   return total / jnp.maximum(count, 1)
 
 
-def similarity(
+def sim(
   saliency: jax.Array, density: jax.Array, *, epsilon: float
 ) -> jax.Array:
   """Returns the sum of minima of the two distributions, 0 to 1.
@@ -96,15 +96,15 @@ class Objective:
   What is better when higher, all but the divergence, counts negatively.
 
   Attributes:
-    kl, correlation, scanpath_saliency, similarity: Weights of the terms of
+    kl, cc, nss, sim: Weights of the terms of
       `training.losses`.
     epsilon: See `losses.distribution`.
   """
 
   kl: float
-  correlation: float
-  scanpath_saliency: float
-  similarity: float
+  cc: float
+  nss: float
+  sim: float
   epsilon: float
 
   def __call__(
@@ -115,12 +115,12 @@ class Objective:
     terms = {}
     if self.kl:
       terms['kl'] = kl_divergence(maps, density, epsilon=self.epsilon)
-    if self.correlation:
-      terms['correlation'] = correlation(maps, density)
-    if self.scanpath_saliency:
-      terms['scanpath_saliency'] = scanpath_saliency(maps, batch['fixations'])
-    if self.similarity:
-      terms['similarity'] = similarity(maps, density, epsilon=self.epsilon)
+    if self.cc:
+      terms['cc'] = cc(maps, density)
+    if self.nss:
+      terms['nss'] = nss(maps, batch['fixations'])
+    if self.sim:
+      terms['sim'] = sim(maps, density, epsilon=self.epsilon)
     if not terms:
       raise ValueError('all terms of the loss have weight 0; give one a weight')
     total = sum(

@@ -44,9 +44,9 @@ class Writers:
       str(self._workdir / 'tensorboard'), purge_step=step + 1
     )
 
-  def start(self, facts: Mapping) -> None:
+  def start(self, metrics: Mapping) -> None:
     """Adds a row about this start of the run."""
-    self._append('runs.jsonl', [facts])
+    self._append('runs.jsonl', [metrics])
 
   def train(self, rows: Iterable[Mapping]) -> None:
     """Adds rows of steps, each with its 'step'."""
@@ -111,11 +111,11 @@ def _cut_after(path: pathlib.Path, step: int) -> None:
   write_text(path, ''.join(f'{line}\n' for line in kept))
 
 
-class NotFinite(ArithmeticError):
+class NonFiniteError(ArithmeticError):
   """The loss is no number any more; says at which step, of which clips."""
 
 
-class Ledger:
+class MetricBuffer:
   """Keeps the figures of steps until somebody looks at them."""
 
   def __init__(self, task: Task, writers: Writers | None):
@@ -124,32 +124,34 @@ class Ledger:
     self._writers = writers
     self._pending = []
 
-  def add(self, step: int, kind: str, batch: dict, facts: dict) -> None:
+  def add(self, step: int, stream: str, batch: dict, metrics: dict) -> None:
     """Notes a step; its figures are still being computed."""
     ids = {k: v for k, v in batch.items() if np.ndim(v) == 1}
-    self._pending.append((step, kind, ids, facts))
+    self._pending.append((step, stream, ids, metrics))
 
-  def settle(self) -> float | None:
+  def flush(self) -> float | None:
     """Writes the rows of all steps noted; returns their mean loss.
 
     Raises:
-      NotFinite: The loss of one is not finite.
+      NonFiniteError: The loss of one is not finite.
     """
     if not self._pending:
       return None
-    fetched = jax.device_get([facts for *_, facts in self._pending])
+    fetched = jax.device_get([metrics for *_, metrics in self._pending])
     rows = []
-    for (step, kind, ids, _), facts in zip(self._pending, fetched, strict=True):
-      row = {'step': step, 'kind': kind}
-      row |= {name: float(value) for name, value in facts.items()}
+    for (step, stream, ids, _), metrics in zip(
+      self._pending, fetched, strict=True
+    ):
+      row = {'step': step, 'stream': stream}
+      row |= {name: float(value) for name, value in metrics.items()}
       rows.append(row)
       if not np.isfinite(row['loss']):
         self._write(rows)
-        examples = '\n  '.join(self._task.examples(kind, ids))
-        raise NotFinite(
+        examples = '\n  '.join(self._task.examples(stream, ids))
+        raise NonFiniteError(
           f'the loss of step {step} is {row["loss"]}; the checkpoint before it '
           'is good. Lower optimizer.learning_rate or set optimizer.clip_norm, '
-          f'and look at its batch ({kind}):\n  {examples}'
+          f'and look at its batch ({stream}):\n  {examples}'
         )
     self._write(rows)
     self._pending = []
@@ -199,7 +201,7 @@ class Progress:
     """Takes time out of the rate: evaluating, saving."""
     self._since += seconds
 
-  def line(self, step: int, kind: str, loss: float) -> str:
+  def line(self, step: int, stream: str, loss: float) -> str:
     """Returns a line on the steps since the one before.
 
     Called by all processes after the same steps.
@@ -219,7 +221,7 @@ class Progress:
       )
     self._restart(step)
     return (
-      f'step {step}/{self._last} ({step / self._last:.1%})  {kind}  '
+      f'step {step}/{self._last} ({step / self._last:.1%})  {stream}  '
       f'loss {loss:.4f}  {self.figures["examples_per_second"]:.3g} examples/s  '
       f'{shown}  '
       f'{datetime.timedelta(seconds=round(left))} left'
@@ -248,7 +250,7 @@ def _shares(waiting: float, blocked: float) -> dict:
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain')
 
 
-def run_facts(config: ConfigDict, mesh: Mesh, step: int) -> dict:
+def describe_run(config: ConfigDict, mesh: Mesh, step: int) -> dict:
   """Returns time, config, versions, git revision and devices, for JSON."""
   device = mesh.devices.flat[0]
   return {

@@ -83,11 +83,11 @@ class Optimizer:
       )
       updates = jax.tree.map(lambda u: -rate * u, updates)
       params |= optax.apply_updates(own, updates)
-    facts = {
+    metrics = {
       'gradient_norm': norm,
       'learning_rate': jnp.asarray(rate, jnp.float32),
     }
-    return params, opt_state, facts
+    return params, opt_state, metrics
 
 
 def adam(

@@ -6,7 +6,7 @@ import jax
 from jax.experimental import multihost_utils
 
 
-class Interruption:
+class Preemption:
   """Notices SIGTERM and Control-C within a `with` block.
 
   The first is only noticed, a second ends the program as usual. With several
@@ -15,10 +15,10 @@ class Interruption:
   """
 
   def __init__(self):
-    self._asked = False
+    self._requested = False
     self._before = {}
 
-  def __enter__(self) -> 'Interruption':
+  def __enter__(self) -> 'Preemption':
     signals = [signal.SIGINT, signal.SIGTERM]
     if jax.process_count() > 1:
       signals = []
@@ -30,13 +30,13 @@ class Interruption:
     for number, handler in self._before.items():
       signal.signal(number, handler)
 
-  def asked(self, step: int) -> bool:
+  def requested(self, step: int) -> bool:
     """Returns whether to stop after a step; all processes ask at each."""
     if jax.process_count() > 1:
       return multihost_utils.reached_preemption_sync_point(step)
-    return self._asked
+    return self._requested
 
   def _notice(self, number, frame):
     del frame
-    self._asked = True
+    self._requested = True
     signal.signal(number, self._before[number])

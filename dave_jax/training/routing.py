@@ -15,7 +15,7 @@ from dave_jax.training.sharding import (
   compile_step,
   on_cpu,
   place_batch,
-  place_everywhere,
+  replicate,
   replicated,
 )
 from dave_jax.training.steps import ROUTES, RoutedSteps
@@ -112,7 +112,7 @@ class CompiledSteps:
     *,
     routing: str,
     shard_optimizer: bool,
-    blanks: Mapping[str, dict],
+    dummy_batches: Mapping[str, dict],
   ):
     """Compiles nothing yet.
 
@@ -121,7 +121,7 @@ class CompiledSteps:
       mesh: What batches are spread over.
       routing: 'cond', 'static', or 'auto': static on CPUs, cond elsewhere.
       shard_optimizer: See `placement.state_shardings`.
-      blanks: {route: {key: (shape, type)}} of the batch of all processes that
+      dummy_batches: {route: {key: (shape, dtype)}} of the whole batch that
         stands in for a route while the other is taken. A route that no batch
         takes may be left out, which leaves nothing to choose.
 
@@ -132,11 +132,11 @@ class CompiledSteps:
       raise ValueError(f'routing {routing!r} is none of {ROUTINGS}')
     if routing == 'auto':
       routing = 'static' if on_cpu(mesh) else 'cond'
-    if len(blanks) < len(ROUTES):
+    if len(dummy_batches) < len(ROUTES):
       routing = 'static'
     self.routing = routing
     self._mesh = mesh
-    self._blanks = blanks
+    self._dummy_batches = dummy_batches
     self._placed = None
     compiled = functools.partial(
       compile_step, mesh=mesh, shard_optimizer=shard_optimizer
@@ -165,12 +165,12 @@ class CompiledSteps:
     if self.routing == 'static':
       return self._branches[route](state, placed)
     if self._placed is None:
-      self._placed = {r: self._blank(r) for r in ROUTES}
+      self._placed = {r: self._dummy_batch(r) for r in ROUTES}
     number = np.int32(ROUTES.index(route))
     routed = {
       **self._placed,
       route: placed,
-      'route': place_everywhere(self._mesh, number),
+      'route': replicate(self._mesh, number),
     }
     return self._step(state, routed)
 
@@ -185,10 +185,10 @@ class CompiledSteps:
     """
     shapes = {
       route: {
-        key: jax.ShapeDtypeStruct(shape, kind, sharding=by_example(self._mesh))
-        for key, (shape, kind) in blank.items()
+        key: jax.ShapeDtypeStruct(shape, dtype, sharding=by_example(self._mesh))
+        for key, (shape, dtype) in dummy.items()
       }
-      for route, blank in self._blanks.items()
+      for route, dummy in self._dummy_batches.items()
     }
     if self.routing == 'static':
       return {
@@ -198,13 +198,13 @@ class CompiledSteps:
     number = jax.ShapeDtypeStruct((), np.int32, sharding=replicated(self._mesh))
     return {'routed': self._step.lower(state, shapes | {'route': number})}
 
-  def _blank(self, route):
+  def _dummy_batch(self, route):
     """Returns a batch of zeros, made where it stays."""
 
     def zeros():
       return {
-        key: jnp.zeros(shape, kind)
-        for key, (shape, kind) in self._blanks[route].items()
+        key: jnp.zeros(shape, dtype)
+        for key, (shape, dtype) in self._dummy_batches[route].items()
       }
 
     return jax.jit(zeros, out_shardings=by_example(self._mesh))()

@@ -14,7 +14,7 @@ from dave_jax.training import steps
 from dave_jax.training.losses import Objective
 from dave_jax.training.optimizer import adam
 from dave_jax.training.routing import CompiledSteps, RoutedData
-from dave_jax.training.saliency_data import ROUTE_OF, SaliencyData
+from dave_jax.training.saliency_data import ROUTE_OF_STREAM, SaliencyData
 from dave_jax.training.sharding import (
   check_batch_size,
   place_state,
@@ -68,7 +68,7 @@ class SaliencyTask:
       mesh,
       routing=train.routing,
       shard_optimizer=config.mesh.shard_optimizer,
-      blanks=self._blanks(),
+      dummy_batches=self._dummy_batches(),
     )
     self._validation = Validation(
       self.model, mesh, self._data.validation_sets()
@@ -129,13 +129,13 @@ class SaliencyTask:
     """Returns the batches of this process, from the first on."""
     return self._data.train_data()
 
-  def train_step(self, state, kind, batch):
-    """Takes a step on the route of the kind of batch."""
-    return self._step(state, ROUTE_OF[kind], batch)
+  def train_step(self, state, stream, batch):
+    """Takes a step on the route of the stream of batch."""
+    return self._step(state, ROUTE_OF_STREAM[stream], batch)
 
-  def examples(self, kind: str, batch: dict) -> list[str]:
+  def examples(self, stream: str, batch: dict) -> list[str]:
     """Returns 'SET: clip NAME, frame N' of each example."""
-    return self._data.examples(kind, batch)
+    return self._data.examples(stream, batch)
 
   def evaluate(self, state: TrainState) -> dict[str, float]:
     """Returns {'SET/SCORE': value} of the validation sets."""
@@ -155,7 +155,7 @@ class SaliencyTask:
     }
     store.save(folder, self.model, variables, origin=origin)
 
-  def _blanks(self):
+  def _dummy_batches(self):
     config = self._config
     shapes = functools.partial(
       batch_shapes,

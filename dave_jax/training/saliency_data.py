@@ -18,7 +18,7 @@ from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
 from dave_jax.training.validation import ValidationSet
 
 
-def named_sets(text: str) -> list[tuple[str, str]]:
+def parse_splits(text: str) -> list[tuple[str, str]]:
   """Returns the (name, split) of 'NAME:SPLIT,NAME:SPLIT'; '' names none.
 
   Raises:
@@ -33,9 +33,9 @@ def named_sets(text: str) -> list[tuple[str, str]]:
   return named
 
 
-TURNS = ('epochs', 'steps')
+SCHEDULES = ('epochs', 'steps')
 # Fields of `config.data`, in the order of their turns, and their routes.
-ROUTE_OF = {
+ROUTE_OF_STREAM = {
   'audio_visual': AUDIO_VISUAL,
   'images': VISUAL,
   'silent_video': VISUAL,
@@ -59,39 +59,43 @@ class SaliencyData:
     Raises:
       ValueError, OSError: A setting makes no sense, or data is not there.
     """
-    if config.train.turns not in TURNS:
-      raise ValueError(f'turns {config.train.turns!r} is none of {TURNS}')
+    if config.train.schedule not in SCHEDULES:
+      raise ValueError(
+        f'train.schedule {config.train.schedule!r} is none of {SCHEDULES}'
+      )
     self._config = config
     self._open = functools.cache(
       functools.partial(open_dataset, config.data.data_dir)
     )
-    self.fixation_map = config.loss.scanpath_saliency != 0
-    self._fields = [name for name in ROUTE_OF if config.data[name]]
-    if not self._fields:
+    self.fixation_map = config.loss.nss != 0
+    self._streams = [name for name in ROUTE_OF_STREAM if config.data[name]]
+    if not self._streams:
       raise ValueError(
-        f'nothing to train on: data.{", data.".join(ROUTE_OF)} are all empty; '
-        'name a set, as NAME:SPLIT'
+        f'nothing to train on: data.{", data.".join(ROUTE_OF_STREAM)} are all '
+        'empty; name a set, as NAME:SPLIT'
       )
-    if config.model.modality == 'audio' and self._fields != ['audio_visual']:
+    if config.model.modality == 'audio' and self._streams != ['audio_visual']:
       raise ValueError(
         'an audio-only network learns from data.audio_visual alone; set the '
         "others to ''"
       )
     named = {
-      field: named_sets(config.data[field])
-      for field in (*self._fields, 'validation')
+      stream: parse_splits(config.data[stream])
+      for stream in (*self._streams, 'validation')
     }
     self._sources = {}
     if not config.fake_data:
-      for field, sets in named.items():
-        self._sources[field] = [self._opened(*item) for item in sets]
-    self._batches = {f: self._train_batches(f) for f in self._fields}
+      for stream, sets in named.items():
+        self._sources[stream] = [self._opened(*item) for item in sets]
+    self._batches = {f: self._train_batches(f) for f in self._streams}
 
   def routes(self) -> dict[str, bool]:
     """Returns {route: whether its batches may be of still images}."""
     return {
-      ROUTE_OF[field]: ROUTE_OF[field] == VISUAL and 'images' in self._fields
-      for field in self._fields
+      ROUTE_OF_STREAM[stream]: (
+        ROUTE_OF_STREAM[stream] == VISUAL and 'images' in self._streams
+      )
+      for stream in self._streams
     }
 
   def steps_of_epochs(self, epochs: int) -> int:
@@ -101,11 +105,11 @@ class SaliencyData:
 
   def train_data(self) -> RoutedData:
     """Returns the training batches of this process, from the first on."""
-    in_epochs = self._config.train.turns == 'epochs'
+    in_epochs = self._config.train.schedule == 'epochs'
     streams = []
-    for field, batches in self._batches.items():
+    for stream, batches in self._batches.items():
       turn = self._epoch(batches) if in_epochs else 1
-      streams.append(Stream(field, batches, turn))
+      streams.append(Stream(stream, batches, turn))
     return RoutedData(streams)
 
   def validation_sets(self) -> dict[str, ValidationSet]:
@@ -113,7 +117,7 @@ class SaliencyData:
     config = self._config
     if config.fake_data:
       return {}
-    names = named_sets(config.data.validation)
+    names = parse_splits(config.data.validation)
     sources = self._sources['validation']
     return {
       ':'.join(name): self._validation_set(*source)
@@ -149,9 +153,9 @@ class SaliencyData:
     scorer = FrameScorer(truth, settings, baseline=None, boxes=None)
     return ValidationSet(batches, scorer)
 
-  def examples(self, field: str, batch: dict) -> list[str]:
+  def examples(self, stream: str, batch: dict) -> list[str]:
     """Returns 'NAME:SPLIT, clip CLIP, frame FRAME' of each example."""
-    sources = self._sources.get(field)
+    sources = self._sources.get(stream)
     lines = []
     rows = zip(batch['source'], batch['clip'], batch['frame'], strict=True)
     for source, clip, frame in rows:
@@ -166,11 +170,11 @@ class SaliencyData:
   def _epoch(self, batches):
     return max(1, round(batches.examples / self._config.train.batch_size))
 
-  def _train_batches(self, field) -> Batches:
+  def _train_batches(self, stream) -> Batches:
     config = self._config
     data = config.data
     # Streams draw from numbers of their own.
-    seed = config.seed + 1_000_003 * list(ROUTE_OF).index(field)
+    seed = config.seed + 1_000_003 * list(ROUTE_OF_STREAM).index(stream)
     processes = {
       'process_index': jax.process_index(),
       'process_count': jax.process_count(),
@@ -179,16 +183,16 @@ class SaliencyData:
       return fake_batches(
         batch_size=config.train.batch_size,
         frame_size=tuple(config.model.frame_size),
-        still=field == 'images',
+        still=stream == 'images',
         fixation_map=self.fixation_map,
         examples=_FAKE_EPOCH * config.train.batch_size,
         seed=seed,
         start_batch=0,
         **processes,
       )
-    weights = data[f'{field}_weights']
+    weights = data[f'{stream}_weights']
     batches = train_batches(
-      self._sources[field],
+      self._sources[stream],
       batch_size=config.train.batch_size,
       seed=seed,
       stride=data.stride,
@@ -203,11 +207,11 @@ class SaliencyData:
       start_batch=0,
       **processes,
     )
-    wanted = field == 'images'
+    wanted = stream == 'images'
     if batches.still != wanted:
       kinds = {True: 'still images', False: 'videos'}
       raise ValueError(
-        f'data.{field} {data[field]!r} is of {kinds[batches.still]}, wanted '
+        f'data.{stream} {data[stream]!r} is of {kinds[batches.still]}, wanted '
         f'{kinds[wanted]}'
       )
     return batches

@@ -131,7 +131,7 @@ def place_state(mesh: Mesh, state: TrainState, *, shard_optimizer: bool):
   return jax.tree.map(_place, state, shardings)
 
 
-def place_everywhere(mesh: Mesh, value) -> jax.Array:
+def replicate(mesh: Mesh, value) -> jax.Array:
   """Returns an array that every process has, on every device."""
   return _place(value, replicated(mesh))
 
@@ -166,11 +166,11 @@ def compile_step(
   """
 
   def placed(state, batch):
-    state, facts = step(state, batch)
+    state, metrics = step(state, batch)
     where = state_shardings(mesh, state, shard_optimizer=shard_optimizer)
     return (
       jax.lax.with_sharding_constraint(state, where),
-      jax.lax.with_sharding_constraint(facts, replicated(mesh)),
+      jax.lax.with_sharding_constraint(metrics, replicated(mesh)),
     )
 
   options = conv_cpu.COMPILER_OPTIONS if on_cpu(mesh) else None
@@ -185,7 +185,7 @@ def compile_prediction(predict: Callable, mesh: Mesh) -> Callable:
   return jax.jit(predict, out_shardings=by_example(mesh))
 
 
-def found(mesh: Mesh) -> list[str]:
+def describe_devices(mesh: Mesh) -> list[str]:
   """Returns lines on hosts, processes, devices, their memory and the mesh.
 
   Called by all processes.

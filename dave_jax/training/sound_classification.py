@@ -29,7 +29,7 @@ from dave_jax.training.sharding import (
   place_batch,
   place_state,
 )
-from dave_jax.training.start import put_encoder
+from dave_jax.training.start import load_encoder
 from dave_jax.training.task import TrainState
 from dave_jax.weights import model_folder as store
 
@@ -87,7 +87,7 @@ class SoundClassification:
     variables = {c: dict(tree) for c, tree in variables.items()}
     folder = self._config.start.audio_encoder
     if folder and not self._config.fake_data:
-      put_encoder(variables, folder, 'audio_encoder')
+      load_encoder(variables, folder, 'audio_encoder')
     params = variables['params']
     return place_state(
       self._mesh,
@@ -104,14 +104,14 @@ class SoundClassification:
     """Returns the batches of this process, from the first on."""
     return RoutedData([Stream('sounds', self._train_batches(), 1)])
 
-  def train_step(self, state, kind, batch):
+  def train_step(self, state, stream, batch):
     """Takes a step."""
-    del kind
+    del stream
     return self._step(state, place_batch(self._mesh, _numbers(batch)))
 
-  def examples(self, kind: str, batch: dict) -> list[str]:
+  def examples(self, stream: str, batch: dict) -> list[str]:
     """Returns the files of a batch."""
-    del kind
+    del stream
     if self._config.fake_data:
       return [f'made-up example {number}' for number in batch['recording']]
     return [self._sounds.names[number] for number in batch['recording']]
@@ -234,10 +234,10 @@ def _step(model, optimizer, state, batch):
       logits, batch['label']
     )
     right = logits.argmax(axis=1) == batch['label']
-    facts = {'loss': losses.mean(), 'accuracy': right.mean()}
-    return facts['loss'], (updated['batch_stats'], facts)
+    metrics = {'loss': losses.mean(), 'accuracy': right.mean()}
+    return metrics['loss'], (updated['batch_stats'], metrics)
 
-  gradients, (batch_stats, facts) = jax.grad(mean_loss, has_aux=True)(
+  gradients, (batch_stats, metrics) = jax.grad(mean_loss, has_aux=True)(
     state.params
   )
   params, opt_state, more = optimizer.update(
@@ -249,7 +249,7 @@ def _step(model, optimizer, state, batch):
     batch_stats=batch_stats,
     opt_state=opt_state,
   )
-  return state, facts | more
+  return state, metrics | more
 
 
 def _numbers(batch):

@@ -62,7 +62,7 @@ def starting_variables(
   for encoder in origin:
     folder = start[encoder]
     if folder:
-      put_encoder(variables, folder, encoder)
+      load_encoder(variables, folder, encoder)
       origin[encoder] = folder
   return variables, [f'{name}: {place}' for name, place in origin.items()]
 
@@ -77,7 +77,7 @@ def _identity(kernel):
   return np.concatenate([seen, _FAINT * kernel[:, :, c:]], axis=2)
 
 
-def put_encoder(variables: dict, folder: str, encoder: str) -> None:
+def load_encoder(variables: dict, folder: str, encoder: str) -> None:
   """Replaces an encoder's weights in place by those of a checkpoint folder.
 
   Args:

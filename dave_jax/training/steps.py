@@ -23,13 +23,13 @@ VISUAL = 'visual'
 ROUTES = (AUDIO_VISUAL, VISUAL)
 
 # Modules that stay as they are on the visual route.
-SOUND_MODULES = ('audio_encoder', 'combined_embedding')
+AUDIO_MODULES = ('audio_encoder', 'combined_embedding')
 
 Loss = Callable[[jax.Array, dict], tuple[jax.Array, dict[str, jax.Array]]]
 
 
 def groups(model: DAVE) -> dict[str, tuple[str, ...]]:
-  """Returns the groups that the optimiser knows: 'sight' and 'sound'.
+  """Returns the groups that the optimiser knows: 'visual' and 'audio'.
 
   A network of one modality has the one group 'all'.
   """
@@ -37,8 +37,8 @@ def groups(model: DAVE) -> dict[str, tuple[str, ...]]:
   if model.modality != 'audio_visual':
     return {'all': modules}
   return {
-    'sight': tuple(m for m in modules if m not in SOUND_MODULES),
-    'sound': SOUND_MODULES,
+    'visual': tuple(m for m in modules if m not in AUDIO_MODULES),
+    'audio': AUDIO_MODULES,
   }
 
 
@@ -65,7 +65,7 @@ class RoutedSteps:
     return self._step(state, batch, visual_only=False)
 
   def visual(self, state: TrainState, batch: dict):
-    """Takes a step in which sound is neither heard nor learnt."""
+    """Takes a step in which sound is neither heard nor trained."""
     return self._step(
       state, batch, visual_only=self.model.modality == 'audio_visual'
     )
@@ -90,11 +90,11 @@ class RoutedSteps:
     learning = tuple(
       name
       for name in self.optimizer.groups
-      if not (visual_only and name == 'sound')
+      if not (visual_only and name == 'audio')
     )
-    learnt = self.optimizer.of_groups(learning, state.params)
-    gradients, batch_stats, facts = self._gradients(
-      learnt, state.params, state.batch_stats, batch, visual_only
+    trainable = self.optimizer.of_groups(learning, state.params)
+    gradients, batch_stats, metrics = self._gradients(
+      trainable, state.params, state.batch_stats, batch, visual_only
     )
     params, opt_state, more = self.optimizer.update(
       gradients, state.opt_state, state.params, state.step, groups=learning
@@ -105,26 +105,28 @@ class RoutedSteps:
       batch_stats=batch_stats,
       opt_state=opt_state,
     )
-    return state, facts | more
+    return state, metrics | more
 
-  def _gradients(self, learnt, params, batch_stats, batch, visual_only):
+  def _gradients(self, trainable, params, batch_stats, batch, visual_only):
     gradient = jax.grad(self._mean_loss, has_aux=True)
     if self.accumulate == 1:
-      gradients, aux = gradient(learnt, params, batch_stats, batch, visual_only)
+      gradients, aux = gradient(
+        trainable, params, batch_stats, batch, visual_only
+      )
       return gradients, *aux
     parts = jax.tree.map(self._part, batch)
 
     def add(carry, part):
       total, stats = carry
-      gradients, (stats, facts) = gradient(
-        learnt, params, stats, part, visual_only
+      gradients, (stats, metrics) = gradient(
+        trainable, params, stats, part, visual_only
       )
-      return (jax.tree.map(jnp.add, total, gradients), stats), facts
+      return (jax.tree.map(jnp.add, total, gradients), stats), metrics
 
-    zeros = jax.tree.map(jnp.zeros_like, learnt)
-    (total, stats), facts = lax.scan(add, (zeros, batch_stats), parts)
+    zeros = jax.tree.map(jnp.zeros_like, trainable)
+    (total, stats), metrics = lax.scan(add, (zeros, batch_stats), parts)
     gradients = jax.tree.map(lambda g: g / self.accumulate, total)
-    return gradients, stats, jax.tree.map(jnp.mean, facts)
+    return gradients, stats, jax.tree.map(jnp.mean, metrics)
 
   def _part(self, values):
     """Splits [b, ...] into [parts, b / parts, ...].
@@ -135,11 +137,11 @@ class RoutedSteps:
     values = values.reshape(b // self.accumulate, self.accumulate, *rest)
     return jnp.moveaxis(values, 1, 0)
 
-  def _mean_loss(self, learnt, params, batch_stats, batch, visual_only):
+  def _mean_loss(self, trainable, params, batch_stats, batch, visual_only):
     """Returns the mean over the examples that somebody looked at."""
     video, audio = see_and_hear(self.model, batch, visual_only=visual_only)
     maps, updated = self.model.apply(
-      {'params': params | learnt, 'batch_stats': batch_stats},
+      {'params': params | trainable, 'batch_stats': batch_stats},
       video,
       audio,
       train=True,
@@ -153,10 +155,10 @@ class RoutedSteps:
     def mean(values):
       return (values * counts).sum() / total
 
-    facts = {name: mean(values) for name, values in terms.items()}
-    facts |= {
+    metrics = {name: mean(values) for name, values in terms.items()}
+    metrics |= {
       'loss': mean(losses),
       'blank_maps': (maps.max(axis=(1, 2)) == 0).mean(),
     }
     stats = dict(batch_stats) | updated.get('batch_stats', {})
-    return facts['loss'], (stats, facts)
+    return metrics['loss'], (stats, metrics)

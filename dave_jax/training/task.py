@@ -31,7 +31,7 @@ class TrainingData(Protocol):
   """Batches of one process, one for each step, from a position on."""
 
   def __next__(self) -> tuple[str, Batch]:
-    """Returns the next step's kind of batch, such as 'images', and batch."""
+    """Returns the next step's stream of batch, such as 'images', and batch."""
 
   def state(self) -> dict:
     """Returns the position, for JSON; the same in all processes."""
@@ -70,7 +70,7 @@ class Task(Protocol):
     """Returns the batches, from the first on."""
 
   def train_step(
-    self, state: TrainState, kind: str, batch: Batch
+    self, state: TrainState, stream: str, batch: Batch
   ) -> tuple[TrainState, dict[str, Any]]:
     """Takes a step; uses up the state given.
 
@@ -78,7 +78,7 @@ class Task(Protocol):
       The next state, and {name: scalar on the device}, of which 'loss' is one.
     """
 
-  def examples(self, kind: str, batch: Batch) -> list[str]:
+  def examples(self, stream: str, batch: Batch) -> list[str]:
     """Returns what tells the examples of a batch, for error messages."""
 
   def evaluate(self, state: TrainState) -> dict[str, float]:

@@ -17,7 +17,7 @@ def _config(tmp_path, **fields):
   return tiny_config(
     **{
       'data.data_dir': str(tmp_path),
-      'train.turns': 'epochs',
+      'train.schedule': 'epochs',
       'train.batch_size': 4,
     }
     | fields

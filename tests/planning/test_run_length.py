@@ -8,7 +8,7 @@ from tests.runs import tiny_config
 
 def _config(tmp_path, **fields):
   return tiny_config(
-    **{'data.data_dir': str(tmp_path), 'train.turns': 'epochs'} | fields
+    **{'data.data_dir': str(tmp_path), 'train.schedule': 'epochs'} | fields
   )
 
 

@@ -30,8 +30,8 @@ def _take_steps(name, folder):
   state, batches = task.initial_state(), task.train_data()
   programs = {}
   for _ in range(task.steps):
-    kind, batch = next(batches)
-    route, batch = ROUTE_OF[kind], place_batch(mesh, batch)
+    stream, batch = next(batches)
+    route, batch = ROUTE_OF_STREAM[stream], place_batch(mesh, batch)
     if route not in programs:
       step = compile_step(
         getattr(task.branches, route), mesh, shard_optimizer=shard_optimizer
@@ -58,7 +58,7 @@ if __name__ == '__main__':
 
   from dave_jax.kernels.conv3d import native_convolutions
   from dave_jax.training.saliency import SaliencyTask
-  from dave_jax.training.saliency_data import ROUTE_OF
+  from dave_jax.training.saliency_data import ROUTE_OF_STREAM
   from dave_jax.training.sharding import compile_step, make_mesh, place_batch
   from tests.runs import tiny_config
 

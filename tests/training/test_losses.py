@@ -57,7 +57,7 @@ def test_divergence_has_finite_gradients_everywhere(maps):
 def test_correlation_is_the_score(maps):
   saliency, density, _ = maps
   np.testing.assert_allclose(
-    losses.correlation(saliency, density),
+    losses.cc(saliency, density),
     metrics.cc(saliency, density),
     atol=1e-5,
   )
@@ -68,7 +68,7 @@ def test_scanpath_saliency_is_the_score_but_for_the_deviation(maps):
   saliency, _, fixations = maps
   n = saliency[0].size
   np.testing.assert_allclose(
-    losses.scanpath_saliency(saliency, fixations),
+    losses.nss(saliency, fixations),
     metrics.nss(saliency, fixations) * np.sqrt(n / (n - 1)),
     rtol=1e-4,
   )
@@ -78,7 +78,7 @@ def test_similarity_is_pysaliencys(maps):
   """Whose score does not scale maps from their minimum either."""
   saliency, density, _ = maps
   np.testing.assert_allclose(
-    losses.similarity(saliency, density, epsilon=0.0),
+    losses.sim(saliency, density, epsilon=0.0),
     metrics.sim(saliency, density, protocol='pysaliency'),
     rtol=1e-5,
   )
@@ -89,9 +89,7 @@ def test_constant_maps_have_no_correlation_and_finite_gradients(maps):
   even = jnp.ones_like(density)
 
   def total(s):
-    return (
-      losses.correlation(s, density) + losses.scanpath_saliency(s, fixations)
-    ).sum()
+    return (losses.cc(s, density) + losses.nss(s, fixations)).sum()
 
   assert total(even) == 0
   assert np.isfinite(jax.grad(total)(even)).all()
@@ -100,18 +98,16 @@ def test_constant_maps_have_no_correlation_and_finite_gradients(maps):
 def test_objective_weighs_its_terms(maps):
   saliency, density, fixations = maps
   batch = {'density': density, 'fixations': fixations}
-  objective = Objective(
-    kl=2.0, correlation=0.5, scanpath_saliency=0.25, similarity=1.0, epsilon=0.1
-  )
+  objective = Objective(kl=2.0, cc=0.5, nss=0.25, sim=1.0, epsilon=0.1)
   total, terms = objective(saliency, batch)
   wanted = (
     2 * losses.kl_divergence(saliency, density, epsilon=0.1)
-    - 0.5 * losses.correlation(saliency, density)
-    - 0.25 * losses.scanpath_saliency(saliency, fixations)
-    - losses.similarity(saliency, density, epsilon=0.1)
+    - 0.5 * losses.cc(saliency, density)
+    - 0.25 * losses.nss(saliency, fixations)
+    - losses.sim(saliency, density, epsilon=0.1)
   )
   np.testing.assert_allclose(total, wanted, rtol=1e-5)
-  assert set(terms) == {'kl', 'correlation', 'scanpath_saliency', 'similarity'}
+  assert set(terms) == {'kl', 'cc', 'nss', 'sim'}
 
 
 def test_objective_needs_a_term(maps):

@@ -52,8 +52,8 @@ def test_learning_rate_follows_the_run(schedule, warmup, wanted):
 
 def test_gradient_is_clipped_to_its_norm():
   """The first moment is a tenth of the gradient: of norm 6 before, 3 after."""
-  _, state, facts = _step(_adam(clip_norm=3.0), jnp.full((2, 2), 3.0))
-  np.testing.assert_allclose(facts['gradient_norm'], 6)
+  _, state, metrics = _step(_adam(clip_norm=3.0), jnp.full((2, 2), 3.0))
+  np.testing.assert_allclose(metrics['gradient_norm'], 6)
   np.testing.assert_allclose(state['all'].mu['a']['kernel'], 0.15, rtol=1e-6)
 
 

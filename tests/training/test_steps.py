@@ -11,7 +11,7 @@ import pytest
 
 from dave_jax.training.routing import CompiledSteps
 from dave_jax.training.sharding import make_mesh, place_state
-from dave_jax.training.steps import AUDIO_VISUAL, SOUND_MODULES, VISUAL
+from dave_jax.training.steps import AUDIO_MODULES, AUDIO_VISUAL, VISUAL
 from tests.training.conftest import make_batch, make_state, make_steps
 
 
@@ -42,7 +42,7 @@ def _leaves(state, of_sound):
   found = {}
   for path, leaf in jax.tree_util.tree_leaves_with_path(state):
     name = jax.tree_util.keystr(path, simple=True, separator='/')
-    sound = any(module in name for module in SOUND_MODULES)
+    sound = any(module in name for module in AUDIO_MODULES)
     sound = sound or name.startswith('opt_state/sound')
     if name != 'step' and sound == of_sound:
       found[name] = leaf
@@ -108,18 +108,22 @@ def test_cond_gives_the_numbers_of_the_branches_apart(
   branches, windows, images, states
 ):
   mesh = make_mesh(-1)
-  blanks = {
+  dummy_batches = {
     route: {k: (v.shape, v.dtype) for k, v in batch.items()}
     for route, batch in ((AUDIO_VISUAL, windows), (VISUAL, images))
   }
   step = CompiledSteps(
-    branches, mesh, routing='cond', shard_optimizer=False, blanks=blanks
+    branches,
+    mesh,
+    routing='cond',
+    shard_optimizer=False,
+    dummy_batches=dummy_batches,
   )
   state = place_state(mesh, make_state(branches), shard_optimizer=False)
   state, _ = step(state, AUDIO_VISUAL, windows)
   state, _ = step(state, VISUAL, images)
   *_, apart = states
-  for group in ('sight', 'sound'):
+  for group in ('visual', 'audio'):
     # Moments are linear in the gradients; parameters that batch norm makes up
     # for have gradients of rounding alone, which Adam blows up.
     found, wanted = state.opt_state[group].mu, apart.opt_state[group].mu
@@ -142,10 +146,14 @@ def test_cond_gives_the_numbers_of_the_branches_apart(
   ],
 )
 def test_routing_is_chosen(branches, routing, routes, wanted):
-  blanks = {route: {} for route in (AUDIO_VISUAL, VISUAL)[:routes]}
+  dummy_batches = {route: {} for route in (AUDIO_VISUAL, VISUAL)[:routes]}
   mesh = make_mesh(-1)
   step = CompiledSteps(
-    branches, mesh, routing=routing, shard_optimizer=False, blanks=blanks
+    branches,
+    mesh,
+    routing=routing,
+    shard_optimizer=False,
+    dummy_batches=dummy_batches,
   )
   assert step.routing == wanted
 
@@ -157,7 +165,7 @@ def test_unknown_routing_is_refused(branches):
       make_mesh(-1),
       routing='maybe',
       shard_optimizer=False,
-      blanks={},
+      dummy_batches={},
     )
 
 
@@ -173,8 +181,8 @@ def test_adam_counts_the_steps_of_sound_alone(
     after, _ = compiled[route](state, batch)
     if route == AUDIO_VISUAL:
       # The first moment is 0.9 of the old one and 0.1 of the gradient.
-      old = before.opt_state['sound'].mu['combined_embedding']['bias']
-      new = after.opt_state['sound'].mu['combined_embedding']['bias']
+      old = before.opt_state['audio'].mu['combined_embedding']['bias']
+      new = after.opt_state['audio'].mu['combined_embedding']['bias']
       gradients.append((np.asarray(new) - 0.9 * old) / 0.1)
     return after
 
@@ -192,8 +200,8 @@ def test_adam_counts_the_steps_of_sound_alone(
     square = 0.999 * square + 0.001 * gradient**2
     corrected = mean / (1 - 0.9**t), square / (1 - 0.999**t)
     bias -= 0.01 * corrected[0] / (np.sqrt(corrected[1]) + 1e-8)
-  assert int(state.opt_state['sound'].count) == 2
-  assert int(state.opt_state['sight'].count) == 3
+  assert int(state.opt_state['audio'].count) == 2
+  assert int(state.opt_state['visual'].count) == 3
   np.testing.assert_allclose(state.params[path[0]][path[1]], bias, atol=1e-5)
 
 
@@ -201,8 +209,8 @@ def test_adam_counts_the_steps_of_sound_alone(
 def test_networks_of_one_modality_learn_all_they_have(modality, windows):
   branches = make_steps(modality=modality)
   start = make_state(branches)
-  state, facts = jax.jit(branches.audio_visual)(start, windows)
-  assert np.isfinite(facts['loss'])
+  state, metrics = jax.jit(branches.audio_visual)(start, windows)
+  assert np.isfinite(metrics['loss'])
   for a, b in zip(
     jax.tree.leaves(start.params), jax.tree.leaves(state.params), strict=True
   ):
@@ -235,8 +243,8 @@ def test_examples_that_nobody_looked_at_do_not_count(branches, compiled):
     if without is not None:
       density[without] = 0
     state = make_state(branches)
-    _, facts = compiled[VISUAL](state, batch | {'density': density})
-    losses.append(float(facts['loss']))
+    _, metrics = compiled[VISUAL](state, batch | {'density': density})
+    losses.append(float(metrics['loss']))
   second, first, both = losses
   assert not np.isclose(first, second)
   np.testing.assert_allclose((first + second) / 2, both, rtol=1e-5)
@@ -260,7 +268,7 @@ def test_bfloat16_convolves_and_float32_keeps(branches, windows):
   model = branches.model.clone(dtype=jnp.bfloat16)
   half = dataclasses.replace(branches, model=model)
   start = make_state(branches)
-  program, (state, facts) = jax.make_jaxpr(
+  program, (state, metrics) = jax.make_jaxpr(
     half.audio_visual, return_shape=True
   )(start, windows)
   before, after = (
@@ -268,7 +276,7 @@ def test_bfloat16_convolves_and_float32_keeps(branches, windows):
   )
   assert before == after
   assert {str(kind) for kind in after} == {'float32', 'int32'}
-  assert {str(leaf.dtype) for leaf in jax.tree.leaves(facts)} == {'float32'}
+  assert {str(leaf.dtype) for leaf in jax.tree.leaves(metrics)} == {'float32'}
   # All but the last layer, whose maps are the loss's, and its two gradients.
   convolutions = re.findall(
     r'(\w+)\[[\d,]*\] = conv_general_dilated', str(program)
