@@ -1,10 +1,10 @@
 """The same network in three forms, and how they take turns.
 
-`ours` is this project, `plain` is this project with XLA's own convolutions and
-pooling, `PyTorch` is `torch_twin.py` with the same weights.
+`ours` is this project, `plain` is this project with `lax_kernels=True`, and
+`PyTorch` is `torch_twin.py` with the same weights.
 """
 
-import contextlib
+import functools
 import statistics
 import time
 from collections.abc import Callable
@@ -17,7 +17,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from torch_twin import DaveTwin
 
 from dave_jax.kernels import conv_cpu
-from dave_jax.kernels.conv3d import native_convolutions
 from dave_jax.models.dave import DAVE
 from dave_jax.weights.conversion import dave_from_torch
 
@@ -65,16 +64,17 @@ def channels_last(twin: DaveTwin) -> DaveTwin:
   return twin
 
 
-def jitted_forward(native: bool) -> Callable[..., jax.Array]:
-  """Returns the network's forward pass, traced at its first call."""
-  return _traced(
-    lambda variables, v, a: DAVE().apply(variables, v, a, train=False), native
+def jitted_forward(*, lax_kernels: bool) -> Callable[..., jax.Array]:
+  """Returns the network's forward pass, compiled at its first call."""
+  model = DAVE(lax_kernels=lax_kernels)
+  return _blocking(
+    jax.jit(lambda variables, v, a: model.apply(variables, v, a, train=False))
   )
 
 
-def loss(params, statistics_, video, audio, targets):
+def loss(params, statistics_, video, audio, targets, *, lax_kernels):
   """Returns the mean squared error in training, and new statistics."""
-  maps, state = DAVE().apply(
+  maps, state = DAVE(lax_kernels=lax_kernels).apply(
     {'params': params, 'batch_stats': statistics_},
     video,
     audio,
@@ -84,21 +84,18 @@ def loss(params, statistics_, video, audio, targets):
   return ((maps - targets) ** 2).mean(), state['batch_stats']
 
 
-def jitted_gradient(native: bool) -> Callable:
+def jitted_gradient(*, lax_kernels: bool) -> Callable:
   """Returns forward and backward pass in training."""
-  return _traced(
-    jax.value_and_grad(loss, has_aux=True), native, conv_cpu.COMPILER_OPTIONS
+  gradient = jax.value_and_grad(
+    functools.partial(loss, lax_kernels=lax_kernels), has_aux=True
+  )
+  return _blocking(
+    jax.jit(gradient, compiler_options=conv_cpu.COMPILER_OPTIONS)
   )
 
 
-def _traced(function, native, options=None):
-  jitted = jax.jit(function, compiler_options=options)
-
-  def call(*args):
-    with native_convolutions() if native else contextlib.nullcontext():
-      return jax.block_until_ready(jitted(*args))
-
-  return call
+def _blocking(function):
+  return lambda *args: jax.block_until_ready(function(*args))
 
 
 def torch_gradient(twin, video, audio, targets) -> None:

@@ -34,7 +34,9 @@ def main():
   twin, variables = networks()
   twin.eval()
   video, audio, _ = inputs(args.batch, args.height, args.width)
-  ours, plain = jitted_forward(native=False), jitted_forward(native=True)
+  ours, plain = (
+    jitted_forward(lax_kernels=lax_kernels) for lax_kernels in (False, True)
+  )
   first = torch_inputs(video, audio, torch.contiguous_format)
   last = torch_inputs(video, audio, torch.channels_last_3d)
   twin_last = channels_last(networks()[0].eval())

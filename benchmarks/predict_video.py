@@ -20,7 +20,6 @@ import torch
 from contestants import networks
 from report import Row, report
 
-from dave_jax.kernels.conv3d import native_convolutions
 from dave_jax.media import clock
 from dave_jax.media.source import open_source
 from dave_jax.models.dave import DAVE
@@ -103,14 +102,18 @@ def _pytorch(twin, clip, end):
 
 
 def _plain(model, clip, end):
-  with native_convolutions():
-    forward = jax.jit(lambda v, a: model(normalise(v), a))
-    return np.stack(
-      [
-        np.asarray(forward(images[None], examples[None])[0])
-        for images, examples in _windows(model, clip, end)
-      ]
+  module = model.module.clone(lax_kernels=True)
+  forward = jax.jit(
+    lambda variables, v, a: module.apply(
+      variables, normalise(v), a, train=False
     )
+  )
+  return np.stack(
+    [
+      np.asarray(forward(model.variables, images[None], examples[None])[0])
+      for images, examples in _windows(model, clip, end)
+    ]
+  )
 
 
 if __name__ == '__main__':

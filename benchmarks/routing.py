@@ -18,8 +18,8 @@ from contestants import channels_last, networks, take_turns, torch_inputs
 from report import Row, report
 
 from dave_jax.data.fake import fake_batches
-from dave_jax.models.batch_inputs import see_and_hear
 from dave_jax.models.dave import DAVE
+from dave_jax.models.inputs import model_inputs
 from dave_jax.training import steps
 from dave_jax.training.losses import Objective
 from dave_jax.training.optimizer import adam
@@ -146,7 +146,7 @@ def _batch(b, size, still):
 def _torch_step(batch, model):
   """Returns a step of PyTorch's twin, channels last, on the same batch."""
   twin = channels_last(networks()[0]).train()
-  video, audio = see_and_hear(model, batch, visual_only=False)
+  video, audio = model_inputs(model, batch, visual_only=False)
   video, audio = torch_inputs(
     np.array(video), np.array(audio), torch.channels_last_3d
   )

@@ -16,7 +16,6 @@ import pathlib
 import jax
 
 from dave_jax.configs import davos
-from dave_jax.kernels.conv3d import native_convolutions
 from dave_jax.planning.chips import CHIPS
 from dave_jax.planning.estimate import gradient_size
 from dave_jax.planning.programs import lower_steps
@@ -45,8 +44,8 @@ def costs_as_written() -> list[dict]:
     config.model.frame_size = size
     other = 'images' if route == AUDIO_VISUAL else 'audio_visual'
     config.data[other] = ''
-    with native_convolutions():
-      lowered = lower_steps(config, mesh, routing='static')[route]
+    config.model.lax_kernels = True
+    lowered = lower_steps(config, mesh, routing='static')[route]
     found.append(
       {
         'route': route,

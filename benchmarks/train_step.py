@@ -38,7 +38,9 @@ def main():
   first = torch_inputs(video, audio, torch.contiguous_format)
   last = torch_inputs(video, audio, torch.channels_last_3d)
   torch_targets = torch.from_numpy(targets)
-  ours, plain = jitted_gradient(native=False), jitted_gradient(native=True)
+  ours, plain = (
+    jitted_gradient(lax_kernels=lax_kernels) for lax_kernels in (False, True)
+  )
   arrays = (
     variables['params'],
     variables['batch_stats'],

@@ -46,8 +46,12 @@ def get_config(variant: str = '') -> ConfigDict:
   )
   model.frame_size = (256, 320)  # Height, width; as the data sets were built.
   model.dtype = 'float32'  # Of the computation; or 'bfloat16', on accelerators.
-  # True: a third more work, and memory for what goes between blocks alone.
+  # True: the backward pass recomputes activations inside blocks, a third more
+  # work for less memory.
   model.rematerialise = False
+  # True: convolution and pooling by jax.lax on CPUs too, which compiles in a
+  # quarter of the time and runs several times slower.
+  model.lax_kernels = False
 
   # Checkpoint folders to start from, '' for fresh weights. `convert` makes them
   # of PyTorch files, training those of sounds (configs/speech_commands.py).

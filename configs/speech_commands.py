@@ -39,6 +39,7 @@ def get_config() -> ConfigDict:
   model.width = 64
   model.shortcut = 'A'
   model.dtype = 'float32'
+  model.lax_kernels = False  # See configs/davos.py.
 
   # A checkpoint folder to start from, '' for fresh weights: `convert
   # --encoders=audio_encoder` makes it of Kinetics weights.

@@ -14,7 +14,6 @@ import pytest
 from flax import traverse_util
 
 import dave_jax
-from dave_jax.kernels.conv3d import native_convolutions
 from dave_jax.models.dave import DAVE
 from dave_jax.weights import model_folder as store
 from tests.media import clips
@@ -119,8 +118,7 @@ def run(environment):
 def quick_to_compile():
   """Programs of tiny networks, which compile sooner and run no slower."""
   jax.config.update('jax_disable_most_optimizations', True)
-  with native_convolutions():
-    yield
+  yield
   jax.config.update('jax_disable_most_optimizations', False)
 
 

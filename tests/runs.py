@@ -16,6 +16,7 @@ TINY = {
   'fake_data': True,
   'model.depth': 10,
   'model.width': 2,
+  'model.lax_kernels': True,  # Compiles sooner; as on an accelerator.
   'model.frame_size': (64, 64),
   'train.batch_size': 2,
   'train.schedule': 'steps',

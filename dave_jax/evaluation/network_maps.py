@@ -10,7 +10,7 @@ from dave_jax.data.windows import is_still
 from dave_jax.datasets.schema import Clip
 from dave_jax.datasets.store import Dataset
 from dave_jax.media import clock
-from dave_jax.models.batch_inputs import predict_batch
+from dave_jax.models.inputs import predict_batch
 from dave_jax.prediction.background import in_background
 from dave_jax.prediction.saliency_model import SaliencyModel
 

@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from dave_jax.kernels import tiling as conv_pieces
+from dave_jax.kernels.tiling import choose_tiling, pad
 
 # For `jax.jit` of a training step on a CPU. XLA's usual schedule there runs
 # side by side what it can and keeps what the kernels' gradients are made of:
@@ -57,26 +57,28 @@ def forward(
       x, kernel, strides, padding, out[0], flipped, precise
     )
   n = kernel.shape[3 if flipped else 4]
-  cut = conv_pieces.cut(
+  tiling = choose_tiling(
     x.shape, out, kernel.shape[:3], n, strides, precise=precise
   )
-  padded = cut.pad_input(x, padding)
+  padded = tiling.pad_input(x, padding)
   # [points, taps * c, n], flipped [points, n, taps * c]: its rows are copied
   # whole. Swapping c and n in full took longer than a deep layer's product.
-  matrices = cut.matrices(kernel.astype(jnp.float32), flipped)
+  matrices = tiling.matrices(kernel.astype(jnp.float32), flipped)
   contracted = ((2,), (2 if flipped else 1,))
 
   def step(i, y):
     total = 0
-    for patches, matrix in zip(cut.patches(padded, i), matrices, strict=True):
+    for patches, matrix in zip(
+      tiling.patches(padded, i), matrices, strict=True
+    ):
       points, *shape, k = patches.shape
       total += lax.dot_general(
         patches.reshape(points, -1, k), matrix, (contracted, ((0,), (0,)))
       )
-    piece = cut.untile(total.reshape(points, *shape, n)).astype(x.dtype)
-    return lax.dynamic_update_slice(y, piece, cut.start(i))
+    piece = tiling.untile(total.reshape(points, *shape, n)).astype(x.dtype)
+    return lax.dynamic_update_slice(y, piece, tiling.start(i))
 
-  y = _loop(cut, step, jnp.zeros((x.shape[0], *cut.size, n), x.dtype))
+  y = _loop(tiling, step, jnp.zeros((x.shape[0], *tiling.size, n), x.dtype))
   return y[:, : out[0], : out[1], : out[2]]
 
 
@@ -96,22 +98,24 @@ def kernel_gradient(
   out, n = dy.shape[1:4], dy.shape[4]
   if kernel_shape[0] > 1 and out[0] <= 2:
     return _kernel_frame_by_frame(x, dy, kernel_shape, strides, padding)
-  cut = conv_pieces.cut(x.shape, out, kernel_shape[:3], n, strides)
-  padded = cut.pad_input(x, padding)
-  dy = cut.pad_output(dy)
+  tiling = choose_tiling(x.shape, out, kernel_shape[:3], n, strides)
+  padded = tiling.pad_input(x, padding)
+  dy = tiling.pad_output(dy)
 
   def step(i, totals):
-    piece = lax.dynamic_slice(dy, cut.start(i), (dy.shape[0], *cut.piece, n))
-    piece = cut.tile(piece.astype(jnp.float32))
+    piece = lax.dynamic_slice(
+      dy, tiling.start(i), (dy.shape[0], *tiling.piece, n)
+    )
+    piece = tiling.tile(piece.astype(jnp.float32))
     piece = piece.reshape(piece.shape[0], -1, n)
-    if cut.tiled:
+    if tiling.tiled:
       # XLA gives products of this form to YNNPACK, those below to Eigen: 1.3
       # against 2.1 ms for 36 x 160 x 192 x 64, the swaps included.
       piece = lax.optimization_barrier(jnp.swapaxes(piece, 1, 2))
     products = []
-    for part in cut.patches(padded, i):
+    for part in tiling.patches(padded, i):
       patches = part.reshape(piece.shape[0], -1, part.shape[-1])
-      if cut.tiled:
+      if tiling.tiled:
         factors, contracted = (piece, patches), ((2,), (1,))
       else:
         factors, contracted = (patches, piece), ((1,), (1,))
@@ -119,15 +123,15 @@ def kernel_gradient(
     return jax.tree.map(jnp.add, totals, products)
 
   like = jax.ShapeDtypeStruct(kernel_shape, jnp.float32)
-  shapes = jax.eval_shape(cut.matrices, like)
+  shapes = jax.eval_shape(tiling.matrices, like)
   totals = [
-    jnp.zeros((p, n, k) if cut.tiled else (p, k, n), jnp.float32)
+    jnp.zeros((p, n, k) if tiling.tiled else (p, k, n), jnp.float32)
     for p, k, _ in (part.shape for part in shapes)
   ]
-  totals = _loop(cut, step, totals)
-  if cut.tiled:
+  totals = _loop(tiling, step, totals)
+  if tiling.tiled:
     totals = [jnp.swapaxes(total, 1, 2) for total in totals]
-  return jax.linear_transpose(cut.matrices, like)(totals)[0].astype(x.dtype)
+  return jax.linear_transpose(tiling.matrices, like)(totals)[0].astype(x.dtype)
 
 
 def input_gradient(
@@ -176,7 +180,7 @@ def input_gradient(
 
 
 def _pointwise(x, kernel, strides, padding, flipped):
-  x = conv_pieces.pad(x, padding)
+  x = pad(x, padding)
   s_t, s_h, s_w = strides
   matrix = kernel[0, 0, 0].T if flipped else kernel[0, 0, 0]
   return x[:, ::s_t, ::s_h, ::s_w] @ matrix
@@ -259,5 +263,5 @@ def _output_size(x, kernel_shape, strides, padding):
   )
 
 
-def _loop(cut, step, first):
-  return lax.fori_loop(0, math.prod(cut.grid), step, first)
+def _loop(tiling, step, first):
+  return lax.fori_loop(0, math.prod(tiling.grid), step, first)

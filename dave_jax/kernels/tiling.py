@@ -15,7 +15,7 @@ PIECE_BYTES = 4 << 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Cut:
+class Tiling:
   """How one convolution is cut into pieces.
 
   Attributes:
@@ -173,7 +173,7 @@ class Cut:
     return dy.reshape(-1, *dy.shape[len(self.tiled) :])
 
 
-def cut(
+def choose_tiling(
   x_shape: tuple[int, ...],
   out: tuple[int, int, int],
   kernel: tuple[int, int, int],
@@ -181,7 +181,7 @@ def cut(
   strides: tuple[int, int, int],
   *,
   precise: bool = False,
-) -> Cut:
+) -> Tiling:
   """Chooses how to cut a convolution of [b, t, h, w, c] into n channels.
 
   `precise` leaves out the Winograd tiles that lose a digit.
@@ -211,7 +211,7 @@ def cut(
     number = -(-total // size)
     piece.append(_round_up(-(-total // number), step))
     grid.append(-(-total // piece[-1]))
-  return Cut(kernel, strides, tiles, tuple(piece), tuple(grid), parts)
+  return Tiling(kernel, strides, tiles, tuple(piece), tuple(grid), parts)
 
 
 def _tiles(b, out, kernel, channels, strides, precise):

@@ -1,4 +1,4 @@
-"""3D residual networks: the encoders of sound and picture."""
+"""3D residual networks, the encoders of video and audio."""
 
 from typing import Any
 
@@ -9,7 +9,8 @@ from flax import linen as nn
 from dave_jax.kernels.batch_norm import BatchNorm
 from dave_jax.kernels.conv3d import Conv3D, conv3d
 from dave_jax.kernels.max_pool import max_pool3d
-from dave_jax.models.constant_clip import convolve_still
+from dave_jax.models.constant_clip import convolve_constant_clip
+from dave_jax.models.initialisation import FAN_OUT
 
 BLOCKS = {
   10: (1, 1, 1, 1),
@@ -18,11 +19,10 @@ BLOCKS = {
   50: (3, 4, 6, 3),
 }
 WINDOW_FRAMES = 16
-_FAN_OUT = nn.initializers.variance_scaling(2.0, 'fan_out', 'normal')
 
 
 class ResNet3D(nn.Module):
-  """Encodes a window of 16 frames into one map of features.
+  """Encodes a window of 16 frames as one feature map.
 
   The network of Hara, Kataoka and Satoh, "Can Spatiotemporal 3D CNNs Retrace
   the History of 2D CNNs and ImageNet?" (CVPR 2018, table 2), without its
@@ -31,12 +31,13 @@ class ResNet3D(nn.Module):
   Attributes:
     depth: 10, 18, 34 (basic blocks) or 50 (bottlenecks).
     width: Channels of the stem; 64 in the published networks.
-    shortcut: 'A' (subsampled, zero channels appended) or 'B' (projected).
-    detach_shortcut: Lets no gradient through the shortcuts of type 'A', as the
+    shortcut: 'A' (subsampled and padded with zero channels) or 'B' (projected).
+    detach_shortcut: Stops the gradient at shortcuts of type 'A', as the
       published code does by mistake.
     dtype: Type of the computation; parameters are float32.
-    rematerialise: Whether the gradient computes stem and blocks again in place
-      of keeping what is within them.
+    rematerialise: Whether the backward pass recomputes the activations inside
+      the stem and the blocks rather than storing them.
+    lax_kernels: See `conv3d`.
   """
 
   depth: int = 18
@@ -45,52 +46,58 @@ class ResNet3D(nn.Module):
   detach_shortcut: bool = False
   dtype: Any = jnp.float32
   rematerialise: bool = False
+  lax_kernels: bool = False
 
   @property
   def features(self) -> int:
-    """Number of channels that come out."""
+    """Number of output channels."""
     return self.width * 8 * (4 if self.depth == 50 else 1)
 
   @nn.compact
   def __call__(
-    self, x: jax.Array, *, train: bool, pooled: bool = False
+    self, x: jax.Array, *, train: bool, from_stem: bool = False
   ) -> jax.Array:
     """Returns features [b, t / 16, h / 32, w / 32, features].
 
     Args:
-      x: [b, t, h, w, c]; c is 3, or 1 for three channels that are equal. One
-        frame stands for a window of 16 that are alike.
-      train: Whether batch norm uses, and updates with, the batch's statistics.
-      pooled: Whether `x` has been through the stem already:
-        [b, t / 2, h / 4, w / 4, width].
+      x: [b, t, h, w, c], where c is 3, or 1 for three equal channels. A single
+        frame stands for a window of 16 copies of it.
+      train: Whether batch norm normalises with the statistics of the batch and
+        updates the running ones.
+      from_stem: Whether `x` is the output of the stem,
+        [b, t / 2, h / 4, w / 4, width], rather than its input.
 
     Raises:
-      ValueError: For an unknown depth or shortcut.
+      ValueError: The depth or shortcut is unknown.
     """
     if self.depth not in BLOCKS:
-      raise ValueError(f'depth {self.depth} is none of {sorted(BLOCKS)}')
+      raise ValueError(
+        f'expected depth to be one of {sorted(BLOCKS)}, got {self.depth}'
+      )
     if self.shortcut not in ('A', 'B'):
-      raise ValueError(f"shortcut {self.shortcut!r} is neither 'A' nor 'B'")
+      raise ValueError(
+        f"expected shortcut to be 'A' or 'B', got {self.shortcut!r}"
+      )
 
     def apply(module, x):
       return module(x, train=train)
 
     if self.rematerialise:
       apply = nn.remat(apply)
-    if not pooled:
-      stem = Stem(self.width, self.dtype, name='stem')
+    if not from_stem:
+      stem = Stem(self.width, self.dtype, self.lax_kernels, name='stem')
       x = apply(stem, x)
-    self.sow('intermediates', 'pooled_stem', x)
+    self.sow('intermediates', 'stem_output', x)
     for stage, blocks in enumerate(BLOCKS[self.depth], start=1):
       for i in range(blocks):
-        stride = 2 if i == 0 and stage > 1 else 1
         block = Block(
           features=self.width * 2 ** (stage - 1),
-          stride=stride,
+          stride=2 if i == 0 and stage > 1 else 1,
           bottleneck=self.depth == 50,
           shortcut=self.shortcut,
           detach_shortcut=self.detach_shortcut,
           dtype=self.dtype,
+          lax_kernels=self.lax_kernels,
           name=f'layer{stage}_{i}',
         )
         x = apply(block, x)
@@ -103,34 +110,43 @@ class Stem(nn.Module):
 
   features: int
   dtype: Any
+  lax_kernels: bool = False
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     """Maps [b, t, h, w, 1 or 3] to [b, t / 2, h / 4, w / 4, features].
 
-    One frame stands for 16.
+    A single frame stands for 16 copies of it.
     """
-    kernel = self.param('kernel', _FAN_OUT, (7, 7, 7, 3, self.features))
+    kernel = self.param('kernel', FAN_OUT, (7, 7, 7, 3, self.features))
     if x.shape[-1] == 1:
-      # Three equal channels give what their kernels' sum gives on one of them,
-      # for a third of the work.
+      # Convolving three equal channels equals convolving one of them with the
+      # sum of the kernels, at a third of the cost.
       kernel = kernel.sum(axis=3, keepdims=True)
     bn = BatchNorm(self.features, self.dtype, name='bn')
     x = x.astype(self.dtype)
     kernel = (kernel * bn.signs()).astype(self.dtype)
     if x.shape[1] == 1:
-      x = convolve_still(x, kernel, frames=WINDOW_FRAMES)
+      x = convolve_constant_clip(
+        x, kernel, frames=WINDOW_FRAMES, lax_kernels=self.lax_kernels
+      )
     else:
-      padding = ((3, 3), (3, 3), (3, 3))
-      x = conv3d(x, kernel, strides=(1, 2, 2), padding=padding)
-    return bn.pooled(max_pool3d(x), x, train=train)
+      x = conv3d(
+        x,
+        kernel,
+        strides=(1, 2, 2),
+        padding=((3, 3), (3, 3), (3, 3)),
+        lax_kernels=self.lax_kernels,
+      )
+    maxima = max_pool3d(x, lax_kernels=self.lax_kernels)
+    return bn.relu_of_pooled(maxima, x, train=train)
 
 
 class Block(nn.Module):
-  """Convolutions and a shortcut around them.
+  """Residual block: two 3x3x3 convolutions, or a bottleneck of three.
 
-  Two of 3x3x3, or as a bottleneck 1x1x1, 3x3x3 and 1x1x1 to four times the
-  channels; the first 3x3x3 takes the stride.
+  The bottleneck's convolutions are 1x1x1, 3x3x3 and 1x1x1, the last with four
+  times the channels. The first 3x3x3 convolution has the stride.
   """
 
   features: int
@@ -139,6 +155,7 @@ class Block(nn.Module):
   shortcut: str
   detach_shortcut: bool
   dtype: Any
+  lax_kernels: bool = False
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
@@ -152,49 +169,51 @@ class Block(nn.Module):
       self.shortcut,
       self.detach_shortcut,
       self.dtype,
+      self.lax_kernels,
       name='downsample',
     )(x, train=train)
     strided = sizes.index(3)
     for i, (size, width) in enumerate(zip(sizes, widths, strict=True)):
       stride = self.stride if i == strided else 1
-      x = _conv(width, size, stride, self.dtype, f'conv{i + 1}')(x)
+      x = _conv(self, width, size, stride, f'conv{i + 1}')(x)
+      bn = BatchNorm(width, self.dtype, name=f'bn{i + 1}')
       last = i + 1 == len(sizes)
-      x = BatchNorm(width, self.dtype, name=f'bn{i + 1}')(
-        x, residual if last else None, train=train
-      )
+      x = bn(x, residual if last else None, train=train, relu=True)
     return x
 
 
 class _Shortcut(nn.Module):
-  """Brings a block's input to the shape of its output."""
+  """Matches a block's input to the shape of its output."""
 
   features: int
   stride: int
   shortcut: str
   detach_shortcut: bool
   dtype: Any
+  lax_kernels: bool
 
   @nn.compact
   def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
     if self.stride == 1 and x.shape[-1] == self.features:
       return x
     if self.shortcut == 'B':
-      x = _conv(self.features, 1, self.stride, self.dtype, 'conv')(x)
-      bn = BatchNorm(self.features, self.dtype, name='bn')
-      return bn(x, train=train, relu=False)
+      x = _conv(self, self.features, 1, self.stride, 'conv')(x)
+      return BatchNorm(self.features, self.dtype, name='bn')(x, train=train)
     s = self.stride
     x = x[:, ::s, ::s, ::s]
     x = jnp.pad(x, ((0, 0),) * 4 + ((0, self.features - x.shape[-1]),))
     return jax.lax.stop_gradient(x) if self.detach_shortcut else x
 
 
-def _conv(features: int, size: int, stride: int, dtype, name: str) -> Conv3D:
+def _conv(
+  block: Block | _Shortcut, features: int, size: int, stride: int, name: str
+) -> Conv3D:
   return Conv3D(
     features=features,
     kernel_size=(size,) * 3,
     strides=(stride,) * 3,
     padding=((size // 2,) * 2,) * 3,
-    dtype=dtype,
-    kernel_init=_FAN_OUT,
+    dtype=block.dtype,
+    lax_kernels=block.lax_kernels,
     name=name,
   )

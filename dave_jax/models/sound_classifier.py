@@ -1,4 +1,4 @@
-"""The audio encoder with a classifier on top."""
+"""Audio encoder with a classification head."""
 
 from typing import Any
 
@@ -6,17 +6,22 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from dave_jax.models.initialisation import (
+  FAN_IN,
+  fresh_variables,
+  variable_shapes,
+)
 from dave_jax.models.resnet3d import ResNet3D
 
 
 class SoundClassifier(nn.Module):
-  """Tells what is heard, for training the audio encoder (paper, section 3.1).
+  """Classifies sounds to pre-train the audio encoder (paper, section 3.1).
 
-  The encoder is that of `DAVE`, under the same name.
+  The encoder has the same structure and name as the audio encoder of `DAVE`.
 
   Attributes:
-    labels: How many there are.
-    depth, width, shortcut, dtype: See `ResNet3D`.
+    labels: Number of classes.
+    depth, width, shortcut, dtype, lax_kernels: See `ResNet3D`.
   """
 
   labels: int
@@ -24,6 +29,7 @@ class SoundClassifier(nn.Module):
   width: int = 64
   shortcut: str = 'A'
   dtype: Any = jnp.float32
+  lax_kernels: bool = False
 
   @nn.compact
   def __call__(self, audio: jax.Array, *, train: bool) -> jax.Array:
@@ -31,24 +37,23 @@ class SoundClassifier(nn.Module):
 
     Args:
       audio: Log-mel examples [b, 16, 64, 64].
-      train: Whether batch norm uses, and updates with, the batch's statistics.
+      train: Whether batch norm normalises with the statistics of the batch and
+        updates the running ones.
     """
     encoder = ResNet3D(
       depth=self.depth,
       width=self.width,
       shortcut=self.shortcut,
       dtype=self.dtype,
+      lax_kernels=self.lax_kernels,
       name='audio_encoder',
     )
     features = encoder(audio[..., None], train=train).mean(axis=(1, 2, 3))
-    head = nn.Dense(self.labels, name='classifier')
+    head = nn.Dense(self.labels, kernel_init=FAN_IN, name='classifier')
     return head(features.astype(jnp.float32))
 
   @nn.nowrap
   def initialise(self, seed: int) -> dict:
-    """Returns fresh variables."""
-    key = jax.random.key(seed, impl='rbg')
-    init = jax.jit(
-      lambda: self.init(key, jnp.zeros((1, 16, 64, 64)), train=False)
-    )
-    return dict(init())
+    """Returns fresh variables, see `fresh_variables`."""
+    audio = jax.ShapeDtypeStruct((1, 16, 64, 64), jnp.float32)
+    return fresh_variables(variable_shapes(self, audio), seed)

@@ -7,7 +7,6 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from dave_jax.kernels.conv3d import native_convolutions
 from dave_jax.planning.collectives import Collectives
 from dave_jax.planning.programs import Program, compile_step, lower_steps
 from dave_jax.planning.roofline import Costs
@@ -47,26 +46,26 @@ def estimate_steps(config: ConfigDict, chips: int) -> dict[str, Program]:
   """
   config = config.copy_and_resolve_references()
   config.train.batch_size //= chips
+  config.model.lax_kernels = True
   mesh = make_mesh(1, jax.devices('cpu')[:1])
   programs = {}
-  with native_convolutions():
-    for route, lowered in lower_steps(config, mesh, routing='static').items():
-      parts = config.train.accumulate
-      begin = time.perf_counter()
-      compiled = compile_step(lowered, 1, parts=parts)
-      size = gradient_size(lowered, route)
-      collectives = []
-      if chips > 1:
-        sent = 2 * size * (chips - 1) / chips
-        collectives = [Collectives('all-reduce', 1, size, sent)]
-      programs[route] = Program(
-        compiled.memory,
-        Costs(
-          flops=parts * lowered.cost_analysis()['flops'],
-          bytes_moved=compiled.costs.bytes_moved,
-          bytes_sent=sum(entry.sent for entry in collectives),
-        ),
-        collectives,
-        time.perf_counter() - begin,
-      )
+  for route, lowered in lower_steps(config, mesh, routing='static').items():
+    parts = config.train.accumulate
+    begin = time.perf_counter()
+    compiled = compile_step(lowered, 1, parts=parts)
+    size = gradient_size(lowered, route)
+    collectives = []
+    if chips > 1:
+      sent = 2 * size * (chips - 1) / chips
+      collectives = [Collectives('all-reduce', 1, size, sent)]
+    programs[route] = Program(
+      compiled.memory,
+      Costs(
+        flops=parts * lowered.cost_analysis()['flops'],
+        bytes_moved=compiled.costs.bytes_moved,
+        bytes_sent=sum(entry.sent for entry in collectives),
+      ),
+      collectives,
+      time.perf_counter() - begin,
+    )
   return programs

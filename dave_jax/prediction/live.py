@@ -8,7 +8,7 @@ import numpy as np
 
 from dave_jax.files import write_atomically
 from dave_jax.media import audio, clock
-from dave_jax.models import stem_stream as stream
+from dave_jax.models import stem_stream
 from dave_jax.prediction.saliency_model import SaliencyModel
 
 _HOP = audio.SAMPLE_RATE // clock.LOG_MEL_RATE
@@ -26,7 +26,7 @@ class LiveState(NamedTuple):
     waveform: Samples that no log-mel frame is complete for.
   """
 
-  stem: stream.StemState | None
+  stem: stem_stream.StemState | None
   starts: np.ndarray
   log_mel: np.ndarray
   first: int

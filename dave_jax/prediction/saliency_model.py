@@ -15,7 +15,7 @@ from dave_jax.media import clock
 from dave_jax.media.audio import Sound
 from dave_jax.media.source import open_source
 from dave_jax.media.video import Frame
-from dave_jax.models import stem_stream as stream
+from dave_jax.models import stem_stream
 from dave_jax.models.dave import DAVE
 from dave_jax.models.inputs import normalise
 from dave_jax.prediction.background import in_background
@@ -63,13 +63,13 @@ class SaliencyModel:
 
   @property
   def uses_video(self) -> bool:
-    """Whether the network looks at frames."""
-    return self.module.modality != 'audio'
+    """Whether frames are an input of the network."""
+    return self.module.uses_video
 
   @property
   def uses_audio(self) -> bool:
-    """Whether the network listens."""
-    return self.module.modality != 'video'
+    """Whether audio is an input of the network."""
+    return self.module.uses_audio
 
   def __call__(self, video, audio=None) -> jax.Array:
     """Returns saliency maps [b, h / 8, w / 8] of windows.
@@ -191,8 +191,8 @@ class SaliencyModel:
       yield window, video
 
   def advance(
-    self, state: stream.StemState | None, image: np.ndarray
-  ) -> tuple[stream.StemState, jax.Array]:
+    self, state: stem_stream.StemState | None, image: np.ndarray
+  ) -> tuple[stem_stream.StemState, jax.Array]:
     """Adds a frame to a stream; returns its state and the window's stem output.
 
     Args:
@@ -204,8 +204,8 @@ class SaliencyModel:
     """
     frame = _normalise(image)
     if state is None:
-      state = stream.first_state(self._stem, frame)
-    return stream.push(self._stem, state, frame)
+      state = stem_stream.first_state(self._stem, frame)
+    return stem_stream.push(self._stem, state, frame)
 
   def maps(
     self,
@@ -229,9 +229,9 @@ class SaliencyModel:
     return _predict(self.module, self.variables, seen, chunks, offsets)
 
   @functools.cached_property
-  def _stem(self) -> stream.StemWeights:
+  def _stem(self) -> stem_stream.StemWeights:
     encoder = {c: v['video_encoder'] for c, v in self.variables.items()}
-    return stream.stem_weights(encoder, dtype=self.module.dtype)
+    return stem_stream.stem_weights(encoder, dtype=self.module.dtype)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -252,13 +252,13 @@ def _predict(module, variables, seen, chunks, offsets):
     offsets: [b, 16], where in its chunk the example of each frame starts.
   """
   video = None if seen is None else jnp.stack(seen)
-  pooled = video is not None and video.dtype != jnp.uint8
-  if video is not None and not pooled:
+  from_stem = video is not None and video.dtype != jnp.uint8
+  if video is not None and not from_stem:
     video = normalise(video)
   audio = None
   if chunks is not None:
     audio = jax.vmap(clock.examples_of_chunk)(chunks, offsets)
-  return module.apply(variables, video, audio, train=False, pooled_video=pooled)
+  return module.apply(variables, video, audio, train=False, from_stem=from_stem)
 
 
 _normalise = jax.jit(normalise)

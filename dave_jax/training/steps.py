@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from dave_jax.models.batch_inputs import see_and_hear
 from dave_jax.models.dave import DAVE
+from dave_jax.models.inputs import model_inputs
 from dave_jax.training.optimizer import Optimizer
 from dave_jax.training.task import TrainState
 
@@ -139,7 +139,7 @@ class RoutedSteps:
 
   def _mean_loss(self, trainable, params, batch_stats, batch, visual_only):
     """Returns the mean over the examples that somebody looked at."""
-    video, audio = see_and_hear(self.model, batch, visual_only=visual_only)
+    video, audio = model_inputs(self.model, batch, visual_only=visual_only)
     maps, updated = self.model.apply(
       {'params': params | trainable, 'batch_stats': batch_stats},
       video,

@@ -14,8 +14,8 @@ from dave_jax.data.batches import Batches
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.evaluation.summary import mean_scores
 from dave_jax.media import overlay
-from dave_jax.models.batch_inputs import predict_batch
 from dave_jax.models.dave import DAVE
+from dave_jax.models.inputs import predict_batch
 from dave_jax.training.sharding import (
   compile_prediction,
   examples_of_process,

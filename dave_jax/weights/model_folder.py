@@ -31,7 +31,8 @@ CONTENTS = ('network', 'encoders')
 _NETWORK_FIELDS = tuple(
   field.name
   for field in dataclasses.fields(DAVE)
-  if field.name not in ('dtype', 'rematerialise', 'parent', 'name')
+  if field.name
+  not in ('dtype', 'rematerialise', 'lax_kernels', 'parent', 'name')
 )
 
 

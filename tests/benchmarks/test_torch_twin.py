@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from dave_jax.kernels.conv3d import native_convolutions
 from dave_jax.models.dave import DAVE
 from dave_jax.weights import conversion
 
@@ -62,7 +61,7 @@ def test_trains_as_our_network_does():
   variables = jax.tree.map(jnp.asarray, _variables(twin, twin.state_dict()))
 
   def loss(params):
-    maps, state = DAVE().apply(
+    maps, state = DAVE(lax_kernels=True).apply(
       {**variables, 'params': params},
       video,
       audio,
@@ -71,11 +70,9 @@ def test_trains_as_our_network_does():
     )
     return ((maps - targets) ** 2).mean(), (maps, state['batch_stats'])
 
-  # What is tested here is no matter of how convolutions are computed.
-  with native_convolutions():
-    gradients, (maps, statistics) = jax.jit(jax.grad(loss, has_aux=True))(
-      variables['params']
-    )
+  gradients, (maps, statistics) = jax.jit(jax.grad(loss, has_aux=True))(
+    variables['params']
+  )
 
   their_maps = twin.train()(
     torch.from_numpy(video).permute(0, 4, 1, 2, 3),

@@ -1,4 +1,4 @@
-"""Batch norm: Flax's own, with autodiff, is the reference."""
+"""Fused batch norm against `flax.linen.BatchNorm`."""
 
 import jax
 import jax.numpy as jnp
@@ -30,12 +30,12 @@ def _flax(train):
 
 
 def _value_and_gradients(function, *args):
-  """Of a weighted sum of the result; `function` returns also the statistics."""
+  """Differentiates a weighted sum of the result and the new statistics."""
 
   def total(*args):
     y, state = function(*args)
     weights = _draw(y.shape, 9)
-    # Statistics too: they may be part of a loss.
+    # A loss may depend on the statistics too.
     return (y * weights).sum() + sum(
       (leaf * _draw(leaf.shape, 8)).sum() for leaf in jax.tree.leaves(state)
     ), (y, state)
@@ -53,7 +53,7 @@ def _assert_close(actual, expected):
 @pytest.mark.parametrize('train', [True, False])
 @pytest.mark.parametrize('relu', [True, False])
 @pytest.mark.parametrize('with_residual', [True, False])
-def test_values_statistics_and_gradients_are_those_of_flax(
+def test_values_statistics_and_gradients_agree_with_flax(
   train, relu, with_residual
 ):
   residual = (_draw(seed=5),) if with_residual else ()
@@ -75,8 +75,8 @@ def test_values_statistics_and_gradients_are_those_of_flax(
 
 
 @pytest.mark.parametrize('train', [True, False])
-def test_pooling_may_come_first(train):
-  """Also for channels whose scale is negative."""
+def test_relu_of_pooled_is_the_pooled_relu(train):
+  """Also for channels with a negative scale."""
 
   def ours(variables, x):
     module = BatchNorm(SHAPE[-1])
@@ -86,7 +86,7 @@ def test_pooling_may_come_first(train):
       max_pool3d(x),
       x,
       train=train,
-      method='pooled',
+      method='relu_of_pooled',
       mutable=['batch_stats'],
     )
 
@@ -117,7 +117,7 @@ def test_variables_are_named_as_in_flax():
 
 
 def test_bfloat16():
-  """The result is rounded once: 2**-8 of the value."""
+  """The result is rounded once, by 2**-8 of the value at most."""
   x = jnp.asarray(_draw(), jnp.bfloat16)
 
   def run(dtype, x):

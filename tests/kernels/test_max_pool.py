@@ -1,4 +1,4 @@
-"""Max pooling: XLA's own reduction is the reference."""
+"""Max pooling on CPUs against `lax.reduce_window`."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from jax import lax
 from dave_jax.kernels.max_pool import max_pool3d
 
 
-def _xla(x):
+def _lax(x):
   return lax.reduce_window(
     x,
     np.array(-np.inf, x.dtype),
@@ -28,36 +28,36 @@ def _distinct(shape, dtype=jnp.float32):
 @pytest.mark.parametrize(
   'shape', [(2, 4, 8, 12, 5), (1, 2, 2, 2, 3), (1, 5, 6, 4, 3)]
 )
-def test_value_and_gradient_are_those_of_xla(shape):
+def test_value_and_gradient_agree_with_lax(shape):
   x = _distinct(shape)
   y, back = jax.vjp(jax.jit(max_pool3d), x)
-  expected, expected_back = jax.vjp(_xla, x)
+  expected, expected_back = jax.vjp(_lax, x)
   np.testing.assert_array_equal(y, expected)
   dy = _distinct(y.shape)
   np.testing.assert_array_equal(back(dy)[0], expected_back(dy)[0])
 
 
-def test_equal_values_pass_their_gradient_on_once():
+def test_one_of_several_maxima_gets_the_gradient():
   x = jnp.zeros((1, 4, 4, 6, 2))
   dy = _distinct((1, 2, 2, 3, 2))
   dx = jax.vjp(jax.jit(max_pool3d), x)[1](dy)[0]
   np.testing.assert_allclose(dx.sum(), dy.sum())
 
 
-def test_what_is_no_number_is_not_hidden():
+def test_nan_propagates():
   x = jnp.zeros((1, 4, 4, 4, 1)).at[0, 2, 1, 3, 0].set(jnp.nan)
-  np.testing.assert_array_equal(jax.jit(max_pool3d)(x), _xla(x))
+  np.testing.assert_array_equal(jax.jit(max_pool3d)(x), _lax(x))
 
 
 def test_bfloat16():
   x = _distinct((1, 2, 4, 6, 4), jnp.bfloat16)
   y, back = jax.vjp(jax.jit(max_pool3d), x)
-  np.testing.assert_array_equal(y, _xla(x))
+  np.testing.assert_array_equal(y, _lax(x))
   assert back(y)[0].dtype == y.dtype == jnp.bfloat16
 
 
 @pytest.mark.parametrize('platform', ['cuda', 'tpu'])
-def test_accelerators_get_xlas_reduction(platform):
+def test_accelerators_use_lax(platform):
   shape = jax.ShapeDtypeStruct((1, 4, 8, 8, 4), jnp.float32)
   text = (
     jax.jit(jax.grad(lambda x: (max_pool3d(x) ** 2).sum()))

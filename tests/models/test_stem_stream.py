@@ -4,8 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from dave_jax.kernels.conv3d import native_convolutions
-from dave_jax.models import stem_stream as stream
+from dave_jax.models import stem_stream
 from dave_jax.models.dave import DAVE
 from dave_jax.models.resnet3d import ResNet3D, Stem
 from tests.conftest import random_variables
@@ -44,10 +43,10 @@ def test_every_window_is_the_plain_one(channels):
   def plain(window):
     return stem.apply(stem_variables, window[None], train=False)[0]
 
-  weights = stream.stem_weights(variables, channels)
-  state = stream.first_state(weights, frames[0])
+  weights = stem_stream.stem_weights(variables, channels)
+  state = stem_stream.first_state(weights, frames[0])
   for last, frame in enumerate(frames):
-    state, window = stream.push(weights, state, frame)
+    state, window = stem_stream.push(weights, state, frame)
     expected = plain(_window(frames, last))
     # Float32 sums in another order.
     np.testing.assert_allclose(
@@ -57,36 +56,33 @@ def test_every_window_is_the_plain_one(channels):
 
 def test_a_state_can_be_left_and_taken_up_again():
   _, variables = _random_encoder(2)
-  weights = stream.stem_weights(variables)
+  weights = stem_stream.stem_weights(variables)
   rng = np.random.default_rng(2)
   frames = rng.standard_normal((20, 32, 32, 3), dtype=np.float32)
-  state = stream.first_state(weights, frames[0])
+  state = stem_stream.first_state(weights, frames[0])
   for frame in frames[:18]:
-    state, _ = stream.push(weights, state, frame)
+    state, _ = stem_stream.push(weights, state, frame)
   saved = jax.tree.map(np.asarray, state)
   for frame in frames[18:]:
-    state, window = stream.push(weights, state, frame)
+    state, window = stem_stream.push(weights, state, frame)
   for frame in frames[18:]:
-    saved, again = stream.push(weights, saved, frame)
+    saved, again = stem_stream.push(weights, saved, frame)
   np.testing.assert_array_equal(window, again)
 
 
 def test_the_network_takes_the_streams_output():
   """Maps through the stream are the plain maps to 1e-5 of their range."""
-  model = DAVE(width=4, depth=10)
+  model = DAVE(width=4, depth=10, lax_kernels=True)
   variables = random_variables(model)
   rng = np.random.default_rng(3)
   frames = rng.standard_normal((16, 64, 64, 3), dtype=np.float32)
   audio = rng.standard_normal((1, 16, 64, 64), dtype=np.float32)
   encoder = {c: variables[c]['video_encoder'] for c in variables}
-  weights = stream.stem_weights(encoder)
-  state = stream.first_state(weights, frames[0])
+  weights = stem_stream.stem_weights(encoder)
+  state = stem_stream.first_state(weights, frames[0])
   for frame in frames:
-    state, window = stream.push(weights, state, frame)
-  apply = jax.jit(model.apply, static_argnames=('train', 'pooled_video'))
-  with native_convolutions():  # They compile sooner.
-    expected = apply(variables, frames[None], audio, train=False)
-    streamed = apply(
-      variables, window[None], audio, train=False, pooled_video=True
-    )
+    state, window = stem_stream.push(weights, state, frame)
+  apply = jax.jit(model.apply, static_argnames=('train', 'from_stem'))
+  expected = apply(variables, frames[None], audio, train=False)
+  streamed = apply(variables, window[None], audio, train=False, from_stem=True)
   np.testing.assert_allclose(streamed, expected, atol=1e-5 * np.ptp(expected))

@@ -45,6 +45,7 @@ def make_steps(
   model = DAVE(
     depth=10,
     width=2,
+    lax_kernels=True,
     frame_size=SIZE,
     decoder_batch_norm=True,
     modality=modality,

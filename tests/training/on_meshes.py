@@ -36,9 +36,7 @@ def _take_steps(name, folder):
       step = compile_step(
         getattr(task.branches, route), mesh, shard_optimizer=shard_optimizer
       )
-      # What an accelerator runs.
-      with native_convolutions():
-        programs[route] = step.lower(state, batch).compile()
+      programs[route] = step.lower(state, batch).compile()
     state, _ = programs[route](state, batch)
   batches.close()
   leaves = jax.tree_util.tree_leaves_with_path(state)
@@ -56,7 +54,6 @@ if __name__ == '__main__':
   import jax
   import numpy as np
 
-  from dave_jax.kernels.conv3d import native_convolutions
   from dave_jax.training.saliency import SaliencyTask
   from dave_jax.training.saliency_data import ROUTE_OF_STREAM
   from dave_jax.training.sharding import compile_step, make_mesh, place_batch
