@@ -13,8 +13,8 @@ from dave_jax.kernels.batch_norm import BatchNorm
 from dave_jax.kernels.conv3d import conv3d
 from dave_jax.models.initialisation import (
   FAN_IN,
+  abstract_variables,
   fresh_variables,
-  variable_shapes,
 )
 from dave_jax.models.resnet3d import ResNet3D
 
@@ -132,20 +132,21 @@ class DAVE(nn.Module):
 
     He initialisation, as in the published code; see `fresh_variables`.
     """
-    return fresh_variables(self._shapes(), seed)
+    return fresh_variables(self.abstract_variables(), seed)
 
   @nn.nowrap
   def variable_shapes(self) -> dict[tuple[str, ...], tuple[int, ...]]:
     """Returns {path: shape} of the parameters and batch statistics."""
-    flat = traverse_util.flatten_dict(self._shapes())
+    flat = traverse_util.flatten_dict(self.abstract_variables())
     return {path: leaf.shape for path, leaf in flat.items()}
 
   @nn.nowrap
-  def _shapes(self):
+  def abstract_variables(self) -> dict:
+    """Returns {'params', 'batch_stats'} of `jax.ShapeDtypeStruct`s."""
     # The frame size does not change the shape of any variable.
     video = jax.ShapeDtypeStruct((1, 16, 64, 64, 3), jnp.float32)
     audio = jax.ShapeDtypeStruct((1, 16, 64, 64), jnp.float32)
-    return variable_shapes(
+    return abstract_variables(
       self,
       video if self.uses_video else None,
       audio if self.uses_audio else None,

@@ -36,8 +36,10 @@ def fresh_variables(shapes: dict, seed: int) -> dict:
   )
 
 
-def variable_shapes(module: nn.Module, *inputs: jax.ShapeDtypeStruct | None):
-  """Returns the shapes of a module's variables without computing any."""
+def abstract_variables(
+  module: nn.Module, *inputs: jax.ShapeDtypeStruct | None
+) -> dict:
+  """Returns the shapes and types of a module's variables."""
 
   def init(*inputs):
     return module.init(jax.random.key(0), *inputs, train=False)

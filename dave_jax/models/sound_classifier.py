@@ -8,8 +8,8 @@ from flax import linen as nn
 
 from dave_jax.models.initialisation import (
   FAN_IN,
+  abstract_variables,
   fresh_variables,
-  variable_shapes,
 )
 from dave_jax.models.resnet3d import ResNet3D
 
@@ -56,4 +56,4 @@ class SoundClassifier(nn.Module):
   def initialise(self, seed: int) -> dict:
     """Returns fresh variables, see `fresh_variables`."""
     audio = jax.ShapeDtypeStruct((1, 16, 64, 64), jnp.float32)
-    return fresh_variables(variable_shapes(self, audio), seed)
+    return fresh_variables(abstract_variables(self, audio), seed)

@@ -104,7 +104,7 @@ class SaliencyTask:
 
   def lower(self) -> dict[str, jax.stages.Lowered]:
     """Returns its steps, see `CompiledSteps.lower`, from shapes alone."""
-    variables = jax.eval_shape(lambda: self.model.initialise(0))
+    variables = self.model.abstract_variables()
     params = variables['params']
     state = TrainState(
       step=jax.ShapeDtypeStruct((), np.int32),
