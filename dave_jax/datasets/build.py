@@ -1,4 +1,4 @@
-"""Building a data set in parallel, so that it can be interrupted."""
+"""Builds a data set in parallel; resumes after an interruption."""
 
 import concurrent.futures
 import concurrent.futures.process
@@ -25,7 +25,8 @@ from dave_jax.datasets.shards import assemble, write_shard
 from dave_jax.datasets.source import Source, SourceClip, SyntheticSource
 from dave_jax.files import remove_partial_files, write_json
 
-# A unit is what one process builds at a time, and what is kept when it stops.
+# Still images in one unit, which is built by one process and kept if the build
+# is interrupted.
 _STILLS_PER_UNIT = 128
 
 
@@ -33,7 +34,7 @@ class IncompleteError(ValueError):
   """Clips of a source are missing or cannot be read.
 
   Attributes:
-    problems: All of them.
+    problems: A message for each problem.
   """
 
   def __init__(self, summary: str, problems: Sequence[str]):
@@ -43,7 +44,7 @@ class IncompleteError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Unit:
-  """Clips that are built together: one video, or some still images."""
+  """Clips that are built together: one video, or several still images."""
 
   clips: tuple[SourceClip, ...]
 
@@ -52,7 +53,7 @@ class Unit:
     return self.clips[0].split
 
   def key(self, config: Config) -> str:
-    """Returns a digest that changes with the settings and the files."""
+    """Returns a digest of the settings and of the state of the files."""
     paths = [
       path
       for clip in self.clips
@@ -72,50 +73,55 @@ def build(
   *,
   processes: int = 1,
   partial: bool = False,
+  overwrite: bool = False,
 ) -> dict:
   """Builds a data set and returns its report.
 
-  What is done is kept in a folder VERSION.building; the set appears under its
-  name only once it is whole. Interrupted, the same call goes on.
+  Finished units are kept in a folder VERSION.building, and the set appears
+  under its name only when it is complete. After an interruption, the same call
+  resumes.
 
   Args:
-    builder: Says what to build, how, and where to.
-    root: The folder of downloads; None for a set that is made up.
-    processes: How many clips are read at a time; 1 starts no processes.
-    partial: Leaves out what is missing or cannot be read.
+    builder: What to build, how, and where.
+    root: The folder of downloads; None for a synthetic set.
+    processes: Number of clips to read in parallel; 1 starts no processes.
+    partial: Leaves out clips that are missing or cannot be read.
+    overwrite: Replaces the set if it exists, once the new one is complete.
 
   Raises:
-    IncompleteError: Something is missing or cannot be read; all is listed.
-    FileExistsError: It is built already.
-    OSError: Nothing can be written, such as on a full disk; or another process
-      builds the set.
+    IncompleteError: Clips are missing or cannot be read; lists all of them.
+    FileExistsError: The set exists.
+    OSError: Writing fails, for example on a full disk; or another process is
+      building the set.
   """
   folder = pathlib.Path(builder.data_dir)
-  if folder.exists():
+  if folder.exists() and not overwrite:
     raise FileExistsError(
-      f'{folder} is built already; delete it to build it again'
+      f'{folder} exists; give --overwrite to build it again, or --name to '
+      'build another set beside it'
     )
   config = builder.builder_config
   clips, problems = find(config.source, root)
   if problems and not partial:
     raise IncompleteError(
-      f'{root}: {len(problems)} things are missing or odd; mend them, or give '
-      f'--partial to build the {len(clips)} clips that are there:',
+      f'{root}: {_count(len(problems), "problem")} found; fix '
+      f'{"it" if len(problems) == 1 else "them"}, or give --partial to build '
+      f'the {_count(len(clips), "clip")} that are complete:',
       problems,
     )
   if not clips:
-    raise IncompleteError(f'{root}: holds no clips:', problems)
+    raise IncompleteError(f'{root}: no clips found:', problems)
   staging = folder.with_name(f'{folder.name}.building')
   staging.mkdir(parents=True, exist_ok=True)
-  with _alone(staging):
+  with _lock(staging):
     units = {unit.key(config): unit for unit in _units(clips)}
     _build_units(units, config, staging, processes)
     results = {key: _result(staging / f'{key}.json') for key in units}
     skipped = [s for result in results.values() for s in result['skipped']]
     if skipped and not partial:
       raise IncompleteError(
-        f'{len(skipped)} clips cannot be read; mend them and run this again, '
-        'which goes on from here, or give --partial to leave them out:',
+        f'{_count(len(skipped), "clip")} cannot be used; fix them and run the '
+        'same command to resume, or give --partial to leave them out:',
         [f'{s["name"]}: {s["reason"]}' for s in skipped],
       )
     report = report_lib.report(
@@ -123,29 +129,31 @@ def build(
     )
     if not report['clips']:
       raise IncompleteError(
-        'not one clip could be read:',
+        'no clip can be used:',
         [f'{s["name"]}: {s["reason"]}' for s in skipped],
       )
-    whole = staging / 'whole'
-    shutil.rmtree(whole, ignore_errors=True)
-    whole.mkdir()
+    complete = staging / 'complete'
+    shutil.rmtree(complete, ignore_errors=True)
+    complete.mkdir()
     splits = {key: (unit.split, results[key]) for key, unit in units.items()}
-    assemble(builder, splits, staging, whole)
-    report_lib.write(report, whole)
-    whole.rename(folder)
+    assemble(builder, splits, staging, complete)
+    report_lib.write(report, complete)
+    if folder.exists():
+      shutil.rmtree(folder)
+    complete.rename(folder)
   shutil.rmtree(staging)
   return report
 
 
 @contextlib.contextmanager
-def _alone(staging):
-  """Holds a lock that is free again when this process ends, however it does."""
+def _lock(staging):
+  """Holds a lock that the system releases when this process ends."""
   with (staging / 'lock').open('w') as lock:
     try:
       fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
       raise BlockingIOError(
-        f'{staging}: another process builds this set; wait for it, or stop it'
+        f'{staging}: another process is building this set; wait for it to end'
       ) from error
     yield
 
@@ -153,23 +161,25 @@ def _alone(staging):
 def find(
   source: Source, root: pathlib.Path | None
 ) -> tuple[list[SourceClip], list[str]]:
-  """Returns the clips of a source, and all that is missing or odd.
+  """Returns the clips of a source, and a message for each problem.
 
   Raises:
     FileNotFoundError: There is no such folder.
   """
-  made = isinstance(source, SyntheticSource)
-  if not made and (root is None or not root.is_dir()):
-    raise FileNotFoundError(f'{root}: no such folder; give --source')
+  synthetic = isinstance(source, SyntheticSource)
+  if not synthetic and (root is None or not root.is_dir()):
+    raise FileNotFoundError(f'{root}: no such folder; give --source=FOLDER')
   clips, problems = source.find(root)
-  seen, clips_once, problems = set(), [], list(problems)
+  unique: dict[str, SourceClip] = {}
+  problems = list(problems)
   for clip in clips:
-    if clip.name in seen:
+    if any('\ud800' <= letter <= '\udfff' for letter in clip.name):
+      problems.append(
+        f'{str(clip.picture)!a}: the name is not UTF-8; rename the file'
+      )
+    elif unique.setdefault(clip.name, clip) is not clip:
       problems.append(f'{clip.picture}: a second clip named {clip.name}')
-    else:
-      clips_once.append(clip)
-    seen.add(clip.name)
-  return clips_once, problems
+  return list(unique.values()), problems
 
 
 def _units(clips) -> list[Unit]:
@@ -186,7 +196,7 @@ def _units(clips) -> list[Unit]:
 
 
 def _build_units(units, config, staging, processes):
-  """Builds the units that are not there yet."""
+  """Builds the units that are not finished yet."""
   remove_partial_files(staging)
   done = {
     key
@@ -212,7 +222,7 @@ def _build_units(units, config, staging, processes):
       return
     pool = concurrent.futures.ProcessPoolExecutor(
       processes,
-      # A fork of a process with threads (there are TFDS's) may hang.
+      # Forking a process with threads, as TFDS starts them, may hang.
       mp_context=multiprocessing.get_context('spawn'),
       initializer=signal.signal,
       initargs=(signal.SIGINT, signal.SIG_IGN),
@@ -223,7 +233,7 @@ def _build_units(units, config, staging, processes):
       }
       try:
         for future in concurrent.futures.as_completed(futures):
-          _outcome(future)
+          _check(future)
           progress.update(clips[futures[future]])
       except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -232,13 +242,13 @@ def _build_units(units, config, staging, processes):
         raise
 
 
-def _outcome(future):
+def _check(future):
   try:
     future.result()
   except concurrent.futures.process.BrokenProcessPool as error:
     raise OSError(
-      'a process that read a clip was killed, as systems do when memory is '
-      'short; run this again with fewer --processes, which goes on from here'
+      'a worker process was killed, probably for lack of memory; run the same '
+      'command with fewer --processes to resume'
     ) from error
 
 
@@ -250,12 +260,12 @@ def build_unit(
   storage: Storage,
   staging: pathlib.Path,
 ) -> None:
-  """Writes KEY.array_record and, once that is whole, KEY.json beside it.
+  """Writes KEY.array_record and, when it is complete, KEY.json beside it.
 
-  A clip that cannot be read is left out and said in the latter.
+  A clip that cannot be read is left out and listed in the latter.
 
   Raises:
-    OSError: Something cannot be written.
+    OSError: A file cannot be written.
   """
   path = staging / f'{key}.array_record'
   features = _features()
@@ -288,3 +298,7 @@ def _features():
 
 def _result(path) -> dict:
   return json.loads(path.read_text())
+
+
+def _count(number, noun):
+  return f'{number} {noun}' + ('' if number == 1 else 's')

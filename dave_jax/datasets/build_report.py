@@ -1,4 +1,4 @@
-"""What a build found and left out, as JSON and as text."""
+"""The report of a build, as JSON and as text."""
 
 import collections
 import json
@@ -7,23 +7,23 @@ from collections.abc import Iterable, Sequence
 
 _COUNTS = {
   'fixations': 'fixations kept',
-  'off_frame': 'fixations beside the frame, left out',
-  'without_a_frame': 'fixations where the video has no frame, left out',
+  'off_frame': 'fixations outside the frame, left out',
+  'without_a_frame': 'fixations at times without a frame, left out',
   'missing': 'samples without coordinates, left out',
   'not_fixating': 'samples of blinks, saccades and errors, left out',
-  'frames_without_gaze': 'frames past the end of the gaze, kept without',
-  'gaze_without_frames': 'frames of gaze past the end of the picture',
-  'seconds_without_sound': 'seconds of picture past the end of the sound',
+  'frames_without_gaze': 'frames after the end of the gaze, kept',
+  'gaze_without_frames': 'frames of gaze after the end of the video',
+  'seconds_without_sound': 'seconds of video after the end of the sound',
 }
 
 
 def report(name: str, results: Iterable[dict], problems: Sequence[str]) -> dict:
-  """Returns the report of the results of units.
+  """Returns the report on the results of all units.
 
   Args:
-    name: Of the data set.
-    results: What `build.build_unit` wrote.
-    problems: What was missing from the start.
+    name: Name of the data set.
+    results: The results that `build.build_unit` wrote.
+    problems: Problems that `Source.find` returned.
   """
   clips, skipped, splits = [], [], {}
   totals = collections.Counter()
@@ -54,7 +54,7 @@ def report(name: str, results: Iterable[dict], problems: Sequence[str]) -> dict:
     'name': name,
     'splits': {split: dict(counts) for split, counts in splits.items()},
     'totals': dict(totals),
-    'viewers_a_clip': [min(viewers), max(viewers)] if viewers else [0, 0],
+    'viewers_per_clip': [min(viewers), max(viewers)] if viewers else [0, 0],
     'skipped': skipped,
     'problems': list(problems),
     'clips': clips,
@@ -62,7 +62,7 @@ def report(name: str, results: Iterable[dict], problems: Sequence[str]) -> dict:
 
 
 def as_text(report: dict) -> str:
-  """Returns a report for a person to read."""
+  """Returns the report as text."""
   lines = [report['name'], '']
   header = ['split', 'clips', 'with sound', 'frames', 'fixated', 'fixations']
   rows = [
@@ -71,8 +71,8 @@ def as_text(report: dict) -> str:
   ]
   for row in [header, *rows]:
     lines.append(f'{row[0]:<16}' + ''.join(f'{cell:>12}' for cell in row[1:]))
-  least, most = report['viewers_a_clip']
-  lines += ['', f'viewers told apart in a clip: {least} to {most}']
+  least, most = report['viewers_per_clip']
+  lines += ['', f'viewers per clip: {least} to {most}']
   for key, text in _COUNTS.items():
     if report['totals'].get(key):
       lines.append(f'{report["totals"][key]:>12,.10g} {text}')
@@ -80,7 +80,7 @@ def as_text(report: dict) -> str:
     'clips left out',
     [f'{clip["name"]}: {clip["reason"]}' for clip in report['skipped']],
   )
-  lines += _section('missing or odd in the source', report['problems'])
+  lines += _section('problems of the source', report['problems'])
   notes = [
     f'{clip["name"]}: {note}'
     for clip in report['clips']

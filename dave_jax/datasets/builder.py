@@ -13,14 +13,14 @@ from dave_jax.datasets.source import Source, SourceClip, SyntheticSource
 
 @dataclasses.dataclass(kw_only=True)
 class Config(tfds.core.BuilderConfig):
-  """A source of clips, and how to store them.
+  """A source of clips and how to store them.
 
   Attributes:
-    source: Reads the downloads; its fields are the settings of the source.
+    source: Reads the downloads; its fields are the source's settings.
     storage: How records are stored.
-    citation: BibTeX.
-    licence: Terms of the data.
-    homepage: Where the downloads come from.
+    citation: BibTeX entry.
+    licence: Terms of use of the data.
+    homepage: Official page of the data.
   """
 
   source: Source
@@ -29,8 +29,13 @@ class Config(tfds.core.BuilderConfig):
   licence: str = ''
   homepage: str = ''
 
+  @property
+  def synthetic(self) -> bool:
+    """Whether the clips are generated rather than read from downloads."""
+    return isinstance(self.source, SyntheticSource)
+
   def settings(self) -> dict:
-    """Returns what decides on the records, for JSON."""
+    """Returns the settings that determine the records, for JSON."""
     return {
       'source': dataclasses.asdict(self.source),
       **dataclasses.asdict(self.storage),
@@ -38,16 +43,16 @@ class Config(tfds.core.BuilderConfig):
 
 
 class SaliencyBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-  """Builds records from downloads that lie in a folder.
+  """Builds records from a folder of downloads.
 
-  `datasets.prepare` builds in parallel and goes on after a stop.
+  `datasets.prepare` builds in parallel and resumes after an interruption.
   `download_and_prepare(file_format='array_record', download_config=
-  tfds.download.DownloadConfig(manual_dir=...))` gives the same records, one
-  clip at a time, and stops at the first that cannot be read.
+  tfds.download.DownloadConfig(manual_dir=...))` writes the same records, one
+  clip at a time, and stops at the first clip that cannot be read.
   """
 
   VERSION = tfds.core.Version('1.0.0')
-  MANUAL_DOWNLOAD_INSTRUCTIONS = 'Give the folder of downloads as manual_dir.'
+  MANUAL_DOWNLOAD_INSTRUCTIONS = 'Pass the folder of downloads as manual_dir.'
 
   def _info(self) -> tfds.core.DatasetInfo:
     config = self.builder_config
@@ -58,19 +63,18 @@ class SaliencyBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       homepage=config.homepage,
       citation=config.citation,
       license=config.licence,
-      # Records of a clip stay together; the pipeline shuffles.
+      # Records of a clip stay together; the input pipeline shuffles.
       disable_shuffling=True,
       metadata=tfds.core.MetadataDict(),
     )
 
   def _split_generators(self, dl_manager):
-    source = self.builder_config.source
-    made = isinstance(source, SyntheticSource)
-    root = None if made else pathlib.Path(dl_manager.manual_dir)
-    clips, problems = source.find(root)
+    config = self.builder_config
+    root = None if config.synthetic else pathlib.Path(dl_manager.manual_dir)
+    clips, problems = config.source.find(root)
     if problems:
       raise ValueError('\n'.join(problems))
-    self.info.metadata['settings'] = self.builder_config.settings()
+    self.info.metadata['settings'] = config.settings()
     self.info.metadata['clips'] = []
     splits = dict.fromkeys(clip.split for clip in clips)
     return {

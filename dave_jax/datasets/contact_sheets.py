@@ -1,4 +1,4 @@
-"""Records as pictures: fixations and density drawn on frames."""
+"""Draws fixations and density on the frames of records."""
 
 import pathlib
 import tempfile
@@ -17,19 +17,19 @@ from dave_jax.media.audio import SAMPLE_RATE
 from dave_jax.media.video import VideoInfo
 
 _HEIGHT = 256  # Pixels of a picture.
-_CAPTION = 18
-_MANY = 60  # Fixations of which big rings would hide the picture.
+_CAPTION = 18  # Pixels.
+_MANY = 60  # From this number of fixations on, small rings are drawn.
 _POOLED_COLOUR = (255, 255, 255)
-_NO_DENSITY = np.zeros((1, 1))  # `overlay` leaves the picture as it is.
+_NO_DENSITY = np.zeros((1, 1))  # `overlay` then leaves the picture unchanged.
 
 
 def marked_frame(record: dict, place: int) -> np.ndarray:
-  """Returns a frame with its density over it and a ring a fixation.
+  """Returns a frame with its density and a ring for each fixation.
 
-  Viewers have colours of their own; white is a viewer not told apart.
+  Each viewer has a colour; white marks fixations without a viewer.
 
   Returns:
-    uint8 [256, w, 3] of the original's proportions.
+    uint8 [256, w, 3] with the aspect ratio of the original.
   """
   frame = simplejpeg.decode_jpeg(record['frames'][place], 'RGB')
   scale = _HEIGHT / record['height']
@@ -43,7 +43,7 @@ def marked_frame(record: dict, place: int) -> np.ndarray:
   for (x, y), viewer in zip(
     record['fixation_xy'][rows], record['fixation_viewer'][rows], strict=True
   ):
-    # OpenCV's pixels have their middles at whole numbers.
+    # OpenCV's pixel centres are at whole numbers.
     centre = round(float(x) * scale - 0.5), round(float(y) * scale - 0.5)
     cv2.circle(image, centre, radius, (0, 0, 0), 3, cv2.LINE_AA)
     cv2.circle(image, centre, radius, viewer_colour(viewer), 2, cv2.LINE_AA)
@@ -54,7 +54,7 @@ def marked_frame(record: dict, place: int) -> np.ndarray:
 
 
 def viewer_colour(viewer: int) -> tuple[int, int, int]:
-  """Returns red, green, blue; numbers next to each other differ much."""
+  """Returns red, green, blue; consecutive viewers get distinct colours."""
   if viewer == POOLED:
     return _POOLED_COLOUR
   hue = int(viewer * 67 % 180)
@@ -65,10 +65,10 @@ def viewer_colour(viewer: int) -> tuple[int, int, int]:
 def contact_sheet(
   dataset: Dataset, split: str, *, rows: int, columns: int, seed: int
 ) -> np.ndarray:
-  """Returns frames of clips drawn with a seed, uint8 [h, w, 3].
+  """Returns frames of randomly chosen clips, uint8 [h, w, 3].
 
-  A row is a clip, its columns frames spread over those with fixations; still
-  images fill rows by themselves.
+  A row shows fixated frames of one clip, evenly spread; still images share
+  rows.
   """
   rng = np.random.default_rng(seed)
   clips, records = dataset.clips(split), dataset.records(split)
@@ -107,7 +107,7 @@ def _captioned(records, clip, frame):
 
 
 def _pasted(lines):
-  """Returns one picture of rows of pictures of one height."""
+  """Returns one picture of rows of pictures, which all have one height."""
   gap = 4
   height = _HEIGHT + _CAPTION
   width = max(sum(i.shape[1] + gap for i in line) for line in lines)
@@ -128,13 +128,13 @@ def write_clip(
   *,
   seconds: float,
 ) -> None:
-  """Writes the middle of a clip as MP4, with what it sounds like.
+  """Writes the middle of a clip as an MP4 with sound.
 
   Args:
-    path: The file.
-    records: Of the split.
+    path: The file to write.
+    records: Records of the split.
     clip: A clip of more than one frame.
-    seconds: How much of it.
+    seconds: Length of the excerpt.
   """
   frames = min(clip.frames, max(1, round(seconds * clip.rate)))
   first = (clip.frames - frames) // 2
@@ -166,7 +166,7 @@ def write_clip(
 
 
 def _write_sound(path, chunks):
-  """Writes the sound of chunks where it is on their axis; None if silent."""
+  """Writes the sound of chunks on their time axis; None without sound."""
   ends = [c['waveform_start'] + len(c['waveform']) for c in chunks]
   if not any(len(chunk['waveform']) for chunk in chunks):
     return None

@@ -1,4 +1,4 @@
-"""DAVoS (AVE): DIEM, Coutrot 1 and Coutrot 2 with the folds of the paper."""
+"""DAVoS (AVE): DIEM, Coutrot 1 and Coutrot 2 with the splits of the paper."""
 
 import dataclasses
 import functools
@@ -15,12 +15,13 @@ from dave_jax.datasets.source import (
   VIDEOS,
   Picture,
   SourceClip,
-  files_of,
-  place_of,
+  files_by_stem,
+  files_in,
+  find_below,
 )
 
-# Where clips of Coutrot's lie, and what they are in his files. The files hold
-# other conditions too, in which other sounds were heard.
+# {database: (gaze file, variable, condition with the original sound, prefix of
+# the folder of videos)}. In the other conditions, viewers heard other sounds.
 _COUTROT = {
   1: ('coutrot_database1.mat', 'Coutrot_Database1', 'OriginalSounds', 'ERB3'),
   2: ('coutrot_database2.mat', 'Coutrot_Database2', 'AudioVisual', 'ERB4'),
@@ -30,21 +31,22 @@ _DIEM_RATE = 30.0
 
 @dataclasses.dataclass(frozen=True)
 class Downloads:
-  """A folder of DIEM's and Coutrot's own downloads, viewers told apart.
+  """The original downloads of DIEM and Coutrot, which identify viewers.
 
-  DIEM: a folder a video, in the root or one below, with video/NAME.mp4,
-  audio/NAME.wav and event_data/*.txt. Coutrot: coutrot_database1.mat with
-  ERB3_Stimuli/clip_N.avi, coutrot_database2.mat with ERB4_Stimuli/clip_N.avi,
-  in the root or one folder below. Assumed: DIEM's WAV begins with the first
-  frame, and each row of gaze belongs to one frame unless the video's rate says
-  otherwise. Coutrot's positions come without events: saccades are in them.
+  DIEM: a folder per video, in the root or one folder below, with
+  video/NAME.mp4, audio/NAME.wav and event_data/*.txt. Coutrot:
+  coutrot_database1.mat with ERB3_Stimuli/clip_N.avi, coutrot_database2.mat with
+  ERB4_Stimuli/clip_N.avi, in the root or one folder below. Assumptions: DIEM's
+  WAV begins with the first frame, and each row of gaze belongs to one frame
+  unless the video has another rate. Coutrot's positions have no event labels,
+  so they include saccades.
 
   Attributes:
-    eye: Of DIEM, whose both eyes were recorded: 'left', 'right', or 'mean' of
-      both where both fixate.
-    screen: Height and width of DIEM's screen, on which videos were centred.
-    diem_pixels_per_degree: A 21-inch screen of 1280 pixels, 90 cm away.
-    coutrot_pixels_per_degree: As in database 2; taken for database 1 too.
+    eye: Which of DIEM's two recorded eyes: 'left', 'right', or 'mean' of both
+      where both fixate.
+    screen: Height and width of DIEM's screen, which videos were centred on.
+    diem_pixels_per_degree: From a 21-inch screen of 1280 pixels at 90 cm.
+    coutrot_pixels_per_degree: Published for database 2, used for both.
   """
 
   eye: str = 'left'
@@ -54,7 +56,7 @@ class Downloads:
 
   def __post_init__(self):
     if self.eye not in ('left', 'right', 'mean'):
-      raise ValueError(f"eye is '{self.eye}', wanted left, right or mean")
+      raise ValueError(f"expected eye left, right or mean, got '{self.eye}'")
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     clips, problems = [], []
@@ -76,11 +78,11 @@ class Downloads:
 
   def _diem(self, clip, picture):
     width, height = map(int, re.search(r'_(\d+)x(\d+)$', clip.name).groups())
-    paths = list(files_of(clip.gaze, ['.txt']).values())
+    paths = files_in(clip.gaze, ['.txt'])
     fixations, frames, counts = gaze_lib.read_diem(
       paths, height=height, width=width, screen=self.screen, eye=self.eye
     )
-    fixations, notes = gaze_lib.at_rate(fixations, _DIEM_RATE, picture.rate)
+    fixations, notes = gaze_lib.match_rates(fixations, _DIEM_RATE, picture.rate)
     return Gaze(
       fixations=fixations,
       height=height,
@@ -99,7 +101,7 @@ class Downloads:
       _conditions(clip.gaze, database), f'clip_{number}', None
     )
     if recording is None:
-      raise ValueError(f'{clip.gaze}: holds no clip_{number}')
+      raise ValueError(f'{clip.gaze}: expected clip_{number}, which is missing')
     try:
       positions = np.asarray(recording.data, np.float64)
       rate = float(recording.info.fps)
@@ -109,17 +111,17 @@ class Downloads:
       )
     except (AttributeError, TypeError, ValueError) as error:
       raise ValueError(
-        f'{clip.gaze}: clip_{number} is not data and info ({error})'
+        f'{clip.gaze}: expected clip_{number} with data and info ({error})'
       ) from error
     if positions.ndim == 2:  # One viewer: MATLAB drops the dimension.
       positions = positions[..., None]
     if positions.ndim != 3 or positions.shape[0] != 2:
       raise ValueError(
-        f'{clip.gaze}: clip_{number} has positions {positions.shape}, wanted '
-        '[2, frames, viewers]'
+        f'{clip.gaze}: expected clip_{number} with positions [2, frames, '
+        f'viewers], got {positions.shape}'
       )
-    fixations, counts = gaze_lib.of_positions(positions)
-    fixations, notes = gaze_lib.at_rate(fixations, rate, picture.rate)
+    fixations, counts = gaze_lib.fixations_of_positions(positions)
+    fixations, notes = gaze_lib.match_rates(fixations, rate, picture.rate)
     return Gaze(
       fixations=fixations,
       height=height,
@@ -139,21 +141,21 @@ def _conditions(path, database):
 
 
 def _find_diem(root, listed):
-  """Returns (clip or None, what is wrong or '')."""
-  folder = place_of(root, listed.name)
+  """Returns (clip or None, problem or '')."""
+  folder = find_below(root, listed.name)
   if folder is None:
     return None, f'no folder {listed.name}/'
-  videos = files_of(folder / 'video', VIDEOS)
+  videos = files_by_stem(folder / 'video', VIDEOS)
   sound = folder / 'audio' / f'{listed.name}.wav'
-  lacking = []
+  missing = []
   if listed.name not in videos:
-    lacking.append(f'video/{listed.name}.mp4')
-  if not files_of(folder / 'event_data', ['.txt']):
-    lacking.append('event_data/*.txt')
+    missing.append(f'video/{listed.name}.mp4')
+  if not files_in(folder / 'event_data', ['.txt']):
+    missing.append('event_data/*.txt')
   if not sound.exists():
-    lacking.append(f'audio/{sound.name}')
-  if lacking:
-    return None, f'{folder} lacks {", ".join(lacking)}'
+    missing.append(f'audio/{sound.name}')
+  if missing:
+    return None, f'{folder}: missing {", ".join(missing)}'
   return SourceClip(
     name=listed.name,
     source='diem',
@@ -168,11 +170,11 @@ def _find_diem(root, listed):
 def _find_coutrot(root, listed):
   database, number = listed.coutrot
   matlab, _, _, prefix = _COUTROT[database]
-  gaze = place_of(root, matlab)
+  gaze = find_below(root, matlab)
   if gaze is None:
     return None, f'no {matlab}'
-  stimuli = place_of(root, f'{prefix}_Stimuli')
-  videos = files_of(stimuli, VIDEOS) if stimuli else {}
+  stimuli = find_below(root, f'{prefix}_Stimuli')
+  videos = files_by_stem(stimuli, VIDEOS) if stimuli else {}
   if f'clip_{number}' not in videos:
     return None, f'no {prefix}_Stimuli/clip_{number}.avi'
   return SourceClip(
@@ -187,10 +189,10 @@ def _find_coutrot(root, listed):
 
 @dataclasses.dataclass(frozen=True)
 class StavisRelease:
-  """The STAViS release (see stavis), which holds all 151 clips of DAVoS.
+  """The STAViS release (see `stavis`), which has all 151 clips of DAVoS.
 
   clip_N is clipN of its Coutrot_db1, clip_e_N is clipN of its Coutrot_db2.
-  Viewers are not told apart.
+  Fixations have no viewers.
 
   Attributes:
     pixels_per_degree: As in `stavis.StavisSource`.
@@ -199,7 +201,7 @@ class StavisRelease:
   pixels_per_degree: float = 0.0
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
-    problems = stavis.lacking_folders(root)
+    problems = stavis.missing_folders(root)
     if problems:
       return [], problems
     listed = {
@@ -267,7 +269,7 @@ _DAVE_CITATION = """@article{tavakoli2019dave,
 
 
 class Davos(SaliencyBuilder):
-  """DAVoS: 151 videos with sound, 93 to train, 29 to validate, 29 to test."""
+  """DAVoS: 151 videos with sound; 93 train, 29 validation, 29 test."""
 
   BUILDER_CONFIGS = (
     Config(

@@ -1,4 +1,4 @@
-"""Density maps: how likely each place of a frame is looked at."""
+"""Density maps: the probability that each pixel of a frame is fixated."""
 
 import cv2
 import numpy as np
@@ -13,17 +13,17 @@ def gaussian_density(
   width: int,
   size: tuple[int, int],
 ) -> np.ndarray:
-  """Returns the density of fixations: a Gaussian at each, of one sigma.
+  """Returns the density of fixations: the sum of a Gaussian at each of them.
 
   Each pixel holds the integral of the Gaussians over it, so that maps of all
-  sizes agree; what falls beside the frame is lost. A fixation that several
-  viewers share counts as often.
+  sizes agree; mass outside the frame is lost. Repeated fixations count
+  repeatedly.
 
   Args:
     xy: [n, 2], pixels of the original.
-    sigma: Standard deviation in pixels of the original; one degree of visual
-      angle is usual.
-    height, width: Of the original.
+    sigma: Standard deviation in pixels of the original, usually one degree of
+      visual angle.
+    height, width: Size of the original.
     size: Height and width of the map.
 
   Returns:
@@ -48,20 +48,21 @@ def record_density(
 ) -> np.ndarray | None:
   """Returns the density map of one frame of a record.
 
-  The source's own map where there is one, else its fixations blurred.
+  Uses the map that the source publishes if there is one, else the blurred
+  fixations.
 
   Args:
     record: See `schema.features`.
-    place: Which of the record's frames.
-    size: Height and width; None is that of the source's map, or of the
-      original.
+    place: Index of the frame in the record.
+    size: Height and width of the result; None keeps the size of the published
+      map, or of the original.
 
   Returns:
-    float32 [h, w] that sums to 1; zeros where nobody looked; None where the
-    record has neither map nor sigma.
+    float32 [h, w] that sums to 1; zeros without fixations; None if the record
+    has neither map nor sigma.
 
   Raises:
-    ValueError: The source's map does not decode.
+    ValueError: The published map does not decode.
   """
   if len(record['density']) and record['density'][place]:
     return _resized(_decoded(record, place), size)
@@ -90,7 +91,7 @@ def _decoded(record, place):
 
 def _resized(density, size):
   if size is not None and size != density.shape:
-    # As the field does; cubic filters overshoot below zero.
+    # Cubic, as published evaluations resize maps; it overshoots below zero.
     h, w = size
     density = cv2.resize(density, (w, h), interpolation=cv2.INTER_CUBIC)
     density = np.maximum(density, 0)

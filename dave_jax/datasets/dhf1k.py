@@ -1,4 +1,4 @@
-"""DHF1K: 1000 videos that were looked at without sound."""
+"""DHF1K: 1000 videos that viewers watched without sound."""
 
 import bisect
 import dataclasses
@@ -7,17 +7,18 @@ import pathlib
 from dave_jax.datasets import gaze as gaze_lib
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.gaze import Gaze
+from dave_jax.datasets.image_files import read_complete_image
 from dave_jax.datasets.source import (
   VIDEOS,
   Picture,
   SourceClip,
-  files_of,
+  by_frame,
+  files_by_stem,
+  find_below,
   gaps,
   listing,
   numbered,
-  place_of,
 )
-from dave_jax.media.image_file import read_image
 
 _SPLITS, _LAST_OF_SPLITS = ('train', 'val', 'test'), (600, 700, 1000)
 
@@ -27,24 +28,25 @@ class Dhf1kSource:
   """A folder with video/ and annotation/.
 
   video/001.AVI or video/001/*.png; annotation/0001/maps/0001.png and
-  annotation/0001/fixation/0001.png, all viewers together. Videos 1 to 600
-  train, 601 to 700 validate; the fixations of 701 to 1000 are not public, and
-  those videos need not be there. No sound was played, so none is stored.
+  annotation/0001/fixation/0001.png, viewers pooled. Videos 1 to 600 are train,
+  601 to 700 val; the fixations of 701 to 1000 (test) are not public, and those
+  videos may be absent. Viewers heard no sound, so none is stored.
 
   Attributes:
-    rate: Frames per second of videos that lie there as images.
-    pixels_per_degree: One degree of visual angle; 0 where the published maps
-      are all that is known.
+    rate: Frames per second of videos that are folders of images.
+    pixels_per_degree: Pixels per degree of visual angle; 0 uses the published
+      density maps only.
   """
 
   rate: float = 30.0
   pixels_per_degree: float = 0.0
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
-    videos, annotations = place_of(root, 'video'), place_of(root, 'annotation')
+    videos = find_below(root, 'video')
+    annotations = find_below(root, 'annotation')
     if videos is None or annotations is None:
-      return [], [f'{root}: wanted video/ and annotation/']
-    files = files_of(videos, VIDEOS)
+      return [], [f'{root}: expected video/ and annotation/']
+    files = files_by_stem(videos, VIDEOS)
     clips, absent, problems = [], [], []
     for number in range(1, _LAST_OF_SPLITS[-1] + 1):
       name = f'{number:03d}'
@@ -56,14 +58,14 @@ class Dhf1kSource:
           absent.append(name)
         continue
       annotation = annotations / f'{number:04d}'
-      lacking = []
+      missing = []
       if split != 'test':
-        lacking = [
+        missing = [
           *gaps(annotation / 'fixation', '*.png'),
           *gaps(annotation / 'maps', '*.png'),
         ]
-      if lacking:
-        problems.append(f'{name}: {"; ".join(lacking)}')
+      if missing:
+        problems.append(f'{name}: {"; ".join(missing)}')
         continue
       clips.append(
         SourceClip(
@@ -79,7 +81,7 @@ class Dhf1kSource:
       )
     if absent:
       problems.insert(
-        0, f'{videos}: lacks {len(absent)} videos: {listing(absent)}'
+        0, f'{videos}: {len(absent)} videos are missing: {listing(absent)}'
       )
     return clips, problems
 
@@ -91,35 +93,21 @@ class Dhf1kSource:
         width=picture.width,
         frames=None,
       )
-    points = sorted(numbered(clip.gaze, '*.png').items())
-    maps = numbered(clip.density, '*.png')
-    parts, shapes = [], set()
-    for number, path in points:
-      fixated = read_image(path, 'grey')
-      if fixated is None:
-        raise ValueError(f'{path}: is no image; download it again')
-      shapes.add(fixated.shape)
-      parts.append(gaze_lib.of_map(fixated > 127, number - 1))
-    if len(shapes) != 1:
-      raise ValueError(f'{clip.gaze}: images of several sizes, {shapes}')
-    [(height, width)] = shapes
-    return Gaze(
-      fixations=gaze_lib.joined(parts),
-      height=height,
-      width=width,
-      frames=len(points),
-      density=tuple(maps.get(number) for number in range(1, max(maps) + 1)),
+    return gaze_lib.gaze_of_maps(
+      numbered(clip.gaze, '*.png'),
+      lambda path: read_complete_image(path, 'grey') > 127,
+      density=by_frame(numbered(clip.density, '*.png')),
       sigma=self.pixels_per_degree,
     )
 
 
 class Dhf1k(SaliencyBuilder):
-  """DHF1K: 600 videos to train, 100 to validate, 300 to test."""
+  """DHF1K: 600 training, 100 validation and 300 test videos."""
 
   BUILDER_CONFIGS = (
     Config(
       name='default',
-      description='1000 videos, 17 viewers (together), without sound.',
+      description='1000 videos without sound, 17 viewers (pooled).',
       source=Dhf1kSource(),
       licence='CC BY 4.0',
       homepage='https://github.com/wenguanwang/DHF1K',

@@ -17,7 +17,7 @@ from dave_jax.datasets.source import (
   VIDEOS,
   Picture,
   SourceClip,
-  files_of,
+  files_in,
   gaps,
   listing,
   natural_order,
@@ -54,7 +54,7 @@ class FolderSource:
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     pictures = {
-      path.name: path for path in files_of(root, (*VIDEOS, *IMAGES)).values()
+      path.name: path for path in files_in(root, (*VIDEOS, *IMAGES))
     } | {
       path.name: path
       for path in sorted(root.glob('*/'), key=natural_order)

@@ -1,4 +1,4 @@
-"""Which clips are for training and which for testing, as published."""
+"""Published splits: the list of DAVoS and the fold lists of STAViS."""
 
 import csv
 import dataclasses
@@ -16,11 +16,11 @@ class DavosClip:
   """A row of the official list of DAVoS.
 
   Attributes:
-    name: Of DIEM, with the size it was shown at; `clip_N` for clip N of
-      Coutrot's database 1; `clip_e_N` for clip N of his database 2.
+    name: A DIEM name, which ends in the size it was shown at; `clip_N` for clip
+      N of Coutrot's database 1; `clip_e_N` for clip N of database 2.
     split: 'train', 'val' or 'test'.
-    category: One of `CATEGORIES`; '' for clip_42, which the list leaves out.
-      'Misc' is called 'Other' there.
+    category: One of `CATEGORIES`; '' for clip_42, which the list omits. The
+      list calls 'Misc' 'Other'.
     rate: Frames per second.
   """
 
@@ -31,7 +31,7 @@ class DavosClip:
 
   @property
   def coutrot(self) -> tuple[int, int] | None:
-    """(database, number) of a clip of Coutrot's, None for one of DIEM."""
+    """(database, number) of a Coutrot clip, None for a DIEM clip."""
     match = re.fullmatch(r'clip_(e_)?(\d+)', self.name)
     if match is None:
       return None
@@ -40,7 +40,7 @@ class DavosClip:
 
 @functools.cache
 def davos() -> tuple[DavosClip, ...]:
-  """Returns the 151 clips of DAVoS with their official folds."""
+  """Returns the 151 clips of DAVoS with their official splits."""
   package = importlib.resources.files('dave_jax.datasets')
   with (package / 'davos.csv').open() as file:
     return tuple(
@@ -55,7 +55,8 @@ class ListedClip:
 
   Attributes:
     frames, rate: As listed.
-    train, test: The folds that it trains and tests; DIEM has only fold 1.
+    train, test: Folds in which the clip is in the training or test set; DIEM
+      has only fold 1.
   """
 
   frames: int
@@ -69,19 +70,21 @@ def stavis(folder: pathlib.Path, name: str) -> dict[str, ListedClip]:
 
   Args:
     folder: `fold_lists/` of the release.
-    name: Such as 'Coutrot_db1'.
+    name: Name of the set, such as 'Coutrot_db1'.
 
   Returns:
-    {name of the clip: what is listed}.
+    {name of the clip: its entry}.
 
   Raises:
-    FileNotFoundError: There are no lists of that set.
+    FileNotFoundError: The set has no lists.
     ValueError: A line is not name, frames and rate.
   """
   clips: dict[str, ListedClip] = {}
   lists = sorted(folder.glob(f'{name}_list_*_fps.txt'))
   if not lists:
-    raise FileNotFoundError(f'{folder}: wanted {name}_list_train_1_fps.txt ...')
+    raise FileNotFoundError(
+      f'{folder}: expected {name}_list_train_1_fps.txt ...'
+    )
   for path in lists:
     match = re.fullmatch(
       re.escape(name) + r'_list_(train|test)(?:_(\d))?_fps', path.stem
@@ -97,7 +100,7 @@ def stavis(folder: pathlib.Path, name: str) -> dict[str, ListedClip]:
         )
       except ValueError as error:
         raise ValueError(
-          f'{path}: wanted name, frames and rate, got {line!r}'
+          f'{path}: expected name, frames and rate, got {line!r}'
         ) from error
       part = match[1]
       clips[clip] = dataclasses.replace(
@@ -109,13 +112,14 @@ def stavis(folder: pathlib.Path, name: str) -> dict[str, ListedClip]:
 def stavis_split(clip: ListedClip, folds: int) -> str:
   """Returns the split that a clip of the STAViS release is stored in.
 
-  With one fold 'train' or 'test'. With three, clips are stored once, by what
-  they are in each: 'test1_train23', and so on; `fold_split` puts those of a
-  fold together. AVAD's and SumMe's folds are not each other's rest.
+  With one fold: 'train' or 'test'. With three, each clip is stored once, in a
+  split named after its part in each fold, such as 'test1_train23'; `fold_split`
+  lists the splits of one fold. In AVAD and SumMe, a fold's test clips are not
+  the complement of its training clips.
 
   Args:
     clip: The clip.
-    folds: How many the set has.
+    folds: Number of folds of the set.
   """
   if folds == 1:
     return 'train' if clip.train else 'test'
@@ -128,12 +132,12 @@ def stavis_split(clip: ListedClip, folds: int) -> str:
 
 
 def fold_split(splits: Iterable[str], part: str, fold: int) -> str:
-  """Returns the splits of one fold, with `+` between them.
+  """Returns the splits of one fold, joined with `+`.
 
   Args:
-    splits: All of a data set, as `stavis_split` names them.
+    splits: All splits of a data set, as `stavis_split` names them.
     part: 'train' or 'test'.
-    fold: From 1.
+    fold: Number of the fold, from 1.
 
   Raises:
     ValueError: There is no such fold.
@@ -145,6 +149,6 @@ def fold_split(splits: Iterable[str], part: str, fold: int) -> str:
   ]
   if not chosen:
     raise ValueError(
-      f'no split of {", ".join(splits)} is in {part} of fold {fold}'
+      f'no {part} split of fold {fold} among {", ".join(splits)}'
     )
   return '+'.join(chosen)

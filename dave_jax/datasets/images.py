@@ -10,33 +10,34 @@ import numpy as np
 from dave_jax.datasets import gaze as gaze_lib
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.gaze import Fixations, Gaze
+from dave_jax.datasets.image_files import read_complete_image
 from dave_jax.datasets.source import (
   IMAGES,
   Picture,
   SourceClip,
-  files_of,
+  files_by_stem,
+  files_in,
+  find_below,
   listing,
   natural_order,
-  place_of,
   seeded_splits,
 )
-from dave_jax.media.image_file import read_image
 
 
 @dataclasses.dataclass(frozen=True)
 class TableOfFixations:
-  """`stimuli/` and `fixations.npz`: OSIE and Scene500.
+  """A folder with stimuli/ and fixations.npz: OSIE and Scene500.
 
-  The table has a row a fixation: number of the image, viewer, x, y in pixels of
-  the image, duration; `image` holds the names. Neither set has splits: 80, 10
-  and 10 percent are drawn.
+  The array `table` has a row per fixation: number of the image, viewer, x, y in
+  pixels of the image, duration; `image` has the file names. Neither set has
+  official splits: 80, 10 and 10 percent are drawn at random.
 
   Attributes:
-    name: Of the set.
-    pixels_per_degree: One degree of visual angle; None where images were shown
-      at the height of the screen, whatever their size.
-    degrees_high: Then, the degrees that the screen is high.
-    seed: Of the splits.
+    name: Name of the set.
+    pixels_per_degree: Pixels per degree of visual angle; None if images of any
+      size filled the height of the screen.
+    degrees_high: The height of that screen in degrees.
+    seed: Seed of the splits.
   """
 
   name: str
@@ -45,28 +46,22 @@ class TableOfFixations:
   seed: int = 0
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
-    stimuli, table = place_of(root, 'stimuli'), place_of(root, 'fixations.npz')
+    stimuli = find_below(root, 'stimuli')
+    table = find_below(root, 'fixations.npz')
     if stimuli is None or table is None:
-      return [], [
-        f'{root}: holds no {missing}'
-        for missing, place in (
-          ('stimuli/', stimuli),
-          ('fixations.npz', table),
-        )
-        if place is None
-      ]
+      return [], [f'{root}: expected stimuli/ and fixations.npz']
     named = _table(table)[0].tolist()
-    images = {path.name: path for path in files_of(stimuli, IMAGES).values()}
-    lacking = [name for name in named if name not in images]
+    images = {path.name: path for path in files_in(stimuli, IMAGES)}
+    missing = [name for name in named if name not in images]
     unnamed = [name for name in images if name not in set(named)]
     problems = []
-    if lacking:
+    if missing:
       problems.append(
-        f'{stimuli}: lacks {len(lacking)} images: {listing(lacking)}'
+        f'{stimuli}: {len(missing)} images are missing: {listing(missing)}'
       )
     if unnamed:
       problems.append(
-        f'{table}: has no fixations of {len(unnamed)} images of {stimuli}: '
+        f'{table}: {len(unnamed)} images of {stimuli} have no fixations: '
         f'{listing(unnamed)}'
       )
     splits = seeded_splits(
@@ -111,19 +106,19 @@ class TableOfFixations:
 
 @functools.lru_cache(maxsize=1)
 def _table(path):
-  """Returns (names, rows by image, where each image's rows begin)."""
+  """Returns (names, rows sorted by image, index of each image's first row)."""
   try:
     with np.load(path, allow_pickle=False) as content:
       names, table = content['image'], content['table']
   except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
     raise ValueError(
-      f"{path}: wanted an NPZ with arrays 'table' and 'image', got {error}; "
+      f"{path}: expected an NPZ with the arrays 'table' and 'image' ({error}); "
       'download it again'
     ) from error
   if table.ndim != 2 or table.shape[1] < 4:
     raise ValueError(
-      f'{path}: table has shape {table.shape}, wanted [rows, 5]: image, '
-      'viewer, x, y, duration'
+      f'{path}: expected a table [rows, 5] of image, viewer, x, y, duration, '
+      f'got shape {table.shape}'
     )
   table = table[np.argsort(table[:, 0], kind='stable')]
   begins = np.searchsorted(table[:, 0], np.arange(len(names) + 1))
@@ -132,27 +127,29 @@ def _table(path):
 
 @dataclasses.dataclass(frozen=True)
 class Mit1003Source:
-  """`ALLSTIMULI/NAME.jpeg` and `ALLFIXATIONMAPS/NAME_fix{Map,Pts}.jpg`.
+  """A folder with ALLSTIMULI/ and ALLFIXATIONMAPS/.
 
-  The points, all viewers together, are white in a JPEG: pixels above 127. There
-  are no splits: 80, 10 and 10 percent are drawn.
+  ALLSTIMULI/NAME.jpeg, ALLFIXATIONMAPS/NAME_fixMap.jpg and
+  ALLFIXATIONMAPS/NAME_fixPts.jpg, whose pixels above 127 are fixated, viewers
+  pooled. There are no official splits: 80, 10 and 10 percent are drawn at
+  random.
 
   Attributes:
-    pixels_per_degree: One degree of visual angle.
-    seed: Of the splits.
+    pixels_per_degree: Pixels per degree of visual angle.
+    seed: Seed of the splits.
   """
 
   pixels_per_degree: float = 35.0
   seed: int = 0
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
-    stimuli = place_of(root, 'ALLSTIMULI')
-    maps = place_of(root, 'ALLFIXATIONMAPS')
+    stimuli = find_below(root, 'ALLSTIMULI')
+    maps = find_below(root, 'ALLFIXATIONMAPS')
     if stimuli is None or maps is None:
-      return [], [f'{root}: wanted ALLSTIMULI/ and ALLFIXATIONMAPS/']
-    images = files_of(stimuli, IMAGES)
+      return [], [f'{root}: expected ALLSTIMULI/ and ALLFIXATIONMAPS/']
+    images = files_by_stem(stimuli, IMAGES)
     splits = seeded_splits(list(images), self.seed)
-    return _mapped(
+    return _clips_with_maps(
       [
         (name, path, maps / f'{name}_fixPts.jpg', maps / f'{name}_fixMap.jpg')
         for name, path in images.items()
@@ -163,41 +160,43 @@ class Mit1003Source:
     )
 
   def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
-    points = read_image(clip.gaze, 'grey')
-    if points is None:
-      raise ValueError(f'{clip.gaze}: is no image; download it again')
-    return _of_points(points > 127, clip, self.pixels_per_degree)
+    return gaze_lib.gaze_of_maps(
+      {1: clip.gaze},
+      lambda path: read_complete_image(path, 'grey') > 127,
+      density=(clip.density,),
+      sigma=self.pixels_per_degree,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
 class Cat2000Source:
-  """`trainSet/{Stimuli,FIXATIONLOCS,FIXATIONMAPS}/CATEGORY/NNN.*`.
+  """A folder with trainSet/{Stimuli,FIXATIONLOCS,FIXATIONMAPS}/CATEGORY/NNN.*.
 
-  The locations, all viewers together, are the variable `fixLocs`, 1 where
-  somebody looked. Fixations of the test set are not public; of the training
-  set, 80, 10 and 10 percent are drawn in each category. Images are 1920 x 1080
+  The variable `fixLocs` of the locations is 1 at fixated pixels, viewers
+  pooled. The fixations of the test set are not public; 80, 10 and 10 percent of
+  each category of the training set are drawn at random. Images are 1920 x 1080
   with grey borders, which are kept.
 
   Attributes:
-    pixels_per_degree: One degree of visual angle.
-    seed: Of the splits.
+    pixels_per_degree: Pixels per degree of visual angle.
+    seed: Seed of the splits.
   """
 
   pixels_per_degree: float = 38.0
   seed: int = 0
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
-    base = place_of(root, 'trainSet')
+    base = find_below(root, 'trainSet')
     if base is None and (root / 'Stimuli').is_dir():
       base = root
     if base is None:
-      return [], [f'{root}: wanted trainSet/Stimuli/CATEGORY/NNN.jpg']
+      return [], [f'{root}: expected trainSet/Stimuli/CATEGORY/NNN.jpg']
     clips, problems = [], []
     for folder in sorted((base / 'Stimuli').glob('*/'), key=natural_order):
       category = folder.name
-      images = files_of(folder, IMAGES)
+      images = files_by_stem(folder, IMAGES)
       splits = seeded_splits(list(images), self.seed)
-      found, lacking = _mapped(
+      found, incomplete = _clips_with_maps(
         [
           (
             name,
@@ -213,21 +212,25 @@ class Cat2000Source:
         category=category,
       )
       clips += found
-      problems += lacking
-    return clips, problems or ([] if clips else [f'{base}: has no images'])
+      problems += incomplete
+    return clips, problems or ([] if clips else [f'{base}: no images found'])
 
   def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
-    points = gaze_lib.read_mat(clip.gaze, 'fixLocs')
-    return _of_points(points, clip, self.pixels_per_degree)
+    return gaze_lib.gaze_of_maps(
+      {1: clip.gaze},
+      lambda path: gaze_lib.read_mat(path, 'fixLocs'),
+      density=(clip.density,),
+      sigma=self.pixels_per_degree,
+    )
 
 
-def _mapped(rows, *, source, splits, folder, category=''):
-  """Returns (clips, problems) of (name, image, points, map)."""
-  clips, lacking = [], []
+def _clips_with_maps(rows, *, source, splits, folder, category=''):
+  """Returns (clips, problems) of rows (name, image, fixated pixels, map)."""
+  clips, incomplete = [], []
   for name, path, points, density in rows:
     missing = [p.name for p in (points, density) if not p.exists()]
     if missing:
-      lacking.append(f'{path.name} ({" and ".join(missing)})')
+      incomplete.append(f'{path.name} ({" and ".join(missing)})')
       continue
     clips.append(
       SourceClip(
@@ -242,29 +245,13 @@ def _mapped(rows, *, source, splits, folder, category=''):
       )
     )
   problems = []
-  if lacking:
+  if incomplete:
     problems.append(
-      f'{folder}: {len(lacking)} images lack maps: {listing(lacking)}'
+      f'{folder}: {len(incomplete)} images have no maps: {listing(incomplete)}'
     )
   if not rows:
-    problems.append(f'{folder}: has no images')
+    problems.append(f'{folder}: no images found')
   return clips, problems
-
-
-def _of_points(points, clip, sigma):
-  if np.ndim(points) != 2:
-    raise ValueError(
-      f'{clip.gaze}: has shape {np.shape(points)}, wanted height and width'
-    )
-  height, width = points.shape
-  return Gaze(
-    fixations=gaze_lib.of_map(points, frame=0),
-    height=height,
-    width=width,
-    frames=1,
-    density=(clip.density,),
-    sigma=sigma,
-  )
 
 
 class Osie(SaliencyBuilder):
@@ -274,7 +261,7 @@ class Osie(SaliencyBuilder):
     Config(
       name='default',
       description='700 photographs of 800 x 600, 15 viewers, 3 s each.',
-      # 33.7 degrees for 800 pixels.
+      # 800 pixels span 33.7 degrees.
       source=TableOfFixations(name='osie', pixels_per_degree=24.0),
       licence='MIT',
       homepage='https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels',
@@ -294,8 +281,9 @@ class Scene500(SaliencyBuilder):
     Config(
       name='default',
       description='500 photographs of many sizes, up to 12 viewers.',
-      # Its fixations lie on a grid of a 3600th of 256-pixel images: a screen
-      # 900 pixels high, a quarter pixel apart. Its degrees are not said.
+      # Fixations lie on a grid of 1/3600 of 256-pixel images, which suggests a
+      # screen 900 pixels high sampled at quarter pixels. Its size in degrees is
+      # not published.
       source=TableOfFixations(
         name='scene500', pixels_per_degree=None, degrees_high=25.0
       ),
@@ -310,9 +298,9 @@ class Mit1003(SaliencyBuilder):
   BUILDER_CONFIGS = (
     Config(
       name='default',
-      description='1003 images, 15 viewers (together), 3 s each.',
+      description='1003 images, 15 viewers (pooled), 3 s each.',
       source=Mit1003Source(),
-      licence='Given for research; see the homepage.',
+      licence='Provided for research; see the homepage.',
       homepage='https://people.csail.mit.edu/tjudd/WherePeopleLook/',
       citation="""@inproceedings{judd2009learning,
   title={Learning to predict where humans look},
@@ -329,9 +317,9 @@ class Cat2000(SaliencyBuilder):
   BUILDER_CONFIGS = (
     Config(
       name='default',
-      description='2000 images of 20 categories, 18 viewers (together).',
+      description='2000 images of 20 categories, 18 viewers (pooled).',
       source=Cat2000Source(),
-      licence='Given for research; see the homepage.',
+      licence='Provided for research; see the homepage.',
       homepage='http://saliency.mit.edu/results_cat2000.html',
       citation="""@article{borji2015cat2000,
   title={CAT2000: A large scale fixation dataset for boosting saliency

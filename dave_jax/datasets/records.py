@@ -1,33 +1,34 @@
-"""From a clip on disk to its records."""
+"""Reads a clip and its gaze, and turns them into records."""
 
 import dataclasses
-import os
 import pathlib
 import tempfile
 from collections.abc import Iterator
 
 import av
-import cv2
 import numpy as np
 import simplejpeg
 
-from dave_jax.datasets import schema
+from dave_jax.datasets import pairing, schema
 from dave_jax.datasets.gaze import Fixations, Gaze
+from dave_jax.datasets.image_files import image_bytes, read_complete_image
 from dave_jax.datasets.source import (
   Picture,
   Source,
   SourceClip,
   SyntheticSource,
+  files_in,
 )
 from dave_jax.media.audio import SAMPLE_RATE, load_waveform
 from dave_jax.media.clock import LOG_MEL_RATE
 from dave_jax.media.picture import PictureMaker
 from dave_jax.media.source import open_source
 
-# Where these are not 0, frames are lost and gaze no longer fits the rest.
+# Counts of a reader that are not 0 if frames were lost, after which frame
+# numbers of the gaze no longer match the video.
 _LOST_FRAMES = ('damaged_packets', 'damaged_frames', 'missing_numbers')
-_JPEG_BEGIN, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
 _SHORT_SOUND = 0.1  # Seconds; codecs pad and cut by less.
+_SAME_RATE = 0.01  # Share by which a stated frame rate may be off.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +37,8 @@ class Storage:
 
   Attributes:
     frame_size: Height and width of frames.
-    jpeg_quality: 1 to 100. At 95 a frame of 256 x 320 takes 30 kB and is 1.6
-      grey levels off on average, at 90 21 kB and 2.0 (Big Buck Bunny).
+    jpeg_quality: 1 to 100. At 95, a frame of 256 x 320 takes 30 kB and differs
+      by 1.6 grey levels on average; at 90, 21 kB and 2.0 (Big Buck Bunny).
   """
 
   frame_size: tuple[int, int] = (256, 320)
@@ -46,19 +47,19 @@ class Storage:
   def __post_init__(self):
     if min(self.frame_size) < 1 or not 1 <= self.jpeg_quality <= 100:
       raise ValueError(
-        f'got frames of {self.frame_size} and JPEG quality '
-        f'{self.jpeg_quality}, wanted at least 1 x 1 and 1 to 100'
+        'expected frames of at least 1 x 1 pixels and a JPEG quality of 1 to '
+        f'100, got {self.frame_size} and {self.jpeg_quality}'
       )
 
 
 @dataclasses.dataclass(frozen=True)
 class ClipContent:
-  """A clip that was read; its frames are held as JPEG.
+  """A clip that has been read; frames are held as JPEG.
 
   Attributes:
-    entry: The clip as it is listed, its first_record at 0.
-    counts: What was found and what was left out.
-    notes: What a person should know.
+    entry: The clip's entry, with first_record 0.
+    counts: Numbers of what was found and what was left out.
+    notes: Remarks for the report of the build.
   """
 
   entry: schema.Clip
@@ -68,16 +69,19 @@ class ClipContent:
   _jpegs: list[bytes]
   _times: np.ndarray
   _waveform: np.ndarray | None
-  _fixations: Fixations  # Their `when` is a frame that is there.
+  _fixations: Fixations  # `when` is the number of an existing frame.
 
   def records(self) -> Iterator[dict]:
-    """Yields the records as `schema.features` says.
+    """Yields the records as `schema.features` defines them.
 
     Raises:
       ValueError, OSError: A density map cannot be read.
     """
     entry, gaze, fixations = self.entry, self._gaze, self._fixations
     frame = fixations.when.astype(np.int32)
+    # Rounding to float32 may move a coordinate onto the right or bottom edge.
+    size = np.array([entry.width, entry.height], np.float32)
+    xy = np.minimum(fixations.xy.astype(np.float32), np.nextafter(size, 0))
     for first in range(0, entry.frames, schema.CHUNK_FRAMES):
       last = min(first + schema.CHUNK_FRAMES, entry.frames)
       times = self._times[first:last]
@@ -96,7 +100,7 @@ class ClipContent:
         'times': times,
         'has_sound': entry.has_sound,
         **_sound_fields(self._waveform, times),
-        'fixation_xy': fixations.xy[rows].astype(np.float32),
+        'fixation_xy': xy[rows],
         'fixation_frame': frame[rows] - first,
         'fixation_viewer': fixations.viewer[rows],
         'density': _density_files(gaze.density, first, last),
@@ -109,11 +113,11 @@ class ClipContent:
 def read_clip(
   clip: SourceClip, source: Source, storage: Storage
 ) -> ClipContent:
-  """Reads a clip and what people looked at in it; one made up is made first.
+  """Reads a clip and its gaze; a synthetic clip is generated first.
 
   Raises:
-    ValueError, OSError: Something of it cannot be read, or is damaged so that
-      frames are missing.
+    ValueError, OSError: A part cannot be read, is damaged so that frames are
+      missing, or has gaze of which nothing falls on the clip.
   """
   if isinstance(source, SyntheticSource):
     with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +127,7 @@ def read_clip(
 
 
 def _read(clip, source, storage):
-  notes: list[str] = []
+  notes = list(clip.notes)
   waveform, begin = None, 0.0
   if clip.still:
     picture, jpegs, times = _still(clip, storage)
@@ -133,14 +137,19 @@ def _read(clip, source, storage):
   # Without sound, the first frame is at 0.
   shown = times - (times[0] if waveform is None else begin)
   gaze = source.gaze(clip, picture)
+  notes += gaze.notes
   if (gaze.height, gaze.width) != (picture.height, picture.width):
     notes.append(
       f'the picture has {picture.width} x {picture.height} pixels, gaze is in '
       f'{gaze.width} x {gaze.height}, which is kept'
     )
+  if not gaze.fixations.timed and len(gaze.fixations):
+    pairing.refuse_holes(clip, times)
   counts = {'frames': len(jpegs), 'viewers': gaze.viewers, **gaze.counts}
-  fixations = _placed(gaze, times - times[0], picture.rate, counts)
-  _compare(gaze, shown, waveform, counts, notes)
+  fixations = pairing.pair(gaze, times - times[0], picture, counts)
+  if not len(fixations):
+    pairing.refuse_lost_gaze(clip, gaze, picture, counts)
+  _compare_lengths(gaze, shown, waveform, counts, notes)
   entry = schema.Clip(
     name=clip.name,
     source=clip.source,
@@ -157,33 +166,12 @@ def _read(clip, source, storage):
     fixated=schema.runs(fixations.when),
   )
   return ClipContent(
-    entry,
-    counts,
-    (*notes, *gaze.notes),
-    gaze,
-    jpegs,
-    shown,
-    waveform,
-    fixations,
+    entry, counts, tuple(notes), gaze, jpegs, shown, waveform, fixations
   )
 
 
-def read_image(path: os.PathLike) -> np.ndarray:
-  """Returns an image as uint8 [h, w, 3], red, green, blue.
-
-  Raises:
-    ValueError: It does not decode, or was cut off.
-    OSError: It cannot be read.
-  """
-  data = _whole_file(pathlib.Path(path))
-  image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-  if image is None:
-    raise ValueError(f'{path}: is no image; download it again')
-  return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
 def _still(clip, storage):
-  image = read_image(clip.picture)
+  image = read_complete_image(clip.picture, 'rgb')
   h, w, _ = image.shape
   frame = av.VideoFrame.from_ndarray(image, format='rgb24')
   image = PictureMaker(storage.frame_size)(frame)
@@ -192,8 +180,8 @@ def _still(clip, storage):
 
 def _video(clip, storage, notes):
   if clip.picture.is_dir():
-    for path in clip.picture.glob('*.jp*g'):
-      _whole_file(path)
+    for path in files_in(clip.picture, ('.jpg', '.jpeg')):
+      image_bytes(path)
   jpegs, times = [], []
   with open_source(
     clip.picture, size=storage.frame_size, rate=clip.rate
@@ -203,15 +191,32 @@ def _video(clip, storage, notes):
       times.append(frame.time)
     if any(reader.counts.get(key) for key in _LOST_FRAMES):
       raise ValueError(
-        f'{clip.picture}: {"; ".join(reader.problems)}; gaze cannot be told to '
-        'frames; download it again'
+        f'{clip.picture}: {"; ".join(reader.problems)}; gaze cannot be matched '
+        'to frames; download the file again'
       )
     info = reader.info
   if not jpegs:
-    raise ValueError(f'{clip.picture}: has no frames')
+    raise ValueError(f'{clip.picture}: expected frames, got none')
   notes += reader.problems
-  picture = Picture(info.height, info.width, info.rate)
-  return picture, jpegs, np.array(times), info
+  times = np.array(times)
+  rate = _measured_rate(times, info.rate, notes)
+  duration = times[-1] - times[0] + 1 / rate
+  return Picture(info.height, info.width, rate, duration), jpegs, times, info
+
+
+def _measured_rate(times, stated, notes):
+  """Returns the stated rate unless the frames' times contradict it."""
+  span = times[-1] - times[0]
+  if span <= 0:
+    return stated
+  measured = (len(times) - 1) / span
+  if abs(measured / stated - 1) <= _SAME_RATE:
+    return stated
+  notes.append(
+    f'the file states {stated:g} frames per second, its time stamps have '
+    f'{measured:.3f}, which is used'
+  )
+  return measured
 
 
 def _jpeg(image, storage):
@@ -219,7 +224,7 @@ def _jpeg(image, storage):
 
 
 def _sound(clip, info, notes):
-  """Returns (waveform, second it begins), or (None, anything)."""
+  """Returns (waveform, second it begins), or (None, 0.0) without sound."""
   if clip.silent:
     return None, 0.0
   path, stream = info.sound_path, info.audio_stream
@@ -231,39 +236,20 @@ def _sound(clip, info, notes):
   loaded = load_waveform(path, stream, problems)
   notes += problems
   if loaded is None or not loaded[0].size:
-    raise ValueError(f'{path}: holds no sound that decodes')
+    raise ValueError(f'{path}: expected sound, got none that decodes')
   waveform, begin = loaded
-  # A file of its own begins with the first frame, whatever its clock says.
+  # A separate file begins with the first frame, whatever its time stamps are.
   return waveform, begin if clip.sound is None else info.start_time
 
 
-def _placed(gaze, since_first, rate, counts):
-  """Returns the fixations that are on a frame that is there, by frame."""
-  fixations = gaze.fixations
-  inside = fixations.inside(gaze.height, gaze.width)
-  counts['off_frame'] = int((~inside).sum())
-  fixations = fixations[inside]
-  frame = fixations.when
-  if fixations.timed:
-    # A frame is shown until the next; time stamps are rounded.
-    frame = np.searchsorted(since_first, fixations.when + 1e-3, 'right') - 1
-    end = since_first[-1] + (1 / rate if rate else np.inf)
-    frame = np.where(fixations.when < end, frame, len(since_first))
-  there = (frame >= 0) & (frame < len(since_first))
-  counts['without_a_frame'] = int((~there).sum())
-  fixations = dataclasses.replace(fixations, when=frame, timed=False)[there]
-  counts['fixations'] = len(fixations)
-  return fixations[np.argsort(fixations.when, kind='stable')]
-
-
-def _compare(gaze, shown, waveform, counts, notes):
-  """Notes where picture, gaze and sound are not of one length."""
+def _compare_lengths(gaze, shown, waveform, counts, notes):
+  """Notes differences between the lengths of picture, gaze and sound."""
   frames = len(shown)
   if gaze.frames is not None and gaze.frames != frames:
     counts['frames_without_gaze'] = max(0, frames - gaze.frames)
     counts['gaze_without_frames'] = max(0, gaze.frames - frames)
     notes.append(
-      f'{frames} frames of picture, {gaze.frames} of gaze; the first '
+      f'{frames} frames of video, {gaze.frames} of gaze; the first '
       f'{min(frames, gaze.frames)} are paired'
     )
   if waveform is not None:
@@ -271,7 +257,8 @@ def _compare(gaze, shown, waveform, counts, notes):
     if short > _SHORT_SOUND:
       counts['seconds_without_sound'] = round(short, 3)
       notes.append(
-        f'the sound ends {short:.2f} s before the last frame; silence there'
+        f'the sound ends {short:.2f} s before the last frame; padded with '
+        'silence'
       )
 
 
@@ -291,15 +278,5 @@ def _sound_fields(waveform, times):
 def _density_files(paths, first, last):
   if not paths:
     return []
-  held = [_whole_file(p) if p else b'' for p in paths[first:last]]
-  return held + [b''] * (last - first - len(held))
-
-
-def _whole_file(path):
-  """Returns the bytes of an image; decoders fill a cut-off JPEG with grey."""
-  data = path.read_bytes()
-  if data[:2] == _JPEG_BEGIN and _JPEG_END not in data[-4096:]:
-    raise ValueError(f'{path}: is cut off; download it again')
-  if not data:
-    raise ValueError(f'{path}: is empty; download it again')
-  return data
+  files = [image_bytes(path) if path else b'' for path in paths[first:last]]
+  return files + [b''] * (last - first - len(files))

@@ -1,4 +1,4 @@
-"""SALICON: photographs looked at with the mouse."""
+"""SALICON: photographs with mouse movements in place of gaze."""
 
 import dataclasses
 import pathlib
@@ -12,43 +12,43 @@ from dave_jax.datasets.source import (
   IMAGES,
   Picture,
   SourceClip,
-  files_of,
+  files_by_stem,
+  find_below,
   listing,
-  place_of,
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class SaliconSource:
-  """A folder with images/, maps/ and fixations/, each of train/ and val/.
+  """A folder with images/, maps/ and fixations/, each with train/ and val/.
 
   images/train/NAME.jpg, maps/train/NAME.png, fixations/train/NAME.mat, whose
-  `gaze` has the `fixations` of each viewer: x, y of pixels counted from 1; maps
-  and fixations may also lie without train/ and val/. The test set's fixations
-  are not public; images/test/ need not be there.
+  `gaze` has the `fixations` of each viewer: x, y of pixels counted from 1. Maps
+  and fixations may also lie directly in maps/ and fixations/. The test set's
+  fixations are not public; images/test/ may be absent.
 
   Attributes:
-    pixels_per_degree: There is no screen; 0, the published maps are taken.
+    pixels_per_degree: Viewing distances are unknown; 0 uses the published maps.
   """
 
   pixels_per_degree: float = 0.0
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
-    images = place_of(root, 'images')
+    images = find_below(root, 'images')
     if images is None:
-      return [], [f'{root}: wanted images/, maps/ and fixations/']
+      return [], [f'{root}: expected images/, maps/ and fixations/']
     base = images.parent
     clips, problems = [], []
     for split in ('train', 'val', 'test'):
-      pictures = files_of(images / split, IMAGES)
+      pictures = files_by_stem(images / split, IMAGES)
       if not pictures and split != 'test':
-        problems.append(f'{images / split}: holds no images')
-      maps = _held(base / 'maps', split, IMAGES)
-      points = _held(base / 'fixations', split, ['.mat'])
-      lacking = []
+        problems.append(f'{images / split}: no images found')
+      maps = _files(base / 'maps', split, IMAGES)
+      points = _files(base / 'fixations', split, ['.mat'])
+      incomplete = []
       for name, picture in pictures.items():
         if split != 'test' and (name not in maps or name not in points):
-          lacking.append(name)
+          incomplete.append(name)
           continue
         clips.append(
           SourceClip(
@@ -61,10 +61,10 @@ class SaliconSource:
             density=maps.get(name),
           )
         )
-      if lacking:
+      if incomplete:
         problems.append(
-          f'{images / split}: {len(lacking)} images lack a map or fixations: '
-          f'{listing(lacking)}'
+          f'{images / split}: {len(incomplete)} images have no map or no '
+          f'fixations: {listing(incomplete)}'
         )
     return clips, problems
 
@@ -73,9 +73,9 @@ class SaliconSource:
     if clip.gaze is not None:
       viewers = np.atleast_1d(gaze_lib.read_mat(clip.gaze, 'gaze'))
       for number, viewer in enumerate(viewers):
-        parts.append(_of_viewer(clip.gaze, number, viewer))
+        parts.append(_viewer_fixations(clip.gaze, number, viewer))
     return Gaze(
-      fixations=gaze_lib.joined(parts),
+      fixations=gaze_lib.concatenate(parts),
       height=picture.height,
       width=picture.width,
       frames=1,
@@ -85,18 +85,20 @@ class SaliconSource:
     )
 
 
-def _held(folder, split, suffixes):
-  return files_of(folder, suffixes) | files_of(folder / split, suffixes)
+def _files(folder, split, suffixes):
+  return files_by_stem(folder, suffixes) | files_by_stem(
+    folder / split, suffixes
+  )
 
 
-def _of_viewer(path, number, viewer):
+def _viewer_fixations(path, number, viewer):
   try:
     xy = np.asarray(viewer.fixations, np.float64).reshape(-1, 2)
   except (AttributeError, TypeError, ValueError) as error:
     raise ValueError(
-      f'{path}: gaze has no fixations [n, 2] of viewer {number} ({error})'
+      f'{path}: expected fixations [n, 2] of viewer {number} ({error})'
     ) from error
-  # From numbers of pixels, the first 1, to their centres.
+  # From pixel numbers, counted from 1, to pixel centres.
   return Fixations(
     xy=xy - 0.5,
     when=np.zeros(len(xy)),
@@ -105,12 +107,12 @@ def _of_viewer(path, number, viewer):
 
 
 class Salicon(SaliencyBuilder):
-  """SALICON: 10,000 photographs to train, 5,000 to validate."""
+  """SALICON: 10,000 training and 5,000 validation photographs."""
 
   BUILDER_CONFIGS = (
     Config(
       name='default',
-      description='20,000 photographs of MS COCO, looked at with the mouse.',
+      description='20,000 photographs of MS COCO, with mouse movements.',
       source=SaliconSource(),
       licence='CC BY 4.0 (SALICON); the photographs are under COCO terms.',
       homepage='http://salicon.net',

@@ -1,4 +1,4 @@
-"""Files of records: written whole or not at all, and put together for TFDS."""
+"""Writes files of records and assembles them into a TFDS data set."""
 
 import contextlib
 import os
@@ -12,10 +12,10 @@ from array_record.python import array_record_module
 from dave_jax.datasets.builder import SaliencyBuilder
 from dave_jax.files import write_atomically
 
-# Shards below this size are joined, so that big sets of small clips do not
-# open hundreds of files.
+# Files below this size are merged, so that a large set of small clips does not
+# need hundreds of open files.
 _SHARD_BYTES = 64 << 20
-_ONE_RECORD_A_GROUP = 'group_size:1'  # As TFDS writes: for random access.
+_ONE_RECORD_A_GROUP = 'group_size:1'  # As TFDS writes, for random access.
 
 
 @contextlib.contextmanager
@@ -67,8 +67,8 @@ class ShardWriter:
       return function(*args)
     except RuntimeError as error:  # All that array_record raises.
       raise OSError(
-        f'{self._path}: cannot be written ({error}); make room, then run '
-        'this again, which goes on from here'
+        f'{self._path}: cannot be written ({error}); free disk space and run '
+        'the same command to resume'
       ) from error
 
 
@@ -80,19 +80,19 @@ def assemble(
   builder: SaliencyBuilder,
   units: dict[str, tuple[str, dict]],
   staging: pathlib.Path,
-  whole: pathlib.Path,
+  folder: pathlib.Path,
 ) -> None:
-  """Makes a TFDS data set of the shards of units.
+  """Writes a TFDS data set from the files of all units.
 
   Args:
-    builder: Whose set it is.
-    units: {key: (split, result)} of each, in order; its shard is
+    builder: Builder of the set.
+    units: {key: (split, result)} of each unit, in order; its file is
       `staging`/KEY.array_record.
-    staging: Where the shards are.
-    whole: An empty folder to write.
+    staging: Folder of those files.
+    folder: An empty folder, in which the set is written.
 
   Raises:
-    OSError: Something cannot be written.
+    OSError: A file cannot be written.
   """
   clips, files, infos = [], {}, []
   for split in dict.fromkeys(split for split, _ in units.values()):
@@ -105,7 +105,7 @@ def assemble(
       continue
     groups = _groups(results, staging)
     template = tfds.core.ShardedFileTemplate(
-      data_dir=whole,
+      data_dir=folder,
       dataset_name=builder.name,
       split=split,
       filetype_suffix='array_record',
@@ -136,11 +136,11 @@ def assemble(
     settings=builder.builder_config.settings(), clips=clips, files=files
   )
   builder.info.set_splits(tfds.core.splits.SplitDict(infos))
-  builder.info.write_to_directory(whole)
+  builder.info.write_to_directory(folder)
 
 
 def _groups(results, staging) -> list[list[str]]:
-  """Returns the keys of each shard: neighbours, up to about `_SHARD_BYTES`."""
+  """Returns the keys of adjacent units for each shard, by `_SHARD_BYTES`."""
   groups, size = [], _SHARD_BYTES
   for key in results:
     own = (staging / f'{key}.array_record').stat().st_size
@@ -155,8 +155,8 @@ def _groups(results, staging) -> list[list[str]]:
 def _join(parts, path):
   if len(parts) == 1:
     try:
-      os.link(parts[0], path)  # The same file: takes no room.
-    except OSError:  # Not every file system has links.
+      os.link(parts[0], path)  # Needs no disk space.
+    except OSError:  # The file system has no hard links.
       shutil.copyfile(parts[0], path)
     return
   with write_shard(path) as shard:

@@ -1,11 +1,10 @@
-"""Pictures of a built data set: what one looks at before trusting it.
+"""Shows a built data set in pictures and numbers, to check it before use.
 
   python -m dave_jax.datasets.show NAME --data_dir=DIR --out=DIR
 
-OUT/README.md holds the statistics of each split and the report of the build,
-and shows the rest: contact sheets of frames with their fixations (a colour a
-viewer, white where viewers are not told apart) and density, pages of plots, and
-short videos with sound.
+writes OUT/README.md with the statistics of each split, contact sheets of frames
+with their density and fixations (one colour per viewer, white if viewers are
+unknown), plots, short videos with sound, and the report of the build.
 """
 
 import argparse
@@ -25,7 +24,7 @@ DONE, FAILED = 0, 1
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Shows as the command line says; returns the exit status."""
+  """Writes the page and returns the exit status."""
   args = _parser().parse_args(argv)
   try:
     dataset = store.open_dataset(args.data_dir, args.name)
@@ -42,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
   except (ValueError, OSError) as error:
     print(f'show: {error}', file=sys.stderr)
     return FAILED
-  print(f'{args.out}/README.md')
+  print(f'Done: see {args.out}/README.md')
   return DONE
 
 
@@ -57,16 +56,16 @@ def show(
   records: int,
   seed: int,
 ) -> None:
-  """Writes what the command writes.
+  """Writes the page of a data set.
 
   Args:
-    dataset: What to show.
-    out: The folder to write.
-    clips: How many videos of each split.
-    seconds: How long each is.
-    rows, columns: Of a contact sheet.
-    records: How many of each split are looked at for statistics.
-    seed: Of what is drawn.
+    dataset: The data set.
+    out: Folder to write to.
+    clips: Number of videos per split.
+    seconds: Length of each video.
+    rows, columns: Size of a contact sheet.
+    records: Number of records per split that the statistics are computed from.
+    seed: Seed of the random choices.
   """
   out.mkdir(parents=True, exist_ok=True)
   page = [f'# {dataset.name}', '', f'`{dataset.fingerprint}`']
@@ -83,7 +82,8 @@ def show(
     order = np.random.default_rng(seed).permutation(len(moving))[:clips]
     for number in order:
       clip = moving[number]
-      name = f'{split}_{re.sub(r"[^A-Za-z0-9_.-]", "_", clip.name)}.mp4'
+      stem = re.sub(r'[^\w.-]', '_', clip.name)
+      name = f'{split}_{stem}.mp4'
       pictures.write_clip(
         out / name, dataset.records(split), clip, seconds=seconds
       )
@@ -102,20 +102,27 @@ def _parser():
   )
   add = parser.add_argument
   add('--version', action='version', version=VERSION)
-  add('name', metavar='NAME', help='a data set that prepare built')
-  add('--data_dir', required=True, help='folder that data sets are in')
-  add('--out', required=True, help='folder to write')
-  add('--clips', type=int, default=2, help='videos of a split (%(default)s)')
-  add('--seconds', type=float, default=8, help='of a video (%(default)s)')
-  add('--rows', type=int, default=6, help='of a sheet (%(default)s)')
-  add('--columns', type=int, default=6, help='of a sheet (%(default)s)')
+  add('name', metavar='NAME', help='name of a built data set')
+  add('--data_dir', required=True, help='folder of built data sets')
+  add('--out', required=True, help='folder to write to')
+  add('--clips', type=int, default=2, help='videos per split (%(default)s)')
+  add(
+    '--seconds', type=float, default=8, help='length of a video (%(default)s)'
+  )
+  add('--rows', type=int, default=6, help='of a contact sheet (%(default)s)')
+  add('--columns', type=int, default=6, help='of a contact sheet (%(default)s)')
   add(
     '--records',
     type=int,
     default=2000,
-    help='looked at for the statistics of a split (%(default)s)',
+    help='records per split for the statistics (%(default)s)',
   )
-  add('--seed', type=int, default=0, help='of what is drawn (%(default)s)')
+  add(
+    '--seed',
+    type=int,
+    default=0,
+    help='seed of the random choices (%(default)s)',
+  )
   return parser
 
 

@@ -1,33 +1,59 @@
-"""What a reader of a source hands over: its clips and what it lacks."""
+"""What a reader of a source provides: its clips, and what is missing."""
 
 import dataclasses
+import fnmatch
 import pathlib
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from dave_jax.datasets.gaze import Gaze
 
-VIDEOS = ('.mp4', '.avi', '.mov', '.mkv', '.webm', '.mpg', '.mpeg', '.m4v')
-IMAGES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff')
+VIDEOS = frozenset(
+  [
+    '.3gp',
+    '.asf',
+    '.avi',
+    '.f4v',
+    '.flv',
+    '.m2ts',
+    '.m2v',
+    '.m4v',
+    '.mkv',
+    '.mov',
+    '.mp4',
+    '.mpeg',
+    '.mpg',
+    '.mts',
+    '.mxf',
+    '.ogv',
+    '.ts',
+    '.vob',
+    '.webm',
+    '.wmv',
+    '.y4m',
+  ]
+)
+IMAGES = frozenset(['.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'])
 
 
 @dataclasses.dataclass(frozen=True)
 class SourceClip:
-  """A clip as it lies on disk.
+  """A clip in a folder of downloads.
 
   Attributes:
     name, source, split, category: As in `schema`.
     picture: A video file, a folder of numbered frames, or, if `still`, an
       image.
-    still: Whether it is a still image.
-    sound: A file that holds the sound, which begins with the first frame; None
-      is the sound in `picture`, if any.
-    silent: No sound was heard, whatever the file holds.
-    rate: Frames per second of a folder; None for files.
-    gaze: What `Source.gaze` reads; None where there is none.
-    density: A density map, or a folder of them; None where there is none.
+    still: Whether the clip is a still image.
+    sound: A file with the sound, which begins with the first frame; None uses
+      the sound in `picture`, if any.
+    silent: Viewers heard no sound, whatever the file holds.
+    rate: Frames per second of a folder of frames; None for files.
+    gaze: What `Source.gaze` reads; None if there is no gaze.
+    density: A density map, or a folder of them; None if there is none.
+    notes: Remarks for the report of the build.
   """
 
   name: str
@@ -41,33 +67,40 @@ class SourceClip:
   rate: float | None = None
   gaze: pathlib.Path | None = None
   density: pathlib.Path | None = None
+  notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-  """What is known of a clip's picture when its gaze is read.
+  """Properties of a clip's picture, known when its gaze is read.
 
   Attributes:
     height, width: Pixels.
     rate: Frames per second; 0 for a still image.
+    duration: Seconds from the first frame to the end of the last; 0 for a still
+      image.
   """
 
   height: int
   width: int
   rate: float
+  duration: float = 0.0
 
 
 class Source(Protocol):
   """A source of clips in one layout: a frozen dataclass of its settings."""
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
-    """Returns the clips that are whole, and all that is missing or odd.
+    """Returns the complete clips, and a message for each problem found.
 
-    Looks at names, not into files.
+    Looks at file names only, except for tables that list clips.
+
+    Raises:
+      ValueError, OSError: Such a table cannot be read.
     """
 
   def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
-    """Reads what people looked at.
+    """Reads the gaze of a clip.
 
     Raises:
       ValueError, OSError: It cannot be read.
@@ -76,25 +109,25 @@ class Source(Protocol):
 
 @runtime_checkable
 class SyntheticSource(Source, Protocol):
-  """A source that makes its clips up: it needs no downloads.
+  """A source that generates its clips, so that it needs no downloads.
 
-  Its `find` takes any root, None too.
+  Its `find` ignores the root, which may be None.
   """
 
   def make(
     self, clip: SourceClip, folder: pathlib.Path, size: tuple[int, int]
   ) -> SourceClip:
-    """Writes a clip's files and returns it with where they are.
+    """Writes a clip's files and returns the clip with their paths.
 
     Args:
-      clip: As `find` gave it.
-      folder: An empty folder, there until the clip is read.
+      clip: A clip that `find` returned.
+      folder: An empty folder, which exists until the clip has been read.
       size: Height and width of frames as they will be stored.
     """
 
 
-def place_of(root: pathlib.Path, *names: str) -> pathlib.Path | None:
-  """Returns the first of `names` in `root` or one folder below, or None."""
+def find_below(root: pathlib.Path, *names: str) -> pathlib.Path | None:
+  """Returns the first of `names` in `root` or in a folder of it, or None."""
   for name in names:
     if (root / name).exists():
       return root / name
@@ -105,39 +138,90 @@ def place_of(root: pathlib.Path, *names: str) -> pathlib.Path | None:
   return None
 
 
-def files_of(folder: pathlib.Path, suffixes: Iterable[str]) -> dict:
-  """Returns {name without suffix: path} of files, in the order of names.
+def files_in(
+  folder: pathlib.Path, suffixes: Iterable[str]
+) -> list[pathlib.Path]:
+  """Returns the files with one of `suffixes` (in any case), in natural order.
 
-  Names that begin with a dot are left out: systems leave them behind.
+  Hidden files, such as the `._NAME` that macOS writes, are left out.
   """
   if not folder.is_dir():
-    return {}
-  suffixes = tuple(suffixes)
-  return {
-    path.stem: path
+    return []
+  suffixes = frozenset(suffixes)
+  return [
+    path
     for path in sorted(folder.iterdir(), key=natural_order)
-    if path.suffix.lower() in suffixes and not path.name.startswith('.')
-  }
+    if path.suffix.lower() in suffixes and path.name[0] != '.'
+  ]
+
+
+def files_by_stem(
+  folder: pathlib.Path, suffixes: Iterable[str]
+) -> dict[str, pathlib.Path]:
+  """Returns {name without suffix: path} of `files_in`.
+
+  Raises:
+    ValueError: Two files differ only in their suffix.
+  """
+  found: dict[str, pathlib.Path] = {}
+  for path in files_in(folder, suffixes):
+    other = found.setdefault(path.stem, path)
+    if other is not path:
+      raise ValueError(
+        f'{folder}: {other.name} and {path.name} differ only in their suffix; '
+        'delete one'
+      )
+  return found
 
 
 def numbered(folder: pathlib.Path, pattern: str) -> dict[int, pathlib.Path]:
-  """Returns {last number in the name: path} of the files that match."""
-  paths = [path for path in folder.glob(pattern) if path.name[0] != '.']
-  numbers = {path: re.findall(r'\d+', path.stem) for path in paths}
-  return {int(numbers[path][-1]): path for path in paths if numbers[path]}
+  """Returns {last number in the name: path} of files, ascending.
+
+  Args:
+    folder: Where to look; without it, nothing is found.
+    pattern: As for `fnmatch`; case is ignored.
+
+  Raises:
+    ValueError: Two files have the same number.
+  """
+  found: dict[int, pathlib.Path] = {}
+  paths = sorted(folder.iterdir()) if folder.is_dir() else []
+  for path in paths:
+    digits = re.findall(r'\d+', path.stem)
+    if (
+      not digits
+      or path.name[0] == '.'
+      or not fnmatch.fnmatchcase(path.name.lower(), pattern.lower())
+    ):
+      continue
+    other = found.setdefault(int(digits[-1]), path)
+    if other is not path:
+      raise ValueError(
+        f'{folder}: {other.name} and {path.name} have the same number; delete '
+        'one'
+      )
+  return dict(sorted(found.items()))
+
+
+def by_frame(
+  files: Mapping[int, pathlib.Path],
+) -> tuple[pathlib.Path | None, ...]:
+  """Returns files numbered from 1 as a file or None for each frame."""
+  return tuple(files.get(n) for n in range(1, max(files, default=0) + 1))
 
 
 def gaps(folder: pathlib.Path, pattern: str) -> list[str]:
-  """Returns what is missing of files numbered from 1, as messages."""
+  """Returns a message if files numbered from 1 are missing, else nothing."""
   present = numbered(folder, pattern)
   if not present:
     return [f'{folder / pattern} is missing']
-  lacking = sorted(set(range(1, max(present) + 1)) - set(present))
-  if not lacking:
+  last = max(present)
+  missing = [str(n) for n in range(1, last + 1) if n not in present]
+  if not missing:
     return []
   return [
-    f'{folder / pattern} lacks {len(lacking)} of {max(present)} numbers: '
-    f'{listing([str(number) for number in lacking])}'
+    f'{folder / pattern}: {len(missing)} of {last} numbers are missing: '
+    f'{listing(missing)}'
   ]
 
 
@@ -145,25 +229,25 @@ def natural_order(path: pathlib.Path | str) -> list:
   """Returns a key that sorts clip_2 before clip_10."""
   name = path if isinstance(path, str) else path.name
   parts = re.split(r'(\d+)', name)
-  return [int(p) if p.isdigit() else p for p in parts]
+  return [int(p) if p.isdecimal() else p for p in parts]
 
 
-def listing(things: Sequence[str], most: int = 8) -> str:
+def listing(names: Iterable[str], most: int = 8) -> str:
   """Returns the first few of many names, for a message."""
-  things = list(things)
-  rest = f' and {len(things) - most} more' if len(things) > most else ''
-  return ', '.join(things[:most]) + rest
+  names = list(names)
+  rest = f' and {len(names) - most} more' if len(names) > most else ''
+  return ', '.join(names[:most]) + rest
 
 
 def seeded_splits(
   names: Sequence[str], seed: int, shares: tuple[float, float] = (0.1, 0.1)
 ) -> dict[str, str]:
-  """Returns {name: 'train', 'val' or 'test'}, drawn with a seed.
+  """Returns {name: 'train', 'val' or 'test'}, drawn at random.
 
   Args:
     names: All names; their order does not matter.
-    seed: Of the drawing.
-    shares: Of val and test, each rounded to whole names.
+    seed: Seed of the drawing.
+    shares: Shares of val and test, each rounded to whole names.
   """
   names = sorted(names)
   random.Random(seed).shuffle(names)

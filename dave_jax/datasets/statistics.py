@@ -1,4 +1,4 @@
-"""Numbers and plots of a data set, to look at before trusting it."""
+"""Statistics and plots of a data set."""
 
 import collections
 import dataclasses
@@ -16,47 +16,47 @@ _DECIBELS = (-80.0, 0.0)
 
 @dataclasses.dataclass
 class Statistics:
-  """What a sample of records holds.
+  """Statistics of a sample of records.
 
   Attributes:
-    records: How many were looked at.
-    a_frame: Fixations of each frame.
-    places: [48, 64], fixations by place, as a share.
-    a_viewer: {viewer: fixations}, `POOLED` left out.
-    jumps: Distance between fixations of one viewer in frames that follow each
-      other, in frame widths.
-    levels: Root mean square of each record's sound, decibels of full scale.
+    records: Size of the sample.
+    per_frame: Number of fixations in each frame.
+    places: [48, 64], share of fixations in each cell of the frame.
+    per_viewer: {viewer: number of fixations}, without `POOLED`.
+    jumps: Distance between a viewer's fixations in consecutive frames, in frame
+      widths.
+    levels: Root mean square of each record's sound, in dB of full scale.
     frame_bytes: Size of each JPEG.
   """
 
   records: int
-  a_frame: np.ndarray
+  per_frame: np.ndarray
   places: np.ndarray
-  a_viewer: dict[int, int]
+  per_viewer: dict[int, int]
   jumps: np.ndarray
   levels: np.ndarray
   frame_bytes: np.ndarray
 
 
 def gather(dataset: Dataset, split: str, *, most: int, seed: int) -> Statistics:
-  """Looks at up to `most` records of a split, drawn with a seed."""
+  """Returns the statistics of up to `most` random records of a split."""
   records = dataset.records(split)
   chosen = np.random.default_rng(seed).permutation(len(records))[:most]
-  a_frame, levels, jumps, sizes = [], [], [], []
+  per_frame, levels, jumps, sizes = [], [], [], []
   places = np.zeros(_MAP)
-  a_viewer: collections.Counter = collections.Counter()
+  per_viewer: collections.Counter = collections.Counter()
   for number in sorted(chosen.tolist()):
     record = records[number]
     frame, xy = record['fixation_frame'], record['fixation_xy']
     share = xy / [record['width'], record['height']]
-    a_frame.append(np.bincount(frame, minlength=len(record['frames'])))
+    per_frame.append(np.bincount(frame, minlength=len(record['frames'])))
     places += np.histogram2d(
       share[:, 1], share[:, 0], bins=_MAP, range=[[0, 1], [0, 1]]
     )[0]
     viewers = record['fixation_viewer']
     for viewer in set(viewers.tolist()) - {POOLED}:
       own = viewers == viewer
-      a_viewer[viewer] += int(own.sum())
+      per_viewer[viewer] += int(own.sum())
       follows = np.diff(frame[own]) == 1
       moves = np.linalg.norm(np.diff(xy[own], axis=0), axis=1)
       jumps.append(moves[follows] / record['width'])
@@ -66,9 +66,9 @@ def gather(dataset: Dataset, split: str, *, most: int, seed: int) -> Statistics:
     sizes += [len(jpeg) for jpeg in record['frames']]
   return Statistics(
     records=len(chosen),
-    a_frame=np.concatenate(a_frame),
+    per_frame=np.concatenate(per_frame),
     places=places / max(places.sum(), 1),
-    a_viewer=dict(a_viewer),
+    per_viewer=dict(per_viewer),
     jumps=np.concatenate([np.zeros(0), *jumps]),
     levels=np.array(levels),
     frame_bytes=np.array(sizes),
@@ -76,7 +76,7 @@ def gather(dataset: Dataset, split: str, *, most: int, seed: int) -> Statistics:
 
 
 def plot(dataset: Dataset, split: str, found: Statistics, path: pathlib.Path):
-  """Writes a page of plots as PNG."""
+  """Writes a page of plots as a PNG."""
   clips = dataset.clips(split)
   figure = matplotlib.figure.Figure(figsize=(14, 8), layout='constrained')
   figure.suptitle(f'{dataset.name}, {split}: {found.records} records')
@@ -84,24 +84,24 @@ def plot(dataset: Dataset, split: str, found: Statistics, path: pathlib.Path):
   shown = axes[0, 0].imshow(found.places, extent=(0, 1, 1, 0), cmap='inferno')
   axes[0, 0].set_title('all fixations (share of the frame)')
   figure.colorbar(shown, ax=axes[0, 0])
-  _histogram(axes[0, 1], found.a_frame, 'fixations of a frame', 'frames')
-  _histogram(axes[0, 2], [c.frames for c in clips], 'frames of a clip', 'clips')
-  if found.a_viewer:
-    axes[1, 0].bar(list(found.a_viewer), list(found.a_viewer.values()))
-    axes[1, 0].set_title('fixations of a viewer')
+  _histogram(axes[0, 1], found.per_frame, 'fixations per frame', 'frames')
+  _histogram(axes[0, 2], [c.frames for c in clips], 'frames per clip', 'clips')
+  if found.per_viewer:
+    axes[1, 0].bar(list(found.per_viewer), list(found.per_viewer.values()))
+    axes[1, 0].set_title('fixations per viewer')
   else:
-    _empty(axes[1, 0], 'fixations of a viewer', 'not told apart')
+    _empty(axes[1, 0], 'fixations per viewer', 'viewers unknown')
   _histogram(
     axes[1, 1],
     found.jumps,
-    'way of a viewer from frame to frame (widths)',
+    'movement of a viewer between frames (widths)',
     'fixations',
     logarithmic=True,
   )
   _histogram(
     axes[1, 2],
     np.clip(found.levels, *_DECIBELS),
-    'loudness (dB of full scale)',
+    'sound level (dB of full scale)',
     'records',
     span=_DECIBELS,
   )
@@ -125,7 +125,7 @@ def _empty(axes, title, text):
 
 
 def table(dataset: Dataset, split: str, found: Statistics) -> str:
-  """Returns the numbers of a split as Markdown."""
+  """Returns the statistics of a split as a Markdown table."""
   clips = dataset.clips(split)
   categories = collections.Counter(clip.category or '(none)' for clip in clips)
   sources = collections.Counter(clip.source for clip in clips)
@@ -140,14 +140,14 @@ def table(dataset: Dataset, split: str, found: Statistics) -> str:
     'frames': frames,
     'frames with fixations': f'{fixated} ({fixated / frames:.1%})',
     'fixations': sum(clip.fixations for clip in clips),
-    'fixations of a frame, median': f'{np.median(found.a_frame):g}',
-    'fixations in the middle quarter': f'{middle:.1%} (25% by chance)',
-    'viewers of a clip': _span([clip.viewers for clip in clips]),
-    'frames a second': _span([round(clip.rate, 3) for clip in clips]),
+    'fixations per frame, median': f'{np.median(found.per_frame):g}',
+    'fixations in the central quarter': f'{middle:.1%} (25% by chance)',
+    'viewers per clip': _span([clip.viewers for clip in clips]),
+    'frames per second': _span([round(clip.rate, 3) for clip in clips]),
     'original sizes': len({(clip.width, clip.height) for clip in clips}),
     'categories': ', '.join(f'{n} {k}' for k, n in categories.most_common()),
     'sources': ', '.join(f'{n} {k}' for k, n in sources.most_common()),
-    'JPEG of a frame, mean': f'{found.frame_bytes.mean() / 1000:.1f} kB',
+    'JPEG size, mean': f'{found.frame_bytes.mean() / 1000:.1f} kB',
   }
   lines = [f'| {key} | {value} |' for key, value in rows.items()]
   return '\n'.join([f'| {split} | |', '| --- | --- |', *lines])

@@ -1,4 +1,4 @@
-"""The release of STAViS: six audio-visual sets as frames and maps."""
+"""The STAViS release: six audio-visual sets as frames, maps and sound."""
 
 import dataclasses
 import pathlib
@@ -10,6 +10,7 @@ from dave_jax.datasets.gaze import Gaze
 from dave_jax.datasets.source import (
   Picture,
   SourceClip,
+  by_frame,
   gaps,
   listing,
   numbered,
@@ -35,19 +36,19 @@ HOMEPAGE = 'http://cvsp.cs.ntua.gr/research/stavis/'
 
 @dataclasses.dataclass(frozen=True)
 class StavisSource:
-  """The folder that holds video_frames/, video_audio/ and the others.
+  """A folder with the release's video_frames/, video_audio/ and annotations.
 
   video_frames/SET/NAME/img_00001.jpg, video_audio/SET/NAME/NAME.wav,
   annotations/SET/NAME/maps/eyeMap_00001.jpg,
-  annotations/SET/NAME/fixMap_00001.mat (`eyeMap`, all viewers together) and
-  fold_lists/. Assumed: image, map and points of one number are of one frame,
-  frame 1 and the sound begin together, and the rate is the lists'.
+  annotations/SET/NAME/fixMap_00001.mat (`eyeMap`, viewers pooled) and
+  fold_lists/. Assumptions: image, map and points of one number belong to one
+  frame, the sound begins with frame 1, and the rate is that of the lists.
 
   Attributes:
-    set_name: Of the set in the release, such as 'Coutrot_db1'.
-    name: The name it goes by here.
-    pixels_per_degree: One degree of visual angle; 0 where the release's maps
-      are all that is known.
+    set_name: Name of the set in the release, such as 'Coutrot_db1'.
+    name: Name of the set here.
+    pixels_per_degree: Pixels per degree of visual angle; 0 uses the release's
+      density maps only.
   """
 
   set_name: str
@@ -55,7 +56,7 @@ class StavisSource:
   pixels_per_degree: float = 0.0
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
-    problems = lacking_folders(root)
+    problems = missing_folders(root)
     if problems:
       return [], problems
     listed = folds.stavis(root / 'fold_lists', self.set_name)
@@ -76,19 +77,19 @@ class StavisSource:
       )
     present = root / 'video_frames' / self.set_name
     if present.is_dir():
-      strays = sorted({p.name for p in present.glob('*/')} - set(listed))
-      if strays:
-        problems.append(f'{present}: in no fold list: {listing(strays)}')
+      unlisted = sorted({p.name for p in present.glob('*/')} - set(listed))
+      if unlisted:
+        problems.append(f'{present}: in no fold list: {listing(unlisted)}')
     return clips, problems
 
   def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
     return read_gaze(clip, self.pixels_per_degree)
 
 
-def lacking_folders(root: pathlib.Path) -> list[str]:
-  """Returns what the root of a release lacks."""
+def missing_folders(root: pathlib.Path) -> list[str]:
+  """Returns a message for each folder missing from a release."""
   return [
-    f'{root}: holds no {name}/'
+    f'{root}: missing {name}/'
     for name in _FOLDERS
     if not (root / name).is_dir()
   ]
@@ -97,10 +98,10 @@ def lacking_folders(root: pathlib.Path) -> list[str]:
 def find_clip(
   root: pathlib.Path, set_name: str, name: str, listed: folds.ListedClip
 ) -> tuple[SourceClip | None, str]:
-  """Returns a clip, None where it lacks something, and what is wrong with it.
+  """Returns a clip, or None if parts are missing, and the problem or ''.
 
-  Frames must be numbered from 1 without a gap, and so must points and maps as
-  far as they go; that they end earlier or later is told when they are read.
+  Frames, points and maps must each be numbered from 1 without a gap;
+  `read_clip` reports if they end at different frames.
   """
   frames = root / 'video_frames' / set_name / name
   sound = root / 'video_audio' / set_name / name / f'{name}.wav'
@@ -115,11 +116,11 @@ def find_clip(
   if problems:
     return None, f'{set_name}/{name}: {"; ".join(problems)}'
   problem = ''
-  held = len(numbered(frames, 'img_*.jp*g'))
-  if abs(held - listed.frames) > 1:
+  found = len(numbered(frames, 'img_*.jp*g'))
+  if abs(found - listed.frames) > 1:
     problem = (
-      f'{set_name}/{name}: {frames} holds {held} frames, {listed.frames} are '
-      'listed'
+      f'{set_name}/{name}: expected the {listed.frames} frames of the fold '
+      f'list, got {found} in {frames}'
     )
   return SourceClip(
     name=name,
@@ -134,27 +135,11 @@ def find_clip(
 
 
 def read_gaze(clip: SourceClip, sigma: float) -> Gaze:
-  """Reads the points and lists the maps of a clip, all viewers together."""
-  points = sorted(numbered(clip.gaze, 'fixMap_*.mat').items())
-  maps = numbered(clip.density, 'eyeMap_*.jp*g')
-  parts, shapes = [], set()
-  for number, path in points:
-    fixated = gaze_lib.read_mat(path, 'eyeMap')
-    if fixated.ndim != 2:
-      raise ValueError(
-        f'{path}: eyeMap has shape {fixated.shape}, wanted height and width'
-      )
-    shapes.add(fixated.shape)
-    parts.append(gaze_lib.of_map(fixated, number - 1))
-  if len(shapes) != 1:
-    raise ValueError(f'{clip.gaze}: fixMaps are of several sizes, {shapes}')
-  [(height, width)] = shapes
-  return Gaze(
-    fixations=gaze_lib.joined(parts),
-    height=height,
-    width=width,
-    frames=len(points),
-    density=tuple(maps.get(number) for number in range(1, max(maps) + 1)),
+  """Reads the fixated pixels and lists the density maps of a clip."""
+  return gaze_lib.gaze_of_maps(
+    numbered(clip.gaze, 'fixMap_*.mat'),
+    lambda path: gaze_lib.read_mat(path, 'eyeMap'),
+    density=by_frame(numbered(clip.density, 'eyeMap_*.jp*g')),
     sigma=sigma,
   )
 
@@ -165,8 +150,8 @@ class Stavis(SaliencyBuilder):
   BUILDER_CONFIGS = tuple(
     Config(
       name=name,
-      description=f'{set_name} of the STAViS release, fixations of all viewers '
-      'together, folds 1 to 3 (DIEM has one).',
+      description=f'{set_name} of the STAViS release, viewers pooled, folds 1 '
+      'to 3 (DIEM has one).',
       source=StavisSource(set_name=set_name, name=name),
       citation=CITATION,
       licence=LICENCE,

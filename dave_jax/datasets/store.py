@@ -1,4 +1,4 @@
-"""Opening a built data set: its clips and its records."""
+"""Opens a built data set: its clips and its records."""
 
 import dataclasses
 import hashlib
@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Sequence
 
 import tensorflow_datasets as tfds
+from absl import logging
 
 from dave_jax.datasets.schema import Clip
 
@@ -17,11 +18,11 @@ class Dataset:
   """A built data set.
 
   Attributes:
-    folder: Where it is.
-    name: Such as 'davos/raw'.
-    settings: What it was built with, such as its 'frame_size'.
-    fingerprint: Hexadecimal digest of settings, clips, their fixations' number
-      and the records' size: sets that differ do not share it.
+    folder: Folder of the set.
+    name: Name of the set, such as 'davos/raw'.
+    settings: Settings that it was built with, such as 'frame_size'.
+    fingerprint: Hexadecimal digest of the settings, the list of clips and the
+      size of the records, to tell sets apart.
   """
 
   folder: pathlib.Path
@@ -39,8 +40,8 @@ class Dataset:
     """Returns the clips of a split in the order of their records.
 
     Args:
-      split: A split, or several with `+` between them, as 'fold2+fold3';
-        `first_record` counts through them all.
+      split: A split, or several joined with `+`, such as 'fold2+fold3', over
+        which `first_record` counts on.
 
     Raises:
       ValueError: There is no such split.
@@ -56,9 +57,9 @@ class Dataset:
     return tuple(clips)
 
   def records(self, split: str) -> Sequence[dict]:
-    """Returns the records of a split, for reading by number.
+    """Returns the records of a split as a sequence.
 
-    A sequence of dictionaries as `schema.features` says; it can be pickled.
+    Its items are dictionaries as `schema.features` defines; it can be pickled.
 
     Args:
       split: As for `clips`.
@@ -82,13 +83,13 @@ def open_dataset(data_dir: str | os.PathLike, name: str) -> Dataset:
   """Opens a data set that `datasets.prepare` built.
 
   Args:
-    data_dir: The folder that data sets are in.
-    name: Such as 'stavis/diem', or 'davos' for the one configuration of it
-      that was built.
+    data_dir: The folder of built data sets.
+    name: Name of the set, such as 'stavis/diem'; 'davos' stands for its newest
+      build, whatever the configuration.
 
   Raises:
-    FileNotFoundError: It was not built, or not to its end.
-    ValueError: Several configurations were built, or files are damaged.
+    FileNotFoundError: The set was not built, or its build is incomplete.
+    ValueError: Files are damaged.
   """
   folder = _version_folder(pathlib.Path(data_dir), name)
   builder = tfds.builder_from_directory(folder)
@@ -97,10 +98,10 @@ def open_dataset(data_dir: str | os.PathLike, name: str) -> Dataset:
     path = folder / file
     found = path.stat().st_size if path.exists() else None
     if found != size:
-      state = 'is missing' if found is None else f'has {found} bytes'
+      state = 'no file' if found is None else f'{found} bytes'
       raise ValueError(
-        f'{path} {state}, wanted {size} bytes; copy the data set again, or '
-        f'delete {folder} and build it again'
+        f'{path}: expected {size} bytes, got {state}; copy the data set again, '
+        f'or delete {folder} and build it again'
       )
   records = [
     (name, split.num_examples, split.num_bytes)
@@ -122,23 +123,30 @@ def open_dataset(data_dir: str | os.PathLike, name: str) -> Dataset:
 
 
 def _version_folder(data_dir, name):
-  """Returns the folder of the newest version of a data set."""
+  """Returns the folder of the newest build of a data set."""
   base = data_dir / name
-  found = [
-    path.parent
+  infos = [
+    path
     for pattern in ('*/dataset_info.json', '*/*/dataset_info.json')
     for path in base.glob(pattern)
     if tfds.core.Version.is_valid(path.parent.name)
   ]
-  if not found:
+  if not infos:
     begun = [*base.glob('*.building'), *base.glob('*/*.building')]
-    state = 'is not built to its end' if begun else 'is not there'
+    state = 'incomplete' if begun else 'not built'
     raise FileNotFoundError(
-      f'{base}: data set {name} {state}; run python -m dave_jax.datasets.'
-      f'prepare {name} --source=... --data_dir={data_dir}'
+      f'{base}: data set {name} is {state}; run python -m dave_jax.datasets.'
+      f'prepare {name} --source=FOLDER --data_dir={data_dir}'
     )
-  parents = sorted({path.parent for path in found})
-  if len(parents) > 1:
-    names = ', '.join(p.relative_to(data_dir).as_posix() for p in parents)
-    raise ValueError(f'{base}: holds {names}; name one of them')
-  return max(found, key=lambda path: tfds.core.Version(path.name))
+  newest = max(infos, key=lambda path: path.stat().st_mtime_ns).parent
+  builds = {path.parent.parent for path in infos}
+  if len(builds) > 1:
+    logging.warning(
+      '%s: using the newest of %d builds, %s; to use another, give its name: '
+      '%s',
+      base,
+      len(builds),
+      newest.parent.relative_to(data_dir).as_posix(),
+      ', '.join(sorted(path.name for path in builds)),
+    )
+  return newest

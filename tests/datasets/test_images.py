@@ -35,7 +35,7 @@ def test_real_photographs_keep_every_fixation(
   assert splits == {'train': images - 2 * tenth, 'val': tenth, 'test': tenth}
   totals = report['totals']
   assert totals['fixations'] + totals['off_frame'] == len(table)
-  assert report['viewers_a_clip'][1] == viewers
+  assert report['viewers_per_clip'][1] == viewers
   assert not report['skipped']
   for split in dataset.splits:
     clips, records = dataset.clips(split), dataset.records(split)

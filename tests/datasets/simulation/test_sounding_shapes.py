@@ -153,7 +153,7 @@ def test_images_are_looked_at_by_all_viewers(build_set):
   images, report = build_set(
     'sounding_images', None, storage=SMALL, settings=FEW
   )
-  assert report['viewers_a_clip'] == [16, 16]
+  assert report['viewers_per_clip'] == [16, 16]
   for clip in images.clips('train'):
     assert (clip.frames, clip.rate, clip.has_sound) == (1, 0, False)
   record = images.records('train')[0]
@@ -224,4 +224,4 @@ def test_exported_clips_are_whole_videos(tmp_path, build_set):
   )
   assert report['skipped'] == []
   assert len(own.clips('train')) == 4
-  assert report['viewers_a_clip'] == [16, 16]
+  assert report['viewers_per_clip'] == [16, 16]
