@@ -248,7 +248,7 @@ def test_another_seed_is_refused_where_a_run_goes_on(whole, tmp_path):
       {'fake_data': False, 'data.images': 'salicon'},
       "'salicon' names no split",
     ),
-    ({'fake_data': False}, 'data set davos is not there'),
+    ({'fake_data': False}, 'data set davos is not built'),
   ],
 )
 def test_settings_without_sense_are_refused(overrides, message, tmp_path):

@@ -120,8 +120,8 @@ def build(
     skipped = [s for result in results.values() for s in result['skipped']]
     if skipped and not partial:
       raise IncompleteError(
-        f'{_count(len(skipped), "clip")} cannot be used; fix them and run the '
-        'same command to resume, or give --partial to leave them out:',
+        f'{_count(len(skipped), "clip")} cannot be used; fix the files and run '
+        'the same command to resume, or give --partial to leave the clips out:',
         [f'{s["name"]}: {s["reason"]}' for s in skipped],
       )
     report = report_lib.report(

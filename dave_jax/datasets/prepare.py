@@ -84,7 +84,9 @@ def main(argv: list[str] | None = None) -> int:
     print(f'prepare: {error}', file=sys.stderr)
     return FAILED
   except KeyboardInterrupt:
-    print('prepare: interrupted; the same command goes on', file=sys.stderr)
+    print(
+      'prepare: interrupted; run the same command to resume', file=sys.stderr
+    )
     return INTERRUPTED
   print(report_lib.as_text(report))
   print(f'{builder.data_dir} is whole')

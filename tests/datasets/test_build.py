@@ -61,13 +61,17 @@ def test_a_split_that_is_not_there_is_named(tmp_path, photographs):
     dataset.clips('train+dev')
 
 
-def test_two_builds_of_one_set_are_told_apart(tmp_path, videos):
-  build_into('folder', videos, tmp_path, **DEGREE)
-  build_into('folder', videos, tmp_path, settings={'pixels_per_degree': '12'})
-  with pytest.raises(ValueError, match='degree_12, folder/default_pixels'):
-    store.open_dataset(tmp_path, 'folder')
-  dataset = store.open_dataset(tmp_path, VIDEOS)
+def test_name_of_a_set_means_its_newest_build(tmp_path, videos, caplog):
+  for degree in ('12', '9'):
+    build_into(
+      'folder', videos, tmp_path, settings={'pixels_per_degree': degree}
+    )
+  dataset = store.open_dataset(tmp_path, 'folder')
+  assert dataset.name == VIDEOS
   assert dataset.records('val')[0]['sigma'] == 9
+  assert 'using the newest of 2 builds' in caplog.text
+  other = VIDEOS.replace('_9', '_12')
+  assert store.open_dataset(tmp_path, other).records('val')[0]['sigma'] == 12
 
 
 def test_small_shards_are_joined(tmp_path, videos):

@@ -1,4 +1,4 @@
-"""Sources that are broken, disks that are full, builds that are stopped."""
+"""Tests of broken sources, full disks and interrupted builds."""
 
 import contextlib
 import os
@@ -22,17 +22,15 @@ from tests.datasets.building import DEGREE, VIDEOS, assert_same, build_into
 from tests.media import clips
 
 
-def test_an_unreadable_image_stops_the_set_or_is_left_out(
-  tmp_path, photographs
-):
+def test_unreadable_image_stops_the_build_or_is_left_out(tmp_path, photographs):
   broken = photographs / 'ALLSTIMULI' / 'i07.jpeg'
   whole = broken.read_bytes()
   broken.write_bytes(whole[:-30])
-  with pytest.raises(IncompleteError, match='1 clips cannot be read') as error:
+  with pytest.raises(IncompleteError, match='1 clip cannot be used') as error:
     build_into('mit1003', photographs, tmp_path)
   assert error.value.problems[0].startswith('i07: ')
   assert 'cut off' in error.value.problems[0]
-  with pytest.raises(FileNotFoundError, match='not built to its end'):
+  with pytest.raises(FileNotFoundError, match='is incomplete'):
     store.open_dataset(tmp_path, 'mit1003')
   report = build_into('mit1003', photographs, tmp_path, partial=True)
   assert [clip['name'] for clip in report['skipped']] == ['i07']
@@ -44,7 +42,7 @@ def test_an_unreadable_image_stops_the_set_or_is_left_out(
       assert records[clip.first_record]['clip'].decode() == clip.name
 
 
-def test_a_mended_image_is_read_again(tmp_path, photographs):
+def test_repaired_image_is_read_again(tmp_path, photographs):
   broken = photographs / 'ALLSTIMULI' / 'i07.jpeg'
   whole = broken.read_bytes()
   broken.write_bytes(whole[:-30])
@@ -55,10 +53,10 @@ def test_a_mended_image_is_read_again(tmp_path, photographs):
   assert len(report['clips']) == 50
 
 
-def test_a_set_of_which_nothing_can_be_read_is_not_built(tmp_path, photographs):
+def test_set_without_a_readable_clip_is_not_built(tmp_path, photographs):
   for path in (photographs / 'ALLSTIMULI').iterdir():
     path.write_bytes(b'no image')
-  with pytest.raises(IncompleteError, match='not one clip'):
+  with pytest.raises(IncompleteError, match='no clip can be used'):
     build_into('mit1003', photographs, tmp_path, partial=True)
 
 
@@ -67,12 +65,12 @@ def test_a_missing_source_is_an_error(tmp_path):
     build_into('mit1003', tmp_path / 'nowhere', tmp_path)
 
 
-def test_a_set_that_was_not_built_says_how(tmp_path):
+def test_opening_a_set_that_is_not_built_names_the_command(tmp_path):
   with pytest.raises(FileNotFoundError, match='prepare osie --source'):
     store.open_dataset(tmp_path, 'osie')
 
 
-def test_tfds_refuses_a_source_that_is_not_whole(tmp_path):
+def test_tfds_refuses_an_incomplete_source(tmp_path):
   builder = Folder(data_dir=tmp_path, file_format='array_record')
   with pytest.raises(ValueError, match=r'fixations\.csv is missing'):
     builder.download_and_prepare(
@@ -106,7 +104,7 @@ def test_damaged_shards_are_not_opened(tmp_path, photographs, harm):
 
 @contextlib.contextmanager
 def _small_disk(room):
-  """Lets no file grow beyond `room` bytes."""
+  """Limits the size of each file to `room` bytes."""
   before = resource.getrlimit(resource.RLIMIT_FSIZE)
   handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
   resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
@@ -117,22 +115,22 @@ def _small_disk(room):
     signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_full_disk_stops_the_build_which_goes_on_later(tmp_path, videos):
+def test_build_resumes_after_a_full_disk(tmp_path, videos):
   with (
     _small_disk(20_000),
-    pytest.raises(OSError, match='make room, then run this again'),
+    pytest.raises(OSError, match='free disk space and run'),
   ):
     build_into('folder', videos, tmp_path, **DEGREE)
   [staging] = (tmp_path / VIDEOS).iterdir()
   assert staging.name == '1.0.0.building'
   assert not list(staging.glob('[!.]*.array_record'))
-  with pytest.raises(FileNotFoundError, match='not built to its end'):
+  with pytest.raises(FileNotFoundError, match='is incomplete'):
     store.open_dataset(tmp_path, 'folder')
   build_into('folder', videos, tmp_path, **DEGREE)
   assert len(store.open_dataset(tmp_path, 'folder').clips('train')) == 3
 
 
-def test_a_disk_that_fills_while_shards_are_joined_leaves_no_set(
+def test_disk_that_fills_while_shards_are_merged_leaves_no_set(
   tmp_path, videos
 ):
   builder = make_builder('folder', tmp_path, **DEGREE)
@@ -147,36 +145,36 @@ def test_a_disk_that_fills_while_shards_are_joined_leaves_no_set(
         join(parts, path)
 
     patch.setattr(shards, '_join', fill)
-    with pytest.raises(OSError, match='make room'):
+    with pytest.raises(OSError, match='free disk space'):
       build(builder, videos)
-  with pytest.raises(FileNotFoundError, match='not built to its end'):
+  with pytest.raises(FileNotFoundError, match='is incomplete'):
     store.open_dataset(tmp_path, 'folder')
   build_into('folder', videos, tmp_path, **DEGREE)
   assert len(store.open_dataset(tmp_path, 'folder').records('train')) == 6
 
 
-def test_a_full_disk_in_a_process_stops_the_build(tmp_path, videos):
+def test_full_disk_in_a_worker_stops_the_build(tmp_path, videos):
   with (
     _small_disk(20_000),  # Processes inherit the limit.
-    pytest.raises(OSError, match='make room, then run this again'),
+    pytest.raises(OSError, match='free disk space and run'),
   ):
     build_into('folder', videos, tmp_path, processes=2, **DEGREE)
-  with pytest.raises(FileNotFoundError, match='not built to its end'):
+  with pytest.raises(FileNotFoundError, match='is incomplete'):
     store.open_dataset(tmp_path, 'folder')
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize('processes', [1, 2])
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_build_goes_on(tmp_path, videos, how, processes):
-  """Stopped after the first clip, the same command makes the same set."""
+def test_interrupted_build_resumes(tmp_path, videos, how, processes):
+  """Interrupted after the first clip, the build ends in the same set."""
   command = [
     *(sys.executable, '-m', 'dave_jax.datasets.prepare', 'folder'),
     *(f'--source={videos}', f'--data_dir={tmp_path / "data"}'),
     *('--set=pixels_per_degree=9', f'--processes={processes}'),
   ]
   staging = tmp_path / 'data' / VIDEOS / '1.0.0.building'
-  # Bigger than the rest, so that there is something to interrupt.
+  # Larger than the others, so that there is something to interrupt.
   noise = np.random.default_rng(0).integers(0, 255, (150, 64, 96, 3), np.uint8)
   clips.write_clip(videos / 'd.mp4', frames=noise)
   with subprocess.Popen(
@@ -193,11 +191,11 @@ def test_an_interrupted_build_goes_on(tmp_path, videos, how, processes):
     process.wait()
   if how == signal.SIGINT:
     assert process.returncode == 130
-    assert 'interrupted; the same command goes on' in error
+    assert 'run the same command to resume' in error
     assert 'Traceback' not in error
   done = {path: path.stat().st_mtime_ns for path in staging.glob('[!.]*.json')}
   assert 1 <= len(done) < 4
-  with pytest.raises(FileNotFoundError, match='not built to its end'):
+  with pytest.raises(FileNotFoundError, match='is incomplete'):
     store.open_dataset(tmp_path / 'data', 'folder')
   built = []
   with pytest.MonkeyPatch.context() as patch:
@@ -217,11 +215,13 @@ def test_an_interrupted_build_goes_on(tmp_path, videos, how, processes):
   )
 
 
-def test_two_do_not_build_one_set_at_once(tmp_path, videos, monkeypatch):
+def test_second_build_of_a_set_at_a_time_is_refused(
+  tmp_path, videos, monkeypatch
+):
   original = build_lib.build_unit
 
   def nested(key, unit, **options):
-    with pytest.raises(OSError, match='another process builds this set'):
+    with pytest.raises(OSError, match='another process is building this set'):
       build_into('folder', videos, tmp_path, **DEGREE)
     original(key, unit, **options)
 
@@ -234,9 +234,7 @@ def _die(*unused, **also_unused):
   os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_a_killed_process_is_said_and_the_build_goes_on(
-  tmp_path, videos, monkeypatch
-):
+def test_build_resumes_after_a_worker_was_killed(tmp_path, videos, monkeypatch):
   with monkeypatch.context() as patch:
     patch.setattr(build_lib, 'build_unit', _die)
     with pytest.raises(OSError, match='fewer --processes'):

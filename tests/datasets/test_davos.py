@@ -57,7 +57,7 @@ def test_all_that_is_missing_is_told_before_anything_is_built(
     build_set('davos/raw', downloads)
   problems = '\n'.join(error.value.problems)
   assert len(error.value.problems) == 151 - 2
-  assert f'lacks audio/{SERPENT}.wav' in problems
+  assert f'missing audio/{SERPENT}.wav' in problems
   assert 'no ERB3_Stimuli/clip_3.avi' in problems
   assert f'{BEARS} (test): no folder' in problems
   assert not (tmp_path / 'data').exists()
@@ -78,7 +78,7 @@ def test_known_fixations_of_diem_come_out_where_they_were(downloads, build_set):
   assert clip['off_frame'] == 1
   assert clip['without_a_frame'] == 2
   assert clip['gaze_without_frames'] == 2
-  assert '20 frames of picture, 22 of gaze' in clip['notes'][0]
+  assert '20 frames of video, 22 of gaze' in clip['notes'][0]
 
 
 def test_known_fixations_of_coutrot_come_out_where_they_were(
@@ -146,11 +146,11 @@ def test_a_matlab_file_of_another_kind_leaves_its_clips_out(
   )
   _, report = build_set('davos/raw', downloads, partial=True)
   assert [c['name'] for c in report['skipped']] == ['clip_3', 'clip_42']
-  assert 'only the variables something' in report['skipped'][0]['reason']
+  assert 'got the variables something' in report['skipped'][0]['reason']
 
 
 def test_an_eye_that_is_none_is_an_error():
-  with pytest.raises(ValueError, match='wanted left, right or mean'):
+  with pytest.raises(ValueError, match='expected eye left, right or mean'):
     Downloads(eye='both')
 
 
@@ -204,7 +204,7 @@ def test_a_release_without_its_folders_says_which(tmp_path, build_set):
   with pytest.raises(IncompleteError) as error:
     build_set('davos/stavis', tmp_path)
   for folder in ('video_audio', 'annotations', 'fold_lists'):
-    assert f'holds no {folder}/' in str(error.value)
+    assert f'missing {folder}/' in str(error.value)
 
 
 def test_real_gaze_is_paired_with_a_video_of_its_size(
@@ -267,5 +267,5 @@ def _write_grey_video(path, h, w, frames):
 def test_a_set_is_not_built_over(downloads, build_set, tmp_path):
   build_set('davos/raw', downloads, partial=True)
   builder = make_builder('davos/raw', tmp_path / 'data')
-  with pytest.raises(FileExistsError, match='is built already'):
+  with pytest.raises(FileExistsError, match='exists; give --overwrite'):
     build(builder, downloads)

@@ -37,11 +37,11 @@ def test_missing_videos_and_annotations_are_told_at_once(tmp_path, build_set):
   with pytest.raises(IncompleteError) as error:
     build_set('dhf1k', tmp_path)
   absent, annotation = error.value.problems
-  assert 'lacks 698 videos: 003, 004' in absent
+  assert '698 videos are missing: 003, 004' in absent
   assert annotation.startswith('002: ')
-  assert annotation.endswith('lacks 1 of 20 numbers: 4')
+  assert annotation.endswith('1 of 20 numbers are missing: 4')
 
 
 def test_a_folder_of_something_else_is_an_error(tmp_path, build_set):
-  with pytest.raises(IncompleteError, match='wanted video/ and annotation/'):
+  with pytest.raises(IncompleteError, match='expected video/ and annotation/'):
     build_set('dhf1k', tmp_path)

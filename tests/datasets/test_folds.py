@@ -75,7 +75,7 @@ def test_diem_of_the_stavis_release_trains_64_and_tests_17(data):
 
 
 def test_a_fold_that_is_not_there_is_an_error():
-  with pytest.raises(ValueError, match='no split of train, test'):
+  with pytest.raises(ValueError, match='among train, test'):
     folds.fold_split(['train', 'test'], 'val', 1)
 
 

@@ -84,27 +84,33 @@ def test_the_edges_of_the_frame_are_inside_left_and_top_alone():
 def test_positions_keep_viewers_and_count_what_is_missing():
   positions = np.arange(2 * 3 * 2, dtype=float).reshape(2, 3, 2)
   positions[1, 2, 0] = np.nan
-  found, counts = gaze.of_positions(positions)
+  found, counts = gaze.fixations_of_positions(positions)
   assert counts == {'missing': 1}
   assert len(found) == 5
   row = (found.when == 2) & (found.viewer == 1)
   np.testing.assert_array_equal(found.xy[row], [[5, 11]])
 
 
+def _of_maps(maps):
+  return gaze.gaze_of_maps(
+    {number: number for number in maps}, maps.get, density=(), sigma=0
+  )
+
+
 def test_a_map_of_points_gives_the_middles_of_its_pixels():
   fixated = np.zeros((4, 6))
   fixated[3, 1] = 1
-  found = gaze.of_map(fixated, frame=7)
+  found = _of_maps({8: fixated}).fixations
   np.testing.assert_array_equal(found.xy, [[1.5, 3.5]])
   assert found.when == [7]
   assert found.viewer == [POOLED]
 
 
 def test_another_rate_pairs_by_time():
-  found = gaze.of_map(np.ones((1, 1)), frame=30)
-  same, notes = gaze.at_rate(found, 30, 29.97)
+  found = _of_maps({31: np.ones((1, 1))}).fixations
+  same, notes = gaze.match_rates(found, 30, 29.97)
   assert same is found and not notes
-  timed, notes = gaze.at_rate(found, 30, 25)
+  timed, notes = gaze.match_rates(found, 30, 25)
   assert timed.timed
   # The middle of row 30, which lasts from 1 s to 1.0333 s.
   np.testing.assert_allclose(timed.when, 30.5 / 30)
@@ -125,7 +131,9 @@ def test_a_field_of_a_matlab_file_is_read(tmp_path):
 def test_a_matlab_file_of_another_kind_says_what_it_holds(tmp_path):
   path = tmp_path / 'fixMap_00001.mat'
   scipy.io.savemat(path, {'other': 1})
-  with pytest.raises(ValueError, match=r'holds no eyeMap.*other'):
+  with pytest.raises(
+    ValueError, match=r'expected eyeMap, got the variables other'
+  ):
     gaze.read_mat(path, 'eyeMap')
 
 

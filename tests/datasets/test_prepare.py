@@ -45,7 +45,7 @@ def test_what_is_missing_is_printed_and_nothing_built(tmp_path, capsys):
     (['davos', '--set=screen=3'], 'cannot be set'),
     (['osie', '--frame_size=256'], 'such as 256x320'),
     (['osie', '--set=seed'], 'FIELD=VALUE'),
-    (['osie', '--jpeg_quality=0'], 'wanted at least 1 x 1 and 1 to 100'),
+    (['osie', '--jpeg_quality=0'], 'at least 1 x 1 pixels'),
     (['osie', '--source=/nowhere'], 'no such folder'),
   ],
 )

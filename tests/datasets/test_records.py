@@ -6,7 +6,8 @@ import simplejpeg
 
 from dave_jax.datasets import gaze as gaze_lib
 from dave_jax.datasets.gaze import Fixations, Gaze
-from dave_jax.datasets.records import Storage, read_clip, read_image
+from dave_jax.datasets.image_files import read_complete_image
+from dave_jax.datasets.records import Storage, read_clip
 from dave_jax.datasets.source import SourceClip
 from dave_jax.media import audio, clock
 from dave_jax.media.video import VideoReader
@@ -217,7 +218,7 @@ def test_picture_and_gaze_of_different_length_are_told(
   content = read_clip(clip, source, STORAGE)
   assert content.counts['frames_without_gaze'] == without
   assert content.counts['gaze_without_frames'] == over
-  assert f'40 frames of picture, {frames} of gaze' in content.notes[-1]
+  assert f'40 frames of video, {frames} of gaze' in content.notes[-1]
 
 
 def test_gaze_of_another_size_keeps_its_pixels(video):
@@ -238,7 +239,7 @@ def test_a_video_that_lost_frames_is_an_error(tmp_path):
   middle = content.index(b'mdat') + len(content) // 2
   content[middle : middle + 3000] = bytes(3000)
   path.write_bytes(content)
-  with pytest.raises(ValueError, match='gaze cannot be told to frames'):
+  with pytest.raises(ValueError, match='gaze cannot be matched'):
     _read(path)
 
 
@@ -247,7 +248,7 @@ def test_a_cut_off_frame_of_a_folder_is_an_error(tmp_path):
   folder = tmp_path / 'video_frames' / 'AVAD' / 'a'
   broken = folder / 'img_00003.jpg'
   broken.write_bytes(broken.read_bytes()[:-100])
-  with pytest.raises(ValueError, match=r'img_00003\.jpg: is cut off'):
+  with pytest.raises(ValueError, match=r'img_00003\.jpg: the JPEG is cut off'):
     _read(folder, rate=25.0)
   broken.write_bytes(b'\xff\xd8 no image \xff\xd9')
   with pytest.raises(ValueError, match='1 images do not decode'):
@@ -260,4 +261,4 @@ def test_an_image_that_is_none_or_cut_off_is_an_error(tmp_path, content):
   layouts.write_image(path)
   path.write_bytes(path.read_bytes()[:-20] if content is None else content)
   with pytest.raises(ValueError, match=r'a\.jpg.*download it again'):
-    read_image(path)
+    read_complete_image(path, 'rgb')

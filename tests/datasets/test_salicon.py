@@ -47,7 +47,7 @@ def test_a_matlab_file_of_another_kind_leaves_its_image_out(
   _, report = build_set('salicon', tmp_path, partial=True)
   [skipped] = report['skipped']
   assert skipped['name'] == 'COCO_train2014_1'
-  assert 'has no fixations [n, 2] of viewer 0' in skipped['reason']
+  assert 'expected fixations [n, 2] of viewer 0' in skipped['reason']
 
 
 def test_a_viewer_with_one_or_no_fixation_is_read(tmp_path, build_set):

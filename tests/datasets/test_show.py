@@ -93,8 +93,8 @@ def test_a_clip_is_written_with_its_sound(tmp_path, own):
 
 def test_statistics_count_what_is_there(own):
   found = statistics.gather(own, 'train', most=100, seed=0)
-  assert found.a_frame.sum() == 52
-  assert found.a_viewer == {0: 51, 1: 1}
+  assert found.per_frame.sum() == 52
+  assert found.per_viewer == {0: 51, 1: 1}
   assert found.places.sum() == pytest.approx(1)
   # One pixel a frame, of 96; not from one record to the next, of which there
   # are 3.
@@ -122,7 +122,7 @@ def test_the_command_writes_a_page_of_all(tmp_path, own):
 def test_a_set_that_is_not_there_is_said_shortly(tmp_path, capsys):
   status = show.main(['osie', f'--data_dir={tmp_path}', f'--out={tmp_path}'])
   assert status == 1
-  assert 'data set osie is not there' in capsys.readouterr().err
+  assert 'data set osie is not built' in capsys.readouterr().err
 
 
 def test_sheets_are_drawn_with_the_seed(own):

@@ -63,9 +63,9 @@ def test_all_that_is_missing_is_told_at_once(release, build_set):
     build_set('stavis/avad', release)
   a, b, c, stray = error.value.problems
   assert a.startswith('AVAD/a: ')
-  assert a.endswith('lacks 1 of 20 numbers: 7')
+  assert a.endswith('1 of 20 numbers are missing: 7')
   assert b.endswith('b.wav is missing')
-  assert 'fixMap_*.mat lacks 1 of 20 numbers: 2' in c
+  assert 'fixMap_*.mat: 1 of 20 numbers are missing: 2' in c
   assert stray.endswith('in no fold list: stray')
 
 
@@ -85,7 +85,9 @@ def test_maps_that_end_early_leave_frames_without(release, build_set):
 
 
 def test_a_set_without_lists_is_an_error(release, build_set):
-  with pytest.raises(FileNotFoundError, match='wanted SumMe_list_train_1_fps'):
+  with pytest.raises(
+    FileNotFoundError, match='expected SumMe_list_train_1_fps'
+  ):
     build_set('stavis/summe', release)
 
 
@@ -94,5 +96,5 @@ def test_points_of_several_sizes_are_an_error(release, build_set):
     release / 'annotations/AVAD/a/fixMap_00003.mat',
     {'eyeMap': layouts.points(2)[:-1]},
   )
-  with pytest.raises(IncompleteError, match='fixMaps are of several sizes'):
+  with pytest.raises(IncompleteError, match='expected maps of one size'):
     build_set('stavis/avad', release)
