@@ -17,7 +17,8 @@ import os
 import sys
 
 from dave_jax import VERSION
-from dave_jax.evaluation.run import BASELINES, SOUNDS, Options, evaluate
+from dave_jax.evaluation.options import BASELINES, SOUNDS, Options
+from dave_jax.evaluation.run import evaluate
 from dave_jax.evaluation.run_folder import METRICS
 from dave_jax.scoring.settings import SCORES, ScoreSettings
 
@@ -95,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
   source = data.add_mutually_exclusive_group()
   add(
     '--checkpoint',
-    'folder of a network (default: the bundled small network)',
+    'folder of a network or of a training run (default: the bundled small '
+    'network)',
     source,
   )
   add('--predictions', 'folder of saliency maps', source)

@@ -10,7 +10,9 @@ import dave_jax
 from dave_jax import evaluate
 from dave_jax.data.transforms import WindowReader
 from dave_jax.datasets.boxes import COLUMNS
-from dave_jax.evaluation.scorer import FrameScorer
+from dave_jax.evaluation.baselines import centre_gaussian
+from dave_jax.evaluation.ground_truth import read_ground_truth
+from dave_jax.evaluation.scorer import FrameScorer, resized
 from dave_jax.media import clock
 from dave_jax.report import __main__ as report
 from tests.data import sets
@@ -107,11 +109,11 @@ def test_missing_maps_are_listed(data_dir, tmp_path, capsys):
   arguments = f'--predictions={folder}'
   assert _run(data_dir, tmp_path / 'run', arguments) == evaluate.FAILED
   error = capsys.readouterr().err
-  assert 'no maps of 1 of 15 frames, by their numbers bird: 2' in error
+  assert '1 of 15 frames have no map: bird: 2' in error
   assert not (tmp_path / 'run').exists()
   assert _run(data_dir, tmp_path / 'run', arguments, '--partial') == 0
   error = capsys.readouterr().err
-  assert '1 maps are past the end' in error
+  assert '1 maps lie past the end' in error
   found = _metrics(tmp_path / 'run')
   assert found['missing'] == {'bird': [1]}
   assert found['counts']['missing'] == 1
@@ -121,7 +123,7 @@ def test_missing_maps_are_listed(data_dir, tmp_path, capsys):
 def test_wrong_folder_is_told(data_dir, tmp_path, capsys):
   arguments = (f'--predictions={tmp_path}', '--partial')
   assert _run(data_dir, tmp_path / 'run', *arguments) == evaluate.FAILED
-  assert 'no maps of 15 of 15 frames' in capsys.readouterr().err
+  assert '15 of 15 frames have no map' in capsys.readouterr().err
 
 
 def test_network_scores_as_its_maps_do(data_dir, checkpoint, tmp_path):
@@ -152,7 +154,7 @@ def test_network_scores_as_its_maps_do(data_dir, checkpoint, tmp_path):
   for clip in dataset.clips('test'):
     frames = clip.fixated_frames()[::2]
     (tmp_path / 'maps' / clip.name).mkdir(parents=True)
-    for frame, saliency in zip(frames, maps(clip, frames), strict=True):
+    for frame, saliency in zip(frames, maps([(clip, frames)]), strict=True):
       assert saliency.shape == (8, 12)
       np.save(tmp_path / 'maps' / clip.name / f'{frame + 1:05d}.npy', saliency)
       window = reader(clip, int(frame))
@@ -198,7 +200,7 @@ def test_network_hears_another_clip_or_nothing(data_dir, checkpoint):
     maps = NetworkMaps(
       model, dataset, 'test', batch_size=1, sound=sound, **options
     )
-    (shown[sound],) = maps(first, np.array([19]))
+    (shown[sound],) = maps([(first, np.array([19]))])
     (expected,) = model.maps(
       [window['frames']], log_mel, window['offsets'][None]
     )
@@ -217,10 +219,21 @@ def test_sound_of_another_clip_takes_two_clips(
     '--sound=other',
   )
   assert _run(data_dir, tmp_path / 'run', *arguments) == evaluate.FAILED
-  assert 'got 1 clips with sound, wanted two' in capsys.readouterr().err
+  assert '2 or more clips with sound, got 1' in capsys.readouterr().err
 
 
-def test_still_images_take_the_visual_route(data_dir, checkpoint, tmp_path):
+def test_still_images_take_the_visual_route(
+  data_dir, checkpoint, tmp_path, monkeypatch
+):
+  from dave_jax.evaluation import network_maps
+
+  batches, predict = [], network_maps._predict
+
+  def counted(module, variables, batch, *, visual_only):
+    batches.append((len(batch['frames']), visual_only))
+    return predict(module, variables, batch, visual_only=visual_only)
+
+  monkeypatch.setattr(network_maps, '_predict', counted)
   out = tmp_path / 'run'
   arguments = ('--mean_eye_position=none', '--scores=NSS,IG')
   assert (
@@ -236,6 +249,8 @@ def test_still_images_take_the_visual_route(data_dir, checkpoint, tmp_path):
   found = _metrics(out)
   assert found['counts']['videos'] == 4
   assert found['scores'] == ['NSS']
+  # Four images make one batch of the default size.
+  assert batches == [(4, True)]
   assert list(found['categories']) == ['uncategorised']
 
 
@@ -276,7 +291,7 @@ def test_processes_finish_together(data_dir, tmp_path, capsys):
   out, alone = tmp_path / 'shared', tmp_path / 'alone'
   share = ('--baseline=chance', '--process_count=2')
   assert _run(data_dir, out, *share, '--process_index=1') == 0
-  assert '2 videos of other processes' in capsys.readouterr().out
+  assert '2 videos of other processes are unfinished' in capsys.readouterr().out
   assert not (out / 'metrics.json').exists()
   assert _run(data_dir, out, *share, '--process_index=0') == 0
   assert _run(data_dir, alone, '--baseline=chance') == 0
@@ -309,10 +324,10 @@ def test_boxes_add_contextual_scores(data_dir, tmp_path):
       'does not define AUC_Borji',
     ),
     (('--mean_eye_position=val',), "no split 'val'"),
-    (('--stride=0',), 'stride 0'),
-    (('--negatives=500',), 'at least 500 other frames'),
+    (('--stride=0',), 'stride of 1 or more, got 0'),
+    (('--negatives=500',), 'expected 500 or more other frames'),
     (('--boxes=nowhere.csv',), 'nowhere.csv'),
-    (('--process_index=3',), 'process_index 3 of 1'),
+    (('--process_index=3',), 'process_index from 0 to 0, got 3'),
   ],
 )
 def test_bad_settings_are_told(data_dir, tmp_path, capsys, arguments, message):
@@ -340,4 +355,48 @@ def test_pysaliency_protocol(data_dir, tmp_path):
   found = _metrics(out)
   assert 'AUC_Borji' not in found['scores']
   assert found['run']['settings']['negatives'] == 0
-  assert 0 <= found['overall']['sAUC'] <= 1
+  # The share of pairs of a fixation and one of another video in which the
+  # fixation has the larger value, a tie counting half.
+  from dave_jax.datasets.store import open_dataset
+
+  truth = read_ground_truth(
+    open_dataset(data_dir, 'made/videos'),
+    'test',
+    stride=1,
+    size=(40, 60),
+    sigma=None,
+  )
+  centre = resized(centre_gaussian((240, 320), 0.25), (40, 60)).ravel()
+  values = [centre[truth.pixels(row)] for row in range(len(truth))]
+  scores = []
+  for row, own in enumerate(values):
+    others = np.concatenate(
+      [values[k] for k in np.flatnonzero(truth.clip != truth.clip[row])]
+    )
+    pairs = own[:, None] - others
+    scores.append(np.mean((np.sign(pairs) + 1) / 2))
+  of_videos = [np.mean(np.array(scores)[truth.rows(k)]) for k in range(3)]
+  assert found['overall']['sAUC'] == pytest.approx(np.mean(of_videos))
+
+
+def test_long_names_are_scored(tmp_path):
+  """40 Japanese characters are 360 when they are quoted as percent codes."""
+  name = '映画' * 20
+  gaze = [watched_clip(n, crowd(1, 3, seed=0)) for n in (name, name + '二')]
+  sets.write_set(tmp_path, 'videos', gaze)
+  out = tmp_path / 'run'
+  arguments = ('--baseline=centre', '--mean_eye_position=none', '--scores=NSS')
+  assert _run(tmp_path, out, *arguments) == 0
+  assert set(_metrics(out)['videos']) == {name, name + '二'}
+  assert report.main([str(out), f'--out={tmp_path / "report"}']) == 0
+
+
+def test_checkpoint_may_be_the_folder_of_a_training_run(
+  data_dir, checkpoint, tmp_path
+):
+  run = tmp_path / 'my_network'
+  run.mkdir()
+  (run / 'best').symlink_to(checkpoint, target_is_directory=True)
+  out = tmp_path / 'run'
+  assert _run(data_dir, out, f'--checkpoint={run}', '--scores=NSS') == 0
+  assert _metrics(out)['run']['name'] == 'my_network'

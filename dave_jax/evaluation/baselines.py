@@ -1,8 +1,20 @@
-"""What a model has to beat: the centre, the mean eye position, chance."""
+"""Baselines: centre, mean eye position, chance, and how people predict people.
 
-from collections.abc import Iterable
+`constant_maps` and `chance_maps` return `evaluator.Maps`.
+"""
+
+import dataclasses
+import itertools
+import warnings
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+from tqdm import tqdm
+
+from dave_jax.evaluation.evaluator import Maps, score_maps
+from dave_jax.evaluation.ground_truth import GroundTruth
+from dave_jax.evaluation.run_folder import VideoScores
+from dave_jax.evaluation.scorer import FrameScorer
 
 
 def centre_gaussian(size: tuple[int, int], sigma: float) -> np.ndarray:
@@ -10,8 +22,7 @@ def centre_gaussian(size: tuple[int, int], sigma: float) -> np.ndarray:
 
   Args:
     size: Height and width.
-    sigma: Standard deviation, as a share of height and of width, so that its
-      lines of equal height have the frame's own proportions.
+    sigma: Standard deviation, as a share of the height and of the width.
   """
 
   def bell(n):
@@ -22,69 +33,145 @@ def centre_gaussian(size: tuple[int, int], sigma: float) -> np.ndarray:
   return (density / density.sum()).astype(np.float32)
 
 
-def mean_eye_position(densities: Iterable[Iterable[np.ndarray]]) -> np.ndarray:
-  """Returns the mean eye position (MEP): where people look on average.
+def mean_eye_position(truth: GroundTruth, size: tuple[int, int]) -> np.ndarray:
+  """Returns the mean eye position (MEP) of a split, float32 that sums to 1.
 
-  The mean over the frames of each video, then over videos, of densities that
-  sum to 1, in a size that all frames are stretched to.
+  The mean of the density maps, each summing to 1 and stretched to one size,
+  over the frames of each video and then over videos.
 
   Args:
-    densities: For each video its density maps [h, w]; zeros, where nobody
-      looked, are left out.
-
-  Returns:
-    float64 [h, w] that sums to 1.
-
-  Raises:
-    ValueError: Nobody looked at any frame.
+    truth: The split.
+    size: Height and width of the map.
   """
-  total, videos = 0.0, 0
-  for video in densities:
-    inside, frames = 0.0, 0
-    for density in video:
-      mass = density.sum(dtype=np.float64)
-      if mass:
-        inside = inside + density / mass
-        frames += 1
-    if frames:
-      total = total + inside / frames
+  total, videos = np.zeros(size), 0
+  for number in range(len(truth.clips)):
+    rows = truth.rows(number).tolist()
+    if rows:
+      total += sum(
+        truth.density(row, size).astype(np.float64) for row in rows
+      ) / len(rows)
       videos += 1
-  if not videos:
-    raise ValueError('no frame was looked at; a mean eye position wants one')
-  return total / videos
+  return (total / videos).astype(np.float32)
 
 
-def chance(
-  size: tuple[int, int], seed: int, clip: int, frame: int
-) -> np.ndarray:
-  """Returns uniformly random numbers, float32 [h, w], a frame's own.
+def constant_maps(saliency: np.ndarray) -> Maps:
+  """Predicts the same map [h, w] for every frame."""
+  return lambda jobs: itertools.repeat(
+    saliency, sum(len(frames) for _, frames in jobs)
+  )
 
-  A constant map would have no NSS, CC and SIM.
+
+def chance_maps(truth: GroundTruth, seed: int) -> Maps:
+  """Predicts independent uniform noise [h, w] for every frame.
+
+  A constant map would have neither NSS nor CC nor SIM.
   """
-  rng = np.random.default_rng((seed, clip, frame))
-  return rng.random(size, np.float32)
+
+  def maps(jobs):
+    for clip, frames in jobs:
+      number = truth.clips.index(clip)
+      size = truth.size or (clip.height, clip.width)
+      for frame in frames.tolist():
+        yield np.random.default_rng((seed, number, frame)).random(
+          size, np.float32
+        )
+
+  return maps
 
 
 def split_viewers(
   viewers: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Splits viewers in two at random, for Human Infinite.
+  """Splits two or more viewers [v] into halves at random.
 
-  Of an odd number, which half has one more is random too.
-
-  Args:
-    viewers: [v], their numbers.
-    rng: Draws.
-
-  Raises:
-    ValueError: There are fewer than two.
+  Which half of an odd number has one viewer more is random too.
   """
-  if len(viewers) < 2:
-    raise ValueError(
-      f'got {len(viewers)} viewers; two at least are wanted, to predict one '
-      'half by the other'
-    )
   shuffled = rng.permutation(viewers)
   half = (len(viewers) + int(rng.integers(2))) // 2
-  half = min(max(half, 1), len(viewers) - 1)
+  half = min(half, len(viewers) - 1)
   return np.sort(shuffled[:half]), np.sort(shuffled[half:])
+
+
+class HumanInfinite:
+  """Scores the viewers of each clip against each other; a `ScoreVideos`.
+
+  The viewers are split into random halves. The density of one half is scored
+  as the map that predicts the fixations of the other, and vice versa. The
+  scores of a frame are means over both directions and all repeats. A frame in
+  which the predicting half has no fixations has no map in that direction.
+  """
+
+  def __init__(self, scorer: FrameScorer, *, repeats: int, seed: int):
+    """Checks that all clips have viewers to split.
+
+    Args:
+      scorer: The scorer of all viewers.
+      repeats: Number of random splits, 2 or more.
+      seed: Seed of the splits.
+
+    Raises:
+      ValueError: There are fewer than two repeats, or a clip has fewer than two
+        viewers that are told apart.
+    """
+    if repeats < 2:
+      raise ValueError(f'expected 2 or more repeats, got {repeats}')
+    for clip in scorer.truth.clips:
+      if clip.fixations and clip.viewers < 2:
+        raise ValueError(
+          f'clip {clip.name}: expected gaze of 2 or more viewers that are told '
+          f'apart, got {clip.viewers}; use a data set built from raw gaze'
+        )
+    self._scorer = scorer
+    self._repeats = repeats
+    self._seed = seed
+
+  def __call__(
+    self, numbers: Sequence[int], progress: tqdm
+  ) -> Iterator[VideoScores]:
+    """Yields the scores of clips."""
+    for number in numbers:
+      yield self._score(number, progress)
+
+  def _score(self, number, progress):
+    truth = self._scorer.truth
+    viewers = truth.viewers_of(number)
+    values, repeats, first = [], [], None
+    for repeat in range(self._repeats):
+      rng = np.random.default_rng((self._seed, repeat, number))
+      halves = split_viewers(viewers, rng) if len(viewers) else (viewers,) * 2
+      halves = [
+        dataclasses.replace(truth, viewers={number: half}) for half in halves
+      ]
+      directions = []
+      for predicting, looking in (halves, halves[::-1]):
+        scorer = dataclasses.replace(self._scorer, truth=looking)
+        score = score_maps(_densities(predicting, number), scorer)
+        (video,) = score([number], tqdm(disable=True))
+        first = first or video
+        directions.append(video.values)
+      values += directions
+      repeats.append(_nanmean(_nanmean(directions)))
+    progress.update(len(first.frames))
+    values = _nanmean(values)
+    # Frames without a map in any direction and repeat.
+    missing = first.frames[np.isnan(values).all(axis=1)]
+    return dataclasses.replace(
+      first,
+      values=values,
+      missing=tuple(missing.tolist()),
+      repeats=np.array(repeats),
+    )
+
+
+def _densities(truth, number) -> Maps:
+  def maps(jobs):
+    del jobs
+    for row in truth.rows(number).tolist():
+      yield truth.density(row) if len(truth.gaze(row).xy) else None
+
+  return maps
+
+
+def _nanmean(values):
+  with warnings.catch_warnings(action='ignore', category=RuntimeWarning):
+    return np.nanmean(values, axis=0)

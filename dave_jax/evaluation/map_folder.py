@@ -1,7 +1,8 @@
-"""A folder of any model's maps, named as the benchmarks do."""
+"""A folder of saliency maps of any model, named as the benchmarks do."""
 
+import collections
 import dataclasses
-import os
+import functools
 import pathlib
 import re
 import zipfile
@@ -13,123 +14,139 @@ from dave_jax.data.windows import is_still
 from dave_jax.datasets.schema import Clip
 from dave_jax.media.image_file import read_image
 
-SUFFIXES = ('.png', '.jpg', '.jpeg', '.npy', '.npz')
+_IMAGES = ('.png', '.jpg', '.jpeg')
+_ARRAYS = ('.npy', '.npz')
 _ARRAY = 'saliency'
 _NUMBER = re.compile(r'(\d+)\D*$')
 
 
 @dataclasses.dataclass(frozen=True)
 class MapFolder:
-  """Maps as files; see `evaluator.Maps`.
+  """Reads maps from files; an `evaluator.Maps`.
 
-  Of a video NAME: FOLDER/NAME/ or FOLDER/NAME/maps/ with a file a frame, whose
-  name ends in the frame's number (0001.png, img_00001.jpg, pred_sal_000001.png,
-  as of DHF1K, STAViS and `dave_jax.predict`), or FOLDER/NAME.npy or .npz with
-  all frames [t, h, w]. Of an image: FOLDER/NAME.png or another suffix, or as a
-  video of one frame. NPZ files hold `saliency`, or one array of any name.
+  The maps of a video NAME are one of
+
+    FOLDER/NAME/, FOLDER/NAME/maps/   an image or array for each frame, whose
+        name ends in the frame's number: 0001.png, img_00001.jpg,
+        pred_sal_000001.npy (DHF1K, STAViS, `dave_jax.predict`)
+    FOLDER/NAME.npy, FOLDER/NAME.npz  all frames, [t, h, w]
+
+  The map of an image NAME is FOLDER/NAME.png, or another suffix, or stored as
+  that of a video of one frame. NPZ files hold `saliency`, or a single array.
+  Suffixes may be upper case; names beginning with a dot are ignored.
 
   Attributes:
-    folder: Where.
-    first_frame: The number that the first frame has, 1 or 0.
+    folder: The folder.
+    first_frame: Number of the first frame, 0 or 1.
   """
 
   folder: pathlib.Path
   first_frame: int
 
   def __call__(
-    self, clip: Clip, frames: np.ndarray
+    self, jobs: Sequence[tuple[Clip, np.ndarray]]
   ) -> Iterator[np.ndarray | None]:
-    """Yields the map [h, w] of each frame, or None.
+    """Yields the map [h, w] of each frame of each clip; None if missing.
 
     Raises:
-      ValueError: A file cannot be read or is no map.
+      ValueError: A file cannot be read or is not a map.
     """
-    files, whole = self._find(clip)
-    if whole is not None:
-      maps = _read_array(whole, dimensions=(2, 3))
-      maps = maps[None] if maps.ndim == 2 else maps
-      for frame in frames:
-        yield maps[frame] if frame < len(maps) else None
-      return
-    for frame in frames:
-      path = files.get(int(frame))
-      yield None if path is None else read_map(path)
+    for clip, frames in jobs:
+      source = self._find(clip)
+      if isinstance(source, dict):
+        for frame in frames.tolist():
+          yield read_map(source[frame]) if frame in source else None
+      else:
+        maps = _read_video(source)
+        yield from (maps[k] if k < len(maps) else None for k in frames.tolist())
 
   def check(
     self, clips: Sequence[Clip], frames: Sequence[np.ndarray]
   ) -> tuple[dict[str, list[int]], dict[str, int]]:
-    """Looks for the maps of all clips, without reading those in files.
+    """Looks for the maps of all clips.
 
     Args:
-      clips: Of the evaluation.
-      frames: Which of the frames of each are scored.
+      clips: The clips of the evaluation.
+      frames: The frames of each that are scored.
 
     Returns:
-      ({clip: frames without a map}, {clip: maps past the clip's end}).
+      ({clip: frames without a map}, {clip: number of maps past its end}).
 
     Raises:
-      ValueError: Two files are of one frame.
+      ValueError: Several files could be the map of a clip or frame.
       FileNotFoundError: There is no such folder.
     """
     if not self.folder.is_dir():
       raise FileNotFoundError(f'{self.folder}: no such folder of maps')
     missing, extra = {}, {}
-    for clip, wanted in zip(clips, frames, strict=True):
-      files, whole = self._find(clip)
-      if whole is not None:
-        shape = _read_array(whole, dimensions=(2, 3)).shape
-        held = set(range(shape[0] if len(shape) == 3 else 1))
-      else:
-        held = set(files)
-      lacking = [frame for frame in wanted.tolist() if frame not in held]
+    for clip, scored in zip(clips, frames, strict=True):
+      source = self._find(clip)
+      if not isinstance(source, dict):
+        source = range(len(_read_video(source)))
+      lacking = [frame for frame in scored.tolist() if frame not in source]
       if lacking:
         missing[clip.name] = lacking
-      beyond = [frame for frame in held if not 0 <= frame < clip.frames]
+      beyond = [frame for frame in source if not 0 <= frame < clip.frames]
       if beyond:
         extra[clip.name] = len(beyond)
     return missing, extra
 
-  def _find(self, clip) -> tuple[dict[int, pathlib.Path], pathlib.Path | None]:
-    """Returns ({frame: file}, file of all frames)."""
-    for folder in (self.folder / clip.name, self.folder / clip.name / 'maps'):
-      found = self._numbered(folder) if folder.is_dir() else {}
-      if is_still(clip) and len(found) == 1:
-        return {0: next(iter(found.values()))}, None
-      if found:
-        return found, None
-    for suffix in SUFFIXES:
-      path = self.folder / f'{clip.name}{suffix}'
-      if path.is_file():
-        if is_still(clip):
-          return {0: path}, None
-        if suffix in ('.npy', '.npz'):
-          return {}, path
-    return {}, None
+  @functools.cached_property
+  def _files(self) -> dict[str, list[pathlib.Path]]:
+    """The files directly in the folder, by name without suffix."""
+    found = collections.defaultdict(list)
+    for path in _listed(self.folder):
+      if path.suffix.lower() in _IMAGES + _ARRAYS and path.is_file():
+        found[path.stem].append(path)
+    return found
 
-  def _numbered(self, folder):
+  def _find(self, clip) -> dict[int, pathlib.Path] | pathlib.Path:
+    """Returns {frame: file}, or the file of all frames."""
+    sources: list = []
+    for folder in (self.folder / clip.name, self.folder / clip.name / 'maps'):
+      if folder.is_dir() and (numbered := self._numbered(folder)):
+        if is_still(clip) and len(numbered) == 1:
+          numbered = {0: next(iter(numbered.values()))}
+        sources.append((folder, numbered))
+    for path in self._files.get(clip.name, ()):
+      if is_still(clip):
+        sources.append((path, {0: path}))
+      elif path.suffix.lower() in _ARRAYS:
+        sources.append((path, path))
+    if len(sources) > 1:
+      names = ' and '.join(
+        str(path.relative_to(self.folder)) for path, _ in sources
+      )
+      raise ValueError(
+        f'{self.folder}: expected one map or folder of maps of {clip.name}, '
+        f'got {names}; remove all but one'
+      )
+    return sources[0][1] if sources else {}
+
+  def _numbered(self, folder) -> dict[int, pathlib.Path]:
+    """Returns {frame: file} of the files of a folder that are numbered."""
     found = {}
-    for path in sorted(folder.iterdir()):
+    for path in _listed(folder):
       match = _NUMBER.search(path.stem)
-      if path.suffix.lower() not in SUFFIXES or not match:
+      if path.suffix.lower() not in _IMAGES + _ARRAYS or not match:
         continue
       frame = int(match[1]) - self.first_frame
       if frame in found:
         raise ValueError(
           f'{found[frame]} and {path.name} are both of frame {match[1]}; '
-          'leave one'
+          'remove one'
         )
       found[frame] = path
     return found
 
 
-def read_map(path: str | os.PathLike) -> np.ndarray:
+def read_map(path: pathlib.Path) -> np.ndarray:
   """Reads a map [h, w] from PNG or JPEG (grey, 8 or 16 bits), NPY or NPZ.
 
   Raises:
-    ValueError: It does not decode, or is not one number a pixel.
+    ValueError: It does not decode, or is not a real array [h, w].
   """
-  path = pathlib.Path(path)
-  if path.suffix in ('.npy', '.npz'):
+  if path.suffix.lower() in _ARRAYS:
     return _read_array(path, dimensions=(2,))
   pixels = read_image(path, 'stored')
   if pixels is None:
@@ -139,11 +156,22 @@ def read_map(path: str | os.PathLike) -> np.ndarray:
     # Opaque grey, stored with three channels.
     if (colours != colours[..., :1]).any():
       raise ValueError(
-        f'{path}: is a picture in colours; want grey, brighter where more '
-        'salient'
+        f'{path}: expected a grey image, brighter where more salient, got '
+        'colours; write the map itself instead of an overlay or heat map'
       )
     pixels = colours[..., 0]
   return pixels
+
+
+def _listed(folder):
+  """Returns the visible entries of a folder; macOS adds '._*' files."""
+  return sorted(path for path in folder.iterdir() if path.name[0] != '.')
+
+
+def _read_video(path) -> np.ndarray:
+  """Returns the maps [t, h, w] of a video."""
+  maps = _read_array(path, dimensions=(2, 3))
+  return maps[None] if maps.ndim == 2 else maps
 
 
 def _read_array(path, dimensions):
@@ -154,7 +182,7 @@ def _read_array(path, dimensions):
         names = arrays.files
         name = _ARRAY if _ARRAY in names else names[0]
         if name != _ARRAY and len(names) != 1:
-          raise ValueError(f"holds {', '.join(names)} and no '{_ARRAY}'")
+          raise ValueError(f"got {', '.join(names)} and no '{_ARRAY}'")
         array = arrays[name]
   except (
     ValueError,
@@ -163,10 +191,11 @@ def _read_array(path, dimensions):
     IndexError,
     zipfile.BadZipFile,
   ) as error:
-    raise ValueError(f'{path}: is no array of a map ({error})') from error
+    raise ValueError(f'{path}: expected an array ({error})') from error
   if array.ndim not in dimensions or array.dtype.kind not in 'buif':
     raise ValueError(
-      f'{path}: holds {array.dtype} {array.shape}; want a map [h, w]'
-      + (', or [t, h, w] of a video' if 3 in dimensions else '')
+      f'{path}: expected a map [h, w]'
+      + (' or a video of maps [t, h, w]' if 3 in dimensions else '')
+      + f', got {array.dtype} {array.shape}'
     )
   return array

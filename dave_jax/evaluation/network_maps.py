@@ -1,5 +1,6 @@
-"""The maps of a network, from a data set's records."""
+"""The maps of a network, from the records of a data set."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import jax
@@ -14,13 +15,14 @@ from dave_jax.models.inputs import predict_batch
 from dave_jax.prediction.background import in_background
 from dave_jax.prediction.saliency_model import SaliencyModel
 
-_TAKEN = ('frames', 'log_mel', 'offsets')
+_INPUTS = ('frames', 'log_mel', 'offsets')
 
 
 class NetworkMaps:
-  """Predicts the frames of clips; see `evaluator.Maps`.
+  """Predicts frames of clips; an `evaluator.Maps`.
 
-  Still images take the visual-only route of an audio-visual network.
+  Batches span clips, so that still images are batched too. Still images take
+  the visual-only route of an audio-visual network.
   """
 
   def __init__(
@@ -33,24 +35,24 @@ class NetworkMaps:
     alignment: str,
     sound: str,
   ):
-    """Takes a network and what it predicts.
+    """Opens the split.
 
     Args:
       model: The network with its weights.
       dataset, split: Where windows are read from.
-      batch_size: Windows computed at a time; the maps do not depend on it.
+      batch_size: Windows per batch; the maps do not depend on it.
       alignment: See `data.transforms.WindowReader`.
-      sound: One of `run.SOUNDS`.
+      sound: One of `options.SOUNDS`.
 
     Raises:
       ValueError: The data set was built with frames of another size, or `sound`
-        is another clip's and there are no two that have any.
+        is 'other' and fewer than two clips have sound.
     """
     found = tuple(dataset.settings['frame_size'])
     if found != tuple(model.frame_size):
       raise ValueError(
-        f'{dataset.name} was built with frames of {found}, the network takes '
-        f'{tuple(model.frame_size)}; build it again with that size'
+        f'{dataset.name}: expected frames of {tuple(model.frame_size)}, the '
+        f"network's size, got {found}; build the data set with that size"
       )
     self._model = model
     self._batch_size = batch_size
@@ -58,33 +60,47 @@ class NetworkMaps:
       dataset,
       split,
       alignment=alignment,
-      sigma=1.0,  # Of the density maps, which are not looked at.
+      sigma=1.0,  # Of the density maps, which are not used here.
       fixation_map=False,
     )
     self._sound = sound
-    self._others = _others(self._reader.clips) if sound == 'other' else {}
+    self._others = _swapped(self._reader.clips) if sound == 'other' else {}
 
-  def __call__(self, clip: Clip, frames: np.ndarray) -> Iterator[np.ndarray]:
-    """Yields the map [h / 8, w / 8] of each frame."""
-    visual_only = is_still(clip)
-    if visual_only and not self._model.uses_video:
-      raise ValueError(
-        f'{clip.name} is a still image, which an audio-only network has no '
-        'map of'
+  def __call__(
+    self, jobs: Sequence[tuple[Clip, np.ndarray]]
+  ) -> Iterator[np.ndarray]:
+    """Yields the map [h / 8, w / 8] of each frame of each clip."""
+    for still, group in itertools.groupby(jobs, lambda job: is_still(job[0])):
+      if still and not self._model.uses_video:
+        raise ValueError(
+          'an audio-only network cannot predict still images; choose a set of '
+          'videos'
+        )
+      windows = (
+        self._window(clip, frame)
+        for clip, frames in group
+        for frame in frames.tolist()
       )
-    visual_only = visual_only and self._model.uses_audio
-    windows = (self._window(clip, int(frame)) for frame in frames)
-    # A batch is of one clip, and a still image is one.
-    size = 1 if is_still(clip) else self._batch_size
-    ahead = in_background(_batched(windows, size), ahead=2)
-    for count, batch in ahead:
+      yield from self._predict(
+        windows, visual_only=still and self._model.uses_audio
+      )
+
+  def _predict(self, windows, *, visual_only):
+    """Yields maps; the device computes a batch while the last one is used."""
+    in_flight = None
+    batches = in_background(_batched(windows, self._batch_size), ahead=2)
+    for count, batch in batches:
       maps = _predict(
         self._model.module,
         self._model.variables,
         batch,
         visual_only=visual_only,
       )
-      yield from np.asarray(maps)[:count]
+      if in_flight is not None:
+        yield from np.asarray(in_flight[1])[: in_flight[0]]
+      in_flight = count, maps
+    if in_flight is not None:
+      yield from np.asarray(in_flight[1])[: in_flight[0]]
 
   def _window(self, clip, frame):
     window = self._reader(clip, frame)
@@ -96,37 +112,29 @@ class NetworkMaps:
     return window
 
 
-def _others(clips: Sequence[Clip]) -> dict[str, Clip]:
-  """Returns whose sound each clip that has some gets, by its name."""
+def _swapped(clips: Sequence[Clip]) -> dict[str, Clip]:
+  """Returns {name of a clip with sound: clip whose sound it gets}."""
   sounding = [clip for clip in clips if clip.has_sound]
   if len(sounding) < 2:
     raise ValueError(
-      f'got {len(sounding)} clips with sound, wanted two or more to swap it '
-      'between them'
+      f"sound='other' expected 2 or more clips with sound, got {len(sounding)}"
     )
   half = len(sounding) // 2
-  turned = sounding[half:] + sounding[:half]
+  others = sounding[half:] + sounding[:half]
   return {
-    clip.name: other for clip, other in zip(sounding, turned, strict=True)
+    clip.name: other for clip, other in zip(sounding, others, strict=True)
   }
 
 
 def _batched(windows, size):
-  """Yields (how many count, batch); the last window fills up a short batch."""
-  held = []
-  for window in windows:
-    held.append(window)
-    if len(held) == size:
-      yield size, _stacked(held)
-      held = []
-  if held:
-    count = len(held)
-    yield count, _stacked(held + [held[-1]] * (size - count))
-
-
-def _stacked(windows):
-  keys = [key for key in _TAKEN if key in windows[0]]
-  return {key: np.stack([window[key] for window in windows]) for key in keys}
+  """Yields (number of windows, batch); repeats the last to fill a batch."""
+  while group := list(itertools.islice(windows, size)):
+    padded = group + group[-1:] * (size - len(group))
+    keys = [key for key in _INPUTS if key in padded[0]]
+    yield (
+      len(group),
+      {key: np.stack([window[key] for window in padded]) for key in keys},
+    )
 
 
 _predict = jax.jit(

@@ -1,96 +1,249 @@
-"""The folder of an evaluation: what identifies it, and its finished videos."""
+"""The folder of an evaluation: the scores of each finished video.
 
+OUT/run.json          what is evaluated and how
+OUT/videos/NAME.npz   the scores of a finished video
+OUT/metrics.json      mean scores, once all videos are finished
+"""
+
+import dataclasses
+import hashlib
 import json
 import os
 import pathlib
-import shutil
 import urllib.parse
+import zipfile
 
-from dave_jax.evaluation.video_scores import VideoScores, load_video_scores
-from dave_jax.files import write_json
+import numpy as np
+
+from dave_jax.files import write_atomically, write_json
 
 METRICS = 'metrics.json'
+MEAN_MAP = (72, 96)  # Height and width of mean maps and of examples.
 _RUN = 'run.json'
 _VIDEOS = 'videos'
+_LONGEST_NAME = 200  # Bytes; file systems allow 255, with suffixes.
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+  """A frame shown in reports.
+
+  Attributes:
+    frame: Its number, from 0.
+    picture: The frame, JPEG.
+    density, prediction: [72, 96], each summing to 1.
+  """
+
+  frame: int
+  picture: bytes
+  density: np.ndarray
+  prediction: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class VideoScores:
+  """The scores of a video.
+
+  Attributes:
+    clip, category: Its name and category ('' for none).
+    names: The scores.
+    frames: int64 [n], the scored frames: fixated, and taken by the stride.
+    times: [n], their time stamps, in seconds on the axis of the sound.
+    values: float64 [n, scores]; NaN where undefined.
+    empty: Number of frames of the video without fixations.
+    missing: Frames without a map.
+    broken: Frames whose map contains NaN or infinity.
+    prediction, density: [72, 96], means over the frames of maps that sum to 1.
+    examples: A few frames.
+    repeats: float64 [r, scores], the video's means in each random repeat; None
+      without repeats.
+  """
+
+  clip: str
+  category: str
+  names: tuple[str, ...]
+  frames: np.ndarray
+  times: np.ndarray
+  values: np.ndarray
+  empty: int
+  missing: tuple[int, ...]
+  broken: tuple[int, ...]
+  prediction: np.ndarray
+  density: np.ndarray
+  examples: tuple[Example, ...]
+  repeats: np.ndarray | None
+
+  def score(self, name: str) -> np.ndarray:
+    """Returns the values [n] of a score."""
+    return self.values[:, self.names.index(name)]
 
 
 class RunFolder:
-  """Keeps the scores of finished videos, for several processes at once.
+  """Keeps the scores of finished videos; several processes may share it.
 
-  `run.json` says what is evaluated and how, `videos/NAME.npz` holds the scores
-  of a finished video, and `metrics.json` is written when all are there.
+  Opening it deletes nothing: the scores of a video carry the digest of the
+  heading they were computed with, and those of another heading are ignored
+  until they are replaced. A process that starts late therefore cannot delete
+  what another has just scored.
   """
 
   def __init__(
     self, folder: str | os.PathLike, heading: dict, *, overwrite: bool
   ):
-    """Opens a folder, or makes it.
+    """Opens or creates the folder.
 
     Args:
-      folder: Where.
-      heading: What is evaluated and how, as JSON has it: equal headings, equal
-        scores.
-      overwrite: Removes an earlier evaluation of another heading.
+      folder: Its path.
+      heading: What is evaluated and how, JSON-serialisable: equal headings
+        give equal scores.
+      overwrite: Whether to replace an evaluation with another heading.
 
     Raises:
-      ValueError: It holds another evaluation.
+      ValueError: It holds an evaluation with another heading.
       FileExistsError: It holds something else.
     """
     self.folder = pathlib.Path(folder)
     self.heading = json.loads(json.dumps(heading))
+    text = json.dumps(self.heading, sort_keys=True)
+    self._digest = hashlib.sha256(text.encode()).hexdigest()
     path = self.folder / _RUN
     if path.exists():
-      earlier = json.loads(path.read_text())
-      if earlier != self.heading:
-        if not overwrite:
-          raise ValueError(
-            f'{self.folder}: holds the evaluation of another run '
-            f'({_difference(earlier, self.heading)}); name another folder, or '
-            'use --overwrite'
-          )
-        self._remove()
+      earlier = _read_json(path)
+      if earlier != self.heading and not overwrite:
+        raise ValueError(
+          f'{self.folder}: holds the evaluation of another run '
+          f'({_difference(earlier, self.heading)}); choose another folder, or '
+          'use --overwrite'
+        )
     elif self.folder.exists():
-      # Other processes may be writing theirs, under names with a dot.
+      # Other processes may be writing files whose names begin with a dot.
       foreign = sorted(
-        path.name
-        for path in self.folder.iterdir()
-        if path.name not in (_VIDEOS, METRICS) and path.name[0] != '.'
+        entry.name
+        for entry in self.folder.iterdir()
+        if entry.name not in (_RUN, _VIDEOS, METRICS) and entry.name[0] != '.'
       )
-      if foreign and not path.exists():
+      if foreign:
         raise FileExistsError(
-          f'{self.folder}: holds {foreign[0]}, which no evaluation wrote; name '
-          'another folder'
+          f'{self.folder}: holds {foreign[0]}, which no evaluation wrote; '
+          'choose another folder'
         )
     (self.folder / _VIDEOS).mkdir(parents=True, exist_ok=True)
     write_json(path, self.heading)
 
   def done(self, clip: str) -> VideoScores | None:
-    """Returns the scores of a finished video; None if it is not finished."""
-    path = self._path(clip)
-    return load_video_scores(path) if path.exists() else None
+    """Returns the scores of a video; None if it is not finished."""
+    path = _video_path(self.folder, clip)
+    return _load(path, self._digest) if path.exists() else None
 
   def add(self, scores: VideoScores) -> None:
-    """Keeps the scores of a video."""
-    scores.save(self._path(scores.clip))
+    """Writes the scores of a video, atomically."""
+    _save(_video_path(self.folder, scores.clip), scores, self._digest)
 
   def finish(self, metrics: dict) -> None:
-    """Writes `metrics.json`."""
+    """Writes `metrics.json`, atomically."""
     write_json(self.folder / METRICS, metrics)
 
-  def _path(self, clip):
-    return self.folder / _VIDEOS / f'{urllib.parse.quote(clip, safe="")}.npz'
 
-  def _remove(self):
-    shutil.rmtree(self.folder / _VIDEOS, ignore_errors=True)
-    for name in (METRICS, _RUN):
-      (self.folder / name).unlink(missing_ok=True)
+def read_metrics(folder: str | os.PathLike) -> dict:
+  """Reads `metrics.json` of a finished evaluation.
+
+  Raises:
+    FileNotFoundError: The evaluation is not finished.
+    ValueError: The file is not JSON.
+  """
+  path = pathlib.Path(folder) / METRICS
+  if not path.exists():
+    raise FileNotFoundError(
+      f'{path} is missing; run the evaluation again to finish it'
+    )
+  try:
+    metrics = json.loads(path.read_text())
+  except json.JSONDecodeError as error:
+    raise ValueError(
+      f'{path}: expected JSON, got {error}; evaluate again'
+    ) from error
+  run = path.with_name(_RUN)
+  if run.exists() and metrics.get('run') != _read_json(run):
+    raise FileNotFoundError(
+      f'{path} is of an earlier run; run the evaluation that replaced it again '
+      'to finish it'
+    )
+  return metrics
 
 
-def scores_of_folder(folder: str | os.PathLike) -> dict[str, VideoScores]:
-  """Returns {clip: scores} of the finished videos of an evaluation."""
-  paths = sorted((pathlib.Path(folder) / _VIDEOS).glob('[!.]*.npz'))
-  found = [load_video_scores(path) for path in paths]
-  return {scores.clip: scores for scores in found}
+def read_video(folder: str | os.PathLike, clip: str) -> VideoScores:
+  """Reads the scores of a video of a finished evaluation."""
+  return _load(_video_path(pathlib.Path(folder), clip))
+
+
+def _video_path(folder, clip):
+  name = urllib.parse.quote(clip, safe='')
+  if len(name) > _LONGEST_NAME:
+    digest = hashlib.sha256(clip.encode(errors='surrogateescape')).hexdigest()
+    name = f'{name[: _LONGEST_NAME - 20]}-{digest[:16]}'
+  return folder / _VIDEOS / f'{name}.npz'
+
+
+def _save(path, scores, digest):
+  arrays = {
+    field.name: getattr(scores, field.name)
+    for field in dataclasses.fields(scores)
+    if field.name not in ('examples', 'repeats')
+  }
+  arrays |= {
+    'run': digest,
+    'missing': np.array(scores.missing, np.int64),
+    'broken': np.array(scores.broken, np.int64),
+    'examples': np.array([e.frame for e in scores.examples], np.int64),
+  }
+  if scores.repeats is not None:
+    arrays['repeats'] = scores.repeats
+  for index, example in enumerate(scores.examples):
+    arrays[f'picture_{index}'] = np.frombuffer(example.picture, np.uint8)
+    arrays[f'density_{index}'] = example.density
+    arrays[f'prediction_{index}'] = example.prediction
+  with write_atomically(path) as partial:
+    np.savez(partial, **arrays)
+
+
+def _load(path, digest=None) -> VideoScores | None:
+  """Reads scores; None if they are of a run with another digest."""
+  try:
+    with np.load(path, allow_pickle=False) as arrays:
+      if digest is not None and arrays['run'] != digest:
+        return None
+      return VideoScores(
+        clip=str(arrays['clip']),
+        category=str(arrays['category']),
+        names=tuple(arrays['names'].tolist()),
+        frames=arrays['frames'],
+        times=arrays['times'],
+        values=arrays['values'],
+        empty=int(arrays['empty']),
+        missing=tuple(arrays['missing'].tolist()),
+        broken=tuple(arrays['broken'].tolist()),
+        prediction=arrays['prediction'],
+        density=arrays['density'],
+        examples=tuple(
+          Example(
+            frame=frame,
+            picture=arrays[f'picture_{index}'].tobytes(),
+            density=arrays[f'density_{index}'],
+            prediction=arrays[f'prediction_{index}'],
+          )
+          for index, frame in enumerate(arrays['examples'].tolist())
+        ),
+        repeats=arrays.get('repeats', None),
+      )
+  except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    raise ValueError(
+      f'{path}: expected the scores of a video, got {error}; delete the file '
+      'and evaluate again'
+    ) from error
+
+
+def _read_json(path):
+  return json.loads(path.read_text())
 
 
 def _difference(then, now):

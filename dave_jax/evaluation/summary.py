@@ -1,29 +1,30 @@
-"""Means of scores: of videos, of categories, of all.
+"""Mean scores: of each video, of each category, of all videos.
 
-`metrics.json` holds what `summarise` returns, under a heading:
+`metrics.json` holds what `summarise` returns, and what was evaluated:
 
 - format: 'dave-jax metrics 1'; the number rises when a key changes meaning.
-- run: name, maps (what was scored: kind, and a checkpoint's fingerprint and
-  origin, or a folder), data (set, split, fingerprint, stride, size, sigma),
-  settings (`settings.ScoreSettings`), mean_eye_position, boxes.
-- versions: of the package and of what computes scores.
-- scores: the names, in order.
-- counts: videos, frames (scored), empty (frames nobody looked at), missing (no
-  map), broken (map with NaN or infinity), undefined {score: frames that have a
-  map and no score}.
-- overall, categories {name: ...}, videos {name: ...}: {score: mean}, null where
-  no frame has one; `videos` and `frames` count what it is the mean of, and a
-  video has its `category`. Of what is drawn at random, `spread` {score:
-  standard deviation over repeats of this mean}.
-- missing, broken: {video: numbers of the frames, from 0}.
+- run: name, maps (what was scored: its kind, and the fingerprint and origin of
+  a checkpoint, or a folder), data (set, split, fingerprint, stride, size,
+  sigma), settings (`scoring.settings.ScoreSettings`), mean_eye_position, boxes.
+- versions: of the package and of the libraries that compute scores.
+- scores: their names, in order.
+- counts: videos, frames (scored), empty (frames without fixations), missing
+  (frames without a map), broken (frames whose map contains NaN or infinity),
+  undefined {score: frames that have a map, but not this score}.
+- overall, categories {name: ...}, videos {name: ...}: {score: mean}, null if no
+  frame has the score; `videos` and `frames` count what is averaged, and a video
+  has its `category`. `spread` {score: standard deviation of this mean over
+  random repeats} where there are any.
+- missing, broken: {video: numbers of these frames, from 0}.
 - frames, if asked for: {video: {'frame': [...], score: [...]}}.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
-from dave_jax.evaluation.video_scores import VideoScores
+from dave_jax.evaluation.run_folder import VideoScores
 from dave_jax.scoring.settings import Average
 
 FORMAT = 'dave-jax metrics 1'
@@ -33,19 +34,19 @@ UNCATEGORISED = 'uncategorised'
 def summarise(
   videos: Sequence[VideoScores], *, average: Average, frames: bool
 ) -> dict:
-  """Returns the means of scores, as JSON has them (see above).
+  """Returns mean scores and counts, JSON-serialisable (see above).
 
   Args:
-    videos: Of the whole evaluation.
-    average: See `settings.ScoreSettings`.
-    frames: Whether the scores of frames are listed.
+    videos: The videos of the whole evaluation.
+    average: See `scoring.settings.ScoreSettings`.
+    frames: Whether to list the scores of every frame.
 
   Raises:
     ValueError: There are no videos, or their scores differ.
   """
   if not videos or len({video.names for video in videos}) > 1:
     raise ValueError(
-      f'got {len(videos)} videos; want one or more with the same scores'
+      f'expected one or more videos with the same scores, got {len(videos)}'
     )
   names = videos[0].names
   values = [video.values for video in videos]
@@ -91,18 +92,21 @@ def summarise(
 def mean_scores(
   clips: np.ndarray, values: np.ndarray, *, average: Average
 ) -> np.ndarray:
-  """Returns the means [scores] of the scores of frames, NaN left out.
+  """Returns the mean scores [scores] of frames, ignoring NaN.
 
   Args:
-    clips: [n], any number that tells the frames' videos apart.
+    clips: [n], a number for each frame that identifies its video.
     values: [n, scores].
-    average: 'videos', over a video's frames and then over videos, or 'frames'.
+    average: 'videos' averages over the frames of each video, then over videos;
+      'frames' over all frames.
   """
-  if average == 'videos':
-    values = np.array(
-      [mean_of_known(values[clips == clip]) for clip in np.unique(clips)]
-    ).reshape(-1, values.shape[1])
-  return mean_of_known(values)
+  # NumPy warns of means of nothing, which are NaN as they should be.
+  with warnings.catch_warnings(action='ignore', category=RuntimeWarning):
+    if average == 'videos':
+      values = np.array(
+        [np.nanmean(values[clips == clip], axis=0) for clip in np.unique(clips)]
+      ).reshape(-1, values.shape[1])
+    return np.nanmean(values, axis=0)
 
 
 def _mean(videos, average):
@@ -115,19 +119,13 @@ def _mean(videos, average):
     'frames': int((~np.isnan(values)).any(axis=1).sum()),
   }
   if videos[0].repeats is not None:
-    repeats = mean_of_known(np.array([video.repeats for video in videos]))
+    with warnings.catch_warnings(action='ignore', category=RuntimeWarning):
+      repeats = np.nanmean([video.repeats for video in videos], axis=0)
     spread = repeats.std(axis=0, ddof=1)
     entry['spread'] = dict(zip(names, _json(spread), strict=True))
   return dict(zip(names, _json(means), strict=True)) | entry
 
 
-def mean_of_known(values: np.ndarray) -> np.ndarray:
-  """Returns the mean over the first axis of what is no NaN."""
-  known = ~np.isnan(values)
-  with np.errstate(invalid='ignore'):
-    return np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
-
-
 def _json(values):
-  """Returns a list of numbers, None for what JSON has no number for."""
+  """Returns a list of numbers, with None for NaN and infinity."""
   return [v if np.isfinite(v) else None for v in values.tolist()]

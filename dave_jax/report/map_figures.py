@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
-from dave_jax.evaluation.video_scores import VideoScores
+from dave_jax.evaluation.run_folder import VideoScores
 from dave_jax.media import overlay
 from dave_jax.report.runs import Run
 from dave_jax.report.style import WIDTH, new_figure

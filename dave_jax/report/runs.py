@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dave_jax.evaluation.run_folder import METRICS, scores_of_folder
+from dave_jax.evaluation.run_folder import VideoScores, read_metrics, read_video
 from dave_jax.evaluation.summary import FORMAT, UNCATEGORISED
-from dave_jax.evaluation.video_scores import VideoScores
 
 # What scores of two runs must have in common to be compared.
 _COMPARED = ('data', 'settings', 'mean_eye_position', 'boxes')
@@ -34,8 +33,7 @@ class Run:
   @functools.cached_property
   def videos(self) -> list[VideoScores]:
     """The scores of its videos, in the data set's order."""
-    found = scores_of_folder(self.folder)
-    return [found[name] for name in self.metrics['videos']]
+    return [read_video(self.folder, name) for name in self.metrics['videos']]
 
   def of_videos(self, score: str, category: str | None) -> np.ndarray:
     """Returns a score of each video [n], NaN where it has none.
@@ -95,17 +93,11 @@ def read_runs(folders: Sequence[str | os.PathLike]) -> list[Run]:
 
 
 def _read(folder):
-  path = folder / METRICS
-  if not path.exists():
-    raise FileNotFoundError(
-      f'{path} is missing; finish the evaluation with the command that began it'
-    )
-  try:
-    metrics = json.loads(path.read_text())
-  except json.JSONDecodeError as error:
-    raise ValueError(f'{path}: is no JSON ({error}); evaluate again') from error
+  metrics = read_metrics(folder)
   if not isinstance(metrics, dict) or metrics.get('format') != FORMAT:
-    raise ValueError(f"{path}: is not of the format '{FORMAT}'; evaluate again")
+    raise ValueError(
+      f"{folder}/metrics.json: expected the format '{FORMAT}'; evaluate again"
+    )
   return Run(metrics['run']['name'], metrics, folder)
 
 

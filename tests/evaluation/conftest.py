@@ -56,5 +56,5 @@ def truth(watched):
 
 @pytest.fixture
 def scorer(truth):
-  baseline = truth.density_at(0, (40, 60))
+  baseline = truth.density(0)
   return FrameScorer(truth, settings_of(), baseline=baseline, boxes=None)

@@ -45,7 +45,7 @@ def watched_clip(
     category=category,
     height=size[0],
     width=size[1],
-    viewers=len(np.unique(rows[:, 1])),
+    viewers=len(np.unique(rows[rows[:, 1] >= 0, 1])),
     fixations=len(rows),
     fixated=schema.runs(rows[:, 0]),
   )

@@ -1,9 +1,12 @@
-"""Scoring whatever gives maps."""
+"""Scores of videos, and the folder that keeps them."""
+
+import dataclasses
 
 import numpy as np
 import pytest
 
-from dave_jax.evaluation.evaluator import evaluate_maps
+from dave_jax.evaluation import run_folder
+from dave_jax.evaluation.evaluator import evaluate_videos, score_maps
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.run_folder import RunFolder
 from dave_jax.evaluation.scorer import FrameScorer
@@ -15,14 +18,21 @@ from tests.evaluation.gaze_clips import crowd, watched_clip
 
 
 def _noise(clip, frames):
-  """Maps of a clip's own, the same whenever they are asked for."""
+  """Maps that depend on clip and frame alone."""
   for frame in frames:
     yield np.random.default_rng((len(clip.name), frame)).random((9, 13))
 
 
 def _evaluate(maps, scorer, folder=None, index=0, count=1):
-  return evaluate_maps(
-    maps, scorer, folder=folder, process_index=index, process_count=count
+  def source(jobs):
+    return (saliency for job in jobs for saliency in maps(*job))
+
+  return evaluate_videos(
+    score_maps(source, scorer),
+    scorer,
+    folder=folder,
+    process_index=index,
+    process_count=count,
   )
 
 
@@ -117,6 +127,37 @@ def test_interrupted_run_goes_on(scorer, tmp_path):
   assert _overall(videos) == _overall(_evaluate(_noise, scorer))
 
 
+def test_overwriting_late_keeps_what_another_process_has_scored(
+  scorer, tmp_path, monkeypatch
+):
+  (video, *_) = _evaluate(_noise, scorer)
+  RunFolder(tmp_path / 'run', {'seed': 1}, overwrite=False).add(video)
+  read = run_folder._read_json
+
+  def slow(path):
+    """While this process reads the old run, another replaces and scores it."""
+    earlier = read(path)
+    monkeypatch.setattr(run_folder, '_read_json', read)
+    RunFolder(tmp_path / 'run', {'seed': 2}, overwrite=True).add(video)
+    return earlier
+
+  monkeypatch.setattr(run_folder, '_read_json', slow)
+  folder = RunFolder(tmp_path / 'run', {'seed': 2}, overwrite=True)
+  np.testing.assert_array_equal(folder.done(video.clip).values, video.values)
+
+
+def test_overwriting_ignores_the_scores_of_the_earlier_run(scorer, tmp_path):
+  (video, *_) = _evaluate(_noise, scorer)
+  first = RunFolder(tmp_path / 'run', {'seed': 1}, overwrite=False)
+  first.add(video)
+  first.finish({'run': {'seed': 1}})
+  assert run_folder.read_metrics(tmp_path / 'run')
+  folder = RunFolder(tmp_path / 'run', {'seed': 2}, overwrite=True)
+  assert folder.done(video.clip) is None
+  with pytest.raises(FileNotFoundError, match='of an earlier run'):
+    run_folder.read_metrics(tmp_path / 'run')
+
+
 def test_folder_of_another_run_is_refused(tmp_path):
   RunFolder(tmp_path / 'run', {'seed': 1, 'b': 2}, overwrite=False)
   with pytest.raises(ValueError, match='seed: 1 then, 3 now'):
@@ -126,6 +167,34 @@ def test_folder_of_another_run_is_refused(tmp_path):
   (tmp_path / 'other' / 'thesis.tex').write_text('')
   with pytest.raises(FileExistsError, match=r'thesis\.tex'):
     RunFolder(tmp_path / 'other', {}, overwrite=True)
+
+
+def test_times_are_those_of_the_file(tmp_path):
+  """A recording with a pause, whose stated rate says otherwise."""
+  times = np.array([0.0, 0.04, 1.5])
+  clip = watched_clip('a', crowd(3, 2, seed=0), frames=3, rate=1000.0)
+  dataset = sets.write_set(
+    tmp_path, 'pause', [dataclasses.replace(clip, _times=times)]
+  )
+  truth = read_ground_truth(dataset, 'test', stride=1, size=None, sigma=None)
+  scorer = FrameScorer(
+    truth, settings_of(scores='NSS'), baseline=None, boxes=None
+  )
+  (video,) = _evaluate(_noise, scorer)
+  np.testing.assert_array_equal(video.times, times)
+
+
+def test_a_process_reads_the_records_of_its_share_alone(watched):
+  truth = read_ground_truth(
+    watched, 'test', stride=1, size=(40, 60), sigma=None
+  )
+  assert truth._records._gaze == {}
+  scorer = FrameScorer(
+    truth, settings_of(scores='NSS'), baseline=None, boxes=None
+  )
+  _evaluate(_noise, scorer, index=1, count=3)
+  # Each clip has one record; `talk` is not this process's.
+  assert set(truth._records._gaze) == {truth.clips[1].first_record}
 
 
 def test_bad_maps_are_counted(scorer):
@@ -182,8 +251,11 @@ def test_video_without_fixations_has_no_score(tmp_path):
   ('maps', 'message'),
   [
     (lambda clip, frames: [np.ones((4, 4, 3))] * len(frames), r'\(4, 4, 3\)'),
-    (lambda clip, frames: [np.eye(4)] * (len(frames) + 2), 'more maps for 6'),
-    (lambda clip, frames: [np.eye(4)], '1 maps for 6 frames'),
+    (
+      lambda clip, frames: [np.eye(4)] * (len(frames) + 2),
+      'expected 15 maps, one for each frame, got more',
+    ),
+    (lambda clip, frames: [np.eye(4)], 'bear: expected 6 maps, .* got 3'),
   ],
 )
 def test_misshapen_or_wrongly_many_maps_raise(scorer, maps, message):
@@ -192,7 +264,7 @@ def test_misshapen_or_wrongly_many_maps_raise(scorer, maps, message):
 
 
 def test_negative_maps_say_so(scorer):
-  with pytest.raises(ValueError, match=r'bear, frame 0: .* -1.*leave out KLD'):
+  with pytest.raises(ValueError, match=r'bear, frame 0: .* -1.*remove KLD'):
     _evaluate(lambda clip, frames: [-np.eye(4)] * len(frames), scorer)
 
 

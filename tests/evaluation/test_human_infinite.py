@@ -1,20 +1,21 @@
-"""People against people, on gaze made up and real."""
+"""Human Infinite, on synthetic and real gaze."""
 
+import dataclasses
 import tarfile
 
 import numpy as np
 import pytest
 
 from dave_jax.datasets.gaze import read_diem
-from dave_jax.evaluation.baseline_maps import (
-  ChanceMaps,
-  ConstantMaps,
-  mean_eye_position_of,
+from dave_jax.evaluation.baselines import (
+  HumanInfinite,
+  centre_gaussian,
+  chance_maps,
+  constant_maps,
+  mean_eye_position,
 )
-from dave_jax.evaluation.baselines import centre_gaussian
-from dave_jax.evaluation.evaluator import evaluate_maps, evaluate_videos
+from dave_jax.evaluation.evaluator import evaluate_videos, score_maps
 from dave_jax.evaluation.ground_truth import read_ground_truth
-from dave_jax.evaluation.human_infinite import HumanInfinite
 from dave_jax.evaluation.scorer import FrameScorer
 from dave_jax.evaluation.summary import summarise
 from dave_jax.report.time_curve import resample, share_better
@@ -23,6 +24,10 @@ from tests.evaluation.conftest import settings_of
 from tests.evaluation.gaze_clips import crowd, watched_clip
 
 _SHARE = {'folder': None, 'process_index': 0, 'process_count': 1}
+
+
+def _evaluate(maps, scorer):
+  return evaluate_videos(score_maps(maps, scorer), scorer, **_SHARE)
 
 
 def _humans(scorer, repeats=2, seed=0):
@@ -52,8 +57,11 @@ def test_each_half_predicts_the_other(tmp_path):
   (video,) = _humans(scorer)
   ways = []
   for predicting, looking in ((0, 7), (7, 0)):
-    density = truth.of_viewers({0: np.array([predicting])}).density(0)
-    looked = truth.of_viewers({0: np.array([looking])}).fixation_map(0)
+    density, looked = (
+      dataclasses.replace(truth, viewers={0: np.array([viewer])})
+      for viewer in (predicting, looking)
+    )
+    density, looked = density.density(0), looked.fixation_map(0)
     z = (density - density.mean()) / density.std(ddof=1)
     ways.append(z[looked > 0].mean())
   assert video.values[0, 0] == pytest.approx(np.mean(ways), rel=1e-5)
@@ -81,13 +89,13 @@ def test_splits_are_seeded_and_have_a_spread(tmp_path):
 
 def test_viewers_must_be_told_apart(tmp_path):
   pooled = watched_clip('a', [(0, -1, 10, 10), (0, -1, 20, 20)])
-  with pytest.raises(ValueError, match='does not tell viewers apart'):
+  with pytest.raises(ValueError, match='told apart, got 0'):
     _humans(_scorer(_truth(tmp_path, pooled), 'NSS'))
 
 
 def test_one_viewer_is_too_few(tmp_path):
   lone = watched_clip('a', [(0, 3, 10, 10), (0, 3, 20, 20)])
-  with pytest.raises(ValueError, match='clip a: got 1 viewers'):
+  with pytest.raises(ValueError, match=r'clip a: .* got 1'):
     _humans(_scorer(_truth(tmp_path, lone), 'NSS'))
 
 
@@ -114,17 +122,17 @@ def test_photographs_rank_people_centre_and_chance(tmp_path, data):
     read_ground_truth(dataset, split, stride=1, size=size, sigma=None)
     for split in ('train', 'test')
   )
-  mean = mean_eye_position_of(train, size)
+  mean = mean_eye_position(train, size)
   scorer = FrameScorer(
     truth, settings_of(negatives=10), baseline=mean, boxes=None
   )
   people = _overall(_humans(scorer))
   others = {
-    name: _overall(evaluate_maps(maps, scorer, **_SHARE))
+    name: _overall(_evaluate(maps, scorer))
     for name, maps in (
-      ('mean', ConstantMaps(mean)),
-      ('centre', ConstantMaps(centre_gaussian(size, 0.25))),
-      ('chance', ChanceMaps(truth.clips, size, 0)),
+      ('mean', constant_maps(mean)),
+      ('centre', constant_maps(centre_gaussian(size, 0.25))),
+      ('chance', chance_maps(truth, 0)),
     )
   }
   chance = others.pop('chance')
@@ -141,7 +149,7 @@ def test_photographs_rank_people_centre_and_chance(tmp_path, data):
 def test_raw_gaze_of_a_video_ranks_people_over_their_mean(tmp_path, data):
   """DIEM's 49 viewers, every 100th frame.
 
-  Against the mean of the same frames, which knows more than a baseline may.
+  Against the mean of the same frames: this baseline has seen the test data.
   """
   archive = next((data / 'diem_gaze').glob('arctic_bears*.tar.gz'))
   with tarfile.open(archive) as file:
@@ -167,8 +175,8 @@ def test_raw_gaze_of_a_video_ranks_people_over_their_mean(tmp_path, data):
   truth = _truth(tmp_path, clip, size=(71, 107))
   scorer = _scorer(truth, 'NSS', 'CC')
   (people,) = _humans(scorer)
-  mean = ConstantMaps(mean_eye_position_of(truth, (71, 107)))
-  (own_mean,) = evaluate_maps(mean, scorer, **_SHARE)
+  mean = constant_maps(mean_eye_position(truth, (71, 107)))
+  (own_mean,) = _evaluate(mean, scorer)
   for name in ('NSS', 'CC'):
     a, b = people.score(name), own_mean.score(name)
     assert a.mean() > b.mean()

@@ -39,23 +39,23 @@ def _write(folder, template, first=1):
 def test_frames_are_found_by_number(tmp_path, template):
   _write(tmp_path, template)
   maps = MapFolder(tmp_path, 1)
-  found = list(maps(_clip(), np.array([0, 2])))
+  found = list(maps([(_clip(), np.array([0, 2]))]))
   np.testing.assert_array_equal(found, _MAPS[[0, 2]])
   assert maps.check([_clip()], [np.arange(3)]) == ({}, {})
 
 
 def test_numbers_may_begin_at_zero(tmp_path):
   _write(tmp_path, 'clip/{:04d}.png', first=0)
-  (found,) = MapFolder(tmp_path, 0)(_clip(), np.array([1]))
+  (found,) = MapFolder(tmp_path, 0)([(_clip(), np.array([1]))])
   np.testing.assert_array_equal(found, _MAPS[1])
 
 
 def test_one_file_may_hold_a_video(tmp_path):
   np.savez(tmp_path / 'clip.npz', maps=_MAPS.astype(np.float32))
   maps = MapFolder(tmp_path, 1)
-  found = list(maps(_clip(), np.array([1, 2])))
+  found = list(maps([(_clip(), np.array([1, 2]))]))
   np.testing.assert_array_equal(found, _MAPS[1:])
-  assert list(maps(_clip(frames=9), np.array([7]))) == [None]
+  assert list(maps([(_clip(frames=9), np.array([7]))])) == [None]
 
 
 @pytest.mark.parametrize('name', ['1001.png', '1001.npy', '1001/0001.png'])
@@ -66,7 +66,7 @@ def test_images_have_a_file_each(tmp_path, name):
     np.save(path, _MAPS[0])
   else:
     cv2.imwrite(str(path), _MAPS[0])
-  (found,) = MapFolder(tmp_path, 1)(_clip('1001', 1, 0.0), np.array([0]))
+  (found,) = MapFolder(tmp_path, 1)([(_clip('1001', 1, 0.0), np.array([0]))])
   np.testing.assert_array_equal(found, _MAPS[0])
 
 
@@ -87,7 +87,37 @@ def test_two_files_of_a_frame_are_refused(tmp_path):
   _write(tmp_path, 'clip/{:04d}.png')
   _write(tmp_path, 'clip/img_{}.png')
   with pytest.raises(ValueError, match='both of frame'):
-    list(MapFolder(tmp_path, 1)(_clip(), np.array([0])))
+    list(MapFolder(tmp_path, 1)([(_clip(), np.array([0]))]))
+
+
+@pytest.mark.parametrize(
+  ('first', 'second', 'rate'),
+  [
+    ('clip.png', 'clip.jpg', 0.0),
+    ('clip.npy', 'clip.npz', 25.0),
+    ('clip.npz', 'clip/0001.png', 25.0),
+    ('clip/0001.png', 'clip/maps/0001.png', 25.0),
+  ],
+)
+def test_two_sources_of_a_clip_are_refused(tmp_path, first, second, rate):
+  for name in (first, second):
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    if path.suffix == '.npy':
+      np.save(path, _MAPS)
+    elif path.suffix == '.npz':
+      np.savez(path, saliency=_MAPS)
+    else:
+      cv2.imwrite(str(path), _MAPS[0])
+  with pytest.raises(ValueError, match=r'maps of clip, got clip.* and clip'):
+    MapFolder(tmp_path, 1).check([_clip(frames=1, rate=rate)], [np.arange(1)])
+
+
+def test_upper_case_suffixes_are_read_and_hidden_files_ignored(tmp_path):
+  _write(tmp_path, 'clip/{:04d}.PNG')
+  (tmp_path / 'clip' / '._0001.PNG').write_bytes(b'of macOS')
+  found = list(MapFolder(tmp_path, 1)([(_clip(), np.array([0, 2]))]))
+  np.testing.assert_array_equal(found, _MAPS[[0, 2]])
 
 
 def test_grey_in_three_channels_is_read_and_colour_refused(tmp_path):
@@ -96,7 +126,7 @@ def test_grey_in_three_channels_is_read_and_colour_refused(tmp_path):
   np.testing.assert_array_equal(read_map(tmp_path / 'grey.png'), _MAPS[0])
   grey[..., 0] = 255 - grey[..., 0]
   cv2.imwrite(str(tmp_path / 'heat.png'), grey)
-  with pytest.raises(ValueError, match='in colours'):
+  with pytest.raises(ValueError, match='got colours'):
     read_map(tmp_path / 'heat.png')
 
 
@@ -108,7 +138,7 @@ def test_what_is_no_map_is_refused(tmp_path):
   with pytest.raises(ValueError, match=r'\(2, 3, 4, 5\)'):
     read_map(tmp_path / 'b.npy')
   np.save(tmp_path / 'c.npy', np.array([{}]), allow_pickle=True)
-  with pytest.raises(ValueError, match='no array'):
+  with pytest.raises(ValueError, match='expected an array'):
     read_map(tmp_path / 'c.npy')
   with pytest.raises(FileNotFoundError, match='no such folder'):
     MapFolder(tmp_path / 'nowhere', 1).check([], [])

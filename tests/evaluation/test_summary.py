@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from dave_jax.evaluation.run_folder import MEAN_MAP, VideoScores
 from dave_jax.evaluation.summary import summarise
-from dave_jax.evaluation.video_scores import MEAN_MAP, VideoScores
 
 _NAN = float('nan')
 

@@ -143,15 +143,15 @@ def test_runs_scored_differently_are_refused(runs, tmp_path):
 
 
 def test_unfinished_and_foreign_runs_are_refused(runs, tmp_path):
-  with pytest.raises(FileNotFoundError, match='finish the evaluation'):
+  with pytest.raises(FileNotFoundError, match='to finish it'):
     read_runs([tmp_path])
   path = tmp_path / 'plain' / 'metrics.json'
   content = json.loads(path.read_text())
   path.write_text(json.dumps(content | {'format': 'mine'}))
-  with pytest.raises(ValueError, match='not of the format'):
+  with pytest.raises(ValueError, match='expected the format'):
     read_runs(runs[:1])
   path.write_text('{')
-  with pytest.raises(ValueError, match='no JSON'):
+  with pytest.raises(ValueError, match='expected JSON'):
     read_runs(runs[:1])
 
 

@@ -1,0 +1,97 @@
+"""What to evaluate and how, with every default."""
+
+import dataclasses
+import re
+
+from dave_jax.scoring.settings import ScoreSettings
+
+# {option: name in tables}.
+BASELINES = {
+  'human_infinite': 'Human Infinite',
+  'mean_eye_position': 'Mean eye position',
+  'centre': 'Centre',
+  'chance': 'Chance',
+}
+# What a network hears: the clip's own sound; that of another clip of the split,
+# half a split further on among those with sound; or none.
+SOUNDS = ('own', 'other', 'none')
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What to evaluate, and how. The defaults here are the only ones.
+
+  Set at most one of `checkpoint`, `predictions` and `baseline`; without any,
+  the bundled network is evaluated.
+
+  Attributes:
+    dataset: Name of a data set built by `datasets.prepare`.
+    split: A split, or several joined by `+`.
+    out: Folder of the run.
+    data_dir: Folder of data sets.
+    checkpoint: Folder of a network.
+    predictions: Folder of saliency maps, see `map_folder`.
+    baseline: One of `BASELINES`.
+    name: The run's name in tables; None derives it from what is scored.
+    settings: How maps are scored.
+    stride: Scores every n-th frame of each clip.
+    size: Size that maps are scored at, 'original' or 'HEIGHTxWIDTH'.
+    sigma: Standard deviation of the Gaussian that blurs fixations, in pixels of
+      the original; None is the data set's own.
+    mean_eye_position: '[NAME:]SPLIT' whose mean eye position IG and its
+      baseline use, or 'none'.
+    mean_eye_position_stride: Uses every n-th of its frames.
+    boxes: CSV file of sound sources, see `sound_source`.
+    frames: Whether `metrics.json` lists the scores of every frame.
+    partial: Whether to score the remaining frames if maps are missing.
+    overwrite: Whether to replace another run in `out`.
+    first_frame: Number of the first frame in `predictions`, 0 or 1.
+    repeats: Random splits of the viewers for Human Infinite.
+    centre_sigma: Standard deviation of the centre baseline, as a share of
+      height and width.
+    batch_size: Windows per batch of a network.
+    alignment: See `data.transforms.WindowReader`.
+    sound: What the network hears, one of `SOUNDS`.
+    dtype: Type of the network's computation.
+    process_index, process_count: This process's share of the videos.
+  """
+
+  dataset: str
+  split: str
+  out: str
+  data_dir: str = 'data'
+  checkpoint: str | None = None
+  predictions: str | None = None
+  baseline: str | None = None
+  name: str | None = None
+  settings: ScoreSettings = dataclasses.field(default_factory=ScoreSettings)
+  stride: int = 1
+  size: str = 'original'
+  sigma: float | None = None
+  mean_eye_position: str = 'train'
+  mean_eye_position_stride: int = 5
+  boxes: str | None = None
+  frames: bool = False
+  partial: bool = False
+  overwrite: bool = False
+  first_frame: int = 1
+  repeats: int = 5
+  centre_sigma: float = 0.25
+  batch_size: int = 4
+  alignment: str = 'exact'
+  sound: str = 'own'
+  dtype: str = 'float32'
+  process_index: int = 0
+  process_count: int = 1
+
+
+def parse_size(text: str) -> tuple[int, int] | None:
+  """Returns (height, width) of 'HEIGHTxWIDTH'; None for 'original'."""
+  if text == 'original':
+    return None
+  match = re.fullmatch(r'([1-9]\d*)x([1-9]\d*)', text)
+  if not match:
+    raise ValueError(
+      f"expected size 'original' or HEIGHTxWIDTH such as 256x320, got {text!r}"
+    )
+  return int(match[1]), int(match[2])

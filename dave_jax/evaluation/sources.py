@@ -1,0 +1,186 @@
+"""Where the maps of an evaluation come from, and what is recorded of it."""
+
+import hashlib
+import pathlib
+import sys
+
+import numpy as np
+
+import dave_jax
+from dave_jax.datasets.store import Dataset, open_dataset
+from dave_jax.evaluation import baselines
+from dave_jax.evaluation.evaluator import Maps
+from dave_jax.evaluation.ground_truth import GroundTruth, read_ground_truth
+from dave_jax.evaluation.map_folder import MapFolder
+from dave_jax.evaluation.options import BASELINES, Options
+from dave_jax.evaluation.overlap import in_davos_training
+from dave_jax.weights.bundled import BUNDLED, NOTE
+
+_BASELINE_SIZE = (240, 320)  # Of mean eye position and centre.
+_LISTED = 5  # Frames or clips that a message names.
+
+
+def open_maps(
+  options: Options,
+  dataset: Dataset,
+  truth: GroundTruth,
+  mean: np.ndarray | None,
+) -> tuple[Maps | None, dict]:
+  """Opens what is evaluated.
+
+  Args:
+    options: Says what it is.
+    dataset, truth: What it is evaluated on.
+    mean: The mean eye position, if there is one.
+
+  Returns:
+    The maps, None for Human Infinite; and what the run records of them.
+
+  Raises:
+    ValueError, OSError: Maps or a checkpoint are missing or damaged.
+  """
+  if options.baseline:
+    return _open_baseline(options, truth, mean)
+  if options.predictions:
+    return _open_folder(options, truth)
+  return _open_network(options, dataset, truth)
+
+
+def read_mean_eye_position(
+  options: Options, dataset: Dataset
+) -> tuple[np.ndarray | None, dict | None]:
+  """Returns the mean eye position and what is recorded of it; None without."""
+  name, _, split = options.mean_eye_position.rpartition(':')
+  if split == 'none':
+    return None, None
+  source = open_dataset(options.data_dir, name) if name else dataset
+  if split not in source.splits and not name:
+    raise ValueError(
+      f"{source.name} has no split '{split}' to take the mean eye position "
+      'from; set --mean_eye_position=NAME:SPLIT, or =none to leave out IG'
+    )
+  if source.name == dataset.name and split in options.split.split('+'):
+    _warn(
+      f'the mean eye position is that of {source.name}:{split}, which is also '
+      'scored. This baseline has seen the test data.'
+    )
+  truth = read_ground_truth(
+    source,
+    split,
+    stride=options.mean_eye_position_stride,
+    size=None,
+    sigma=options.sigma,
+  )
+  return baselines.mean_eye_position(truth, _BASELINE_SIZE), {
+    'split': f'{source.name}:{split}',
+    'fingerprint': source.fingerprint,
+    'stride': options.mean_eye_position_stride,
+  }
+
+
+def _open_baseline(options, truth, mean):
+  record = {'kind': 'baseline', 'name': BASELINES[options.baseline]}
+  if options.baseline == 'human_infinite':
+    return None, record | {'repeats': options.repeats}
+  if options.baseline == 'chance':
+    return baselines.chance_maps(truth, options.settings.seed), record
+  if options.baseline == 'centre':
+    sigma = options.centre_sigma
+    centre = baselines.centre_gaussian(_BASELINE_SIZE, sigma)
+    return baselines.constant_maps(centre), record | {'sigma': sigma}
+  if mean is None:
+    raise ValueError(
+      'the baseline mean_eye_position needs a split to take it from; set '
+      '--mean_eye_position=NAME:SPLIT'
+    )
+  return baselines.constant_maps(mean), record
+
+
+def _open_folder(options, truth):
+  root = pathlib.Path(options.predictions)
+  maps = MapFolder(root, options.first_frame)
+  scored = [truth.frame[truth.rows(n)] for n in range(len(truth.clips))]
+  missing, extra = maps.check(truth.clips, scored)
+  if missing:
+    count = sum(map(len, missing.values()))
+    listed = [
+      f'{clip}: {_listing([f + options.first_frame for f in frames])}'
+      for clip, frames in missing.items()
+    ]
+    message = (
+      f'{root}: {count} of {len(truth)} frames have no map: '
+      + _listing(listed, '; ')
+    )
+    if not options.partial or count == len(truth):
+      raise ValueError(
+        f'{message}; predict them, set --first_frame to the number of the '
+        'first frame, or use --partial to score the others'
+      )
+    _warn(f'{message}; not scored')
+  if extra:
+    _warn(
+      f'{root}: {sum(extra.values())} maps lie past the end of their clips '
+      f'({_listing(list(extra))}) and are not scored; check that maps and '
+      'frames are numbered alike'
+    )
+  files = sorted(
+    (str(path.relative_to(root)), path.stat().st_size, path.stat().st_mtime_ns)
+    for path in root.rglob('*')
+    if path.is_file()
+  )
+  return maps, {
+    'kind': 'predictions',
+    'name': root.resolve().name,
+    'files': len(files),
+    'fingerprint': hashlib.sha256(repr(files).encode()).hexdigest()[:16],
+    'first_frame': options.first_frame,
+    'extra': extra,
+  }
+
+
+def _open_network(options, dataset, truth):
+  # Importing JAX takes seconds that folders and baselines do not need.
+  from dave_jax.compile_cache import keep_compiled_programs
+  from dave_jax.evaluation.network_maps import NetworkMaps
+
+  keep_compiled_programs()
+  if options.checkpoint is None:
+    _warn(NOTE)
+  checkpoint = pathlib.Path(options.checkpoint or BUNDLED).resolve()
+  if (checkpoint / 'best').is_dir():  # The folder of a training run.
+    checkpoint /= 'best'
+  model = dave_jax.load(checkpoint, dtype=options.dtype)
+  maps = NetworkMaps(
+    model,
+    dataset,
+    options.split,
+    batch_size=options.batch_size,
+    alignment=options.alignment,
+    sound=options.sound,
+  )
+  seen = in_davos_training(truth.clips)
+  if seen:
+    _warn(
+      f'{len(seen)} of {len(truth.clips)} clips are in the training fold of '
+      f'DAVoS ({_listing(seen)}); a network trained on DAVoS has seen them'
+    )
+  named = checkpoint.parent if checkpoint.name == 'best' else checkpoint
+  return maps, {
+    'kind': 'checkpoint',
+    'name': named.name,
+    'fingerprint': model.fingerprint,
+    'origin': model.origin,
+    'alignment': options.alignment,
+    'sound': options.sound,
+    'dtype': options.dtype,
+  }
+
+
+def _listing(items, separator=', '):
+  more = len(items) - _LISTED
+  listed = separator.join(map(str, items[:_LISTED]))
+  return listed + (f' and {more} more' if more > 0 else '')
+
+
+def _warn(message):
+  print(f'evaluate: {message}', file=sys.stderr)
