@@ -58,7 +58,7 @@ def get_config(variant: str = '') -> ConfigDict:
   start = config.start = ConfigDict()
   start.network = ''  # A whole network; the encoders' come after it.
   start.video_encoder = 'weights/kinetics'
-  start.audio_encoder = 'weights/sounds'
+  start.audio_encoder = 'runs/speech_commands/best'
   # A fresh network ends in a ReLU and may give maps of zeros alone, which have
   # no gradient. These start it from nearly even maps instead.
   start.head_scale = 0.1  # Times the last layer's fresh kernel.

@@ -1,1 +1,0 @@
-"""What training costs on machines that are not at hand."""
