@@ -20,7 +20,6 @@ _HEIGHT = 256  # Pixels of a picture.
 _CAPTION = 18  # Pixels.
 _MANY = 60  # From this number of fixations on, small rings are drawn.
 _POOLED_COLOUR = (255, 255, 255)
-_NO_DENSITY = np.zeros((1, 1))  # `overlay` then leaves the picture unchanged.
 
 
 def marked_frame(record: dict, place: int) -> np.ndarray:
@@ -162,7 +161,7 @@ def write_clip(
       for record in chunks:
         for place, time in enumerate(record['times']):
           if first <= record['first_frame'] + place < first + frames:
-            writer.write(marked_frame(record, place), _NO_DENSITY, time)
+            writer.write(marked_frame(record, place), time)
 
 
 def _write_sound(path, chunks):

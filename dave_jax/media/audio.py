@@ -1,4 +1,4 @@
-"""The log-mel spectrogram that the audio encoder hears; sound from files."""
+"""The log-mel spectrogram that the audio encoder takes; sound from files."""
 
 import dataclasses
 import functools
@@ -12,25 +12,25 @@ from dave_jax.media import clock, container
 from dave_jax.media.recording import Recording, resampled
 
 SAMPLE_RATE = 16_000
-LOG_OFFSET = 0.01  # Added before the logarithm; `clock.SILENCE` follows of it.
+LOG_OFFSET = 0.01  # Added before the logarithm; gives `clock.SILENCE`.
 
 _HOP = SAMPLE_RATE // clock.LOG_MEL_RATE
 _WINDOW = 400  # 25 ms.
 _FFT = 512
 _LOWEST, _HIGHEST = 125.0, 7500.0  # Hertz.
-_BLOCK = 3000  # Log-mel frames that are computed at a time.
+_BLOCK = 3000  # Log-mel frames that are computed at once.
 
 
 @dataclasses.dataclass(frozen=True)
 class Sound:
-  """The sound of a video, as the audio encoder hears it.
+  """The sound of a video, as the audio encoder takes it.
 
   Attributes:
     log_mel: [frames, 64] float32; frame n begins at start_time + n / 100.
-    start_time: Seconds of its first sample on the clock of the file.
+    start_time: Second of its first sample on the clock of the file.
     duration: Seconds.
-    problems: What was wrong with the file, for a person to read.
-    counts: The same in numbers.
+    problems: What was wrong with the file, as text.
+    counts: The same as numbers.
   """
 
   log_mel: np.ndarray
@@ -41,16 +41,17 @@ class Sound:
 
 
 def sound_frames(samples: int) -> int:
-  """Returns how many log-mel frames `samples` at 16 kHz have."""
+  """Returns how many log-mel frames `samples` at 16 kHz give."""
   return max(0, 1 + (samples - _WINDOW) // _HOP)
 
 
 @functools.cache
 def mel_matrix() -> np.ndarray:
-  """Returns the matrix [257, 64] from magnitudes of an FFT to mel bands.
+  """Returns the matrix [257, 64] from FFT magnitudes to mel bands.
 
-  Triangles that are linear in HTK mel, over 125 to 7500 Hz, without the DC
-  bin, as in VGGish (arXiv 1609.09430); librosa's are linear in Hertz.
+  Triangular filters that are linear in HTK mel, over 125 to 7500 Hz, without
+  the DC bin, as in VGGish (arXiv 1609.09430); those of librosa are linear in
+  Hertz.
   """
 
   def mel(hertz):
@@ -70,9 +71,9 @@ def mel_matrix() -> np.ndarray:
 def log_mel(waveform: np.ndarray) -> np.ndarray:
   """Returns the log-mel spectrogram [frames, 64] of a waveform, float32.
 
-  Frames of 25 ms every 10 ms from the first sample on (not centred), periodic
-  Hann window, zeros after the window up to 512, magnitudes, `mel_matrix`,
-  natural logarithm of that + 0.01: the features of VGGish.
+  The features of VGGish: frames of 25 ms every 10 ms from the first sample on
+  (not centred), a periodic Hann window, zero padding at its end to 512 samples,
+  magnitudes, `mel_matrix`, and the natural logarithm of that + 0.01.
 
   Args:
     waveform: [samples] at 16 kHz, -1 to 1.
@@ -81,7 +82,7 @@ def log_mel(waveform: np.ndarray) -> np.ndarray:
 
 
 def _log_mel_blocks(waveforms: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-  """Yields the log-mel frames of a waveform that comes in pieces."""
+  """Yields the log-mel frames of a waveform given in pieces."""
   hann = 0.5 - 0.5 * np.cos(2 * np.pi / _WINDOW * np.arange(_WINDOW))
   rest = np.zeros(0, np.float32)
   yield np.zeros((0, clock.MEL_BANDS), np.float32)
@@ -103,18 +104,18 @@ def _log_mel_blocks(waveforms: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
 def load_log_mel(
   path: str | os.PathLike, stream: int | None = None
 ) -> Sound | None:
-  """Reads the log-mel sound of a media file; None where it has no sound.
+  """Reads the log-mel sound of a media file; returns None if it has no sound.
 
-  Only the log-mel frames are kept, 25.6 kB a second.
+  Only the log-mel frames are kept, 25.6 kB per second.
 
   Args:
     path: Any file that FFmpeg reads.
-    stream: Index of the audio stream; None is the one that belongs to the best
-      video stream.
+    stream: Index of the audio stream; None is the one of the best video stream,
+      or the best that has a decoder.
 
   Raises:
-    ValueError: There is no such stream, or it is no media file.
-    OSError: There is no such file.
+    ValueError: There is no such stream, or this is not a media file.
+    OSError: The file does not exist.
   """
   with container.open_media(path) as media:
     audio = _audio_stream(media, stream)
@@ -148,12 +149,13 @@ def load_waveform(
 
   Args:
     path, stream: As in `load_log_mel`.
-    problems: What is wrong with the file is added here; None logs it.
+    problems: A list that problems with the file are appended to; None logs
+      them.
 
   Returns:
-    float32 [samples] at 16 kHz, mono (the mean of the channels), -1 to 1, and
-    the seconds of its first sample on the clock of the file: sample n is heard
-    at start time + n / 16000. None where the file has no sound.
+    float32 [samples] at 16 kHz, mono (see `recording`), -1 to 1, and the second
+    of the first sample on the clock of the file: sample n is heard at start
+    time + n / 16000. None if the file has no sound.
 
   Raises:
     ValueError, OSError: As in `load_log_mel`.

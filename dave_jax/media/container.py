@@ -1,26 +1,38 @@
-"""A media file: its streams, and their frames past what is damaged."""
+"""Media files: their streams, and decoded frames past whatever is damaged."""
 
+import bisect
+import dataclasses
+import math
 import os
 import pathlib
 from collections.abc import Iterator
 
 import av
 
+# Seconds. Stamps that go back by more, or forward past the end of the file or
+# by more than an hour, are those of another clock: of a recording that was
+# restarted, files that were joined, or a counter that wrapped around.
+_JUMP = 1.0
+_LONGEST_HOLE = 3600.0
+
 
 def open_media(path: str | os.PathLike) -> av.container.InputContainer:
   """Opens a media file for reading.
 
   Raises:
-    OSError: There is no such file, or it may not be read.
-    ValueError: FFmpeg does not know it.
+    OSError: The file does not exist or may not be read.
+    ValueError: FFmpeg does not recognise it.
   """
-  if not pathlib.Path(path).exists():
+  path = pathlib.Path(path)
+  if not path.exists():
     raise FileNotFoundError(f'{path}: no such file')
   try:
-    # As 'file:', a name with a colon is no protocol; and a playlist may not
-    # reach for the network.
+    # 'file:' keeps a colon in the name from being taken for a protocol, and
+    # the whitelist keeps a playlist from reaching for the network. A name that
+    # is not UTF-8 cannot be passed to FFmpeg: it reads through Python instead.
+    source = f'file:{path}' if is_utf8(path) else path.open('rb')
     return av.open(
-      f'file:{os.fspath(path)}',
+      source,
       metadata_errors='replace',
       options={'protocol_whitelist': 'file'},
     )
@@ -28,53 +40,83 @@ def open_media(path: str | os.PathLike) -> av.container.InputContainer:
     if isinstance(error, PermissionError):
       raise
     raise ValueError(
-      f'{path}: FFmpeg cannot read it ({error.strerror}); it is no media file, '
-      'or it was cut off before its index'
+      f'{path}: FFmpeg cannot read it ({error.strerror}); it is not a media '
+      'file, or it was cut off before its index'
     ) from error
 
 
-def video_stream(container, index: int | None) -> av.VideoStream:
-  """Returns the video stream `index`; None is the one FFmpeg finds best.
+def is_utf8(path: str | os.PathLike) -> bool:
+  """Returns whether a file name is valid UTF-8."""
+  try:
+    os.fspath(path).encode()
+  except UnicodeEncodeError:
+    return False
+  return True
 
-  Cover pictures are no video.
+
+def video_stream(container, index: int | None) -> av.VideoStream:
+  """Returns the video stream `index`, or the best one that can be decoded.
+
+  Cover pictures do not count as video.
 
   Raises:
-    ValueError: There is no such stream.
+    ValueError: There is no such stream, or it has no decoder.
   """
   if index is not None:
     return _indexed(container, 'video', index)
-  attached = av.stream.Disposition.attached_pic
-  moving = [s for s in container.streams.video if not s.disposition & attached]
+  cover = av.stream.Disposition.attached_pic
+  videos = [s for s in container.streams.video if not s.disposition & cover]
+  decodable = [s for s in videos if s.codec_context]
   best = container.streams.best('video')
-  if best in moving:
+  if best in decodable:
     return best
-  if not moving:
+  if not decodable:
+    problem = 'no decoder for its video' if videos else 'no video stream'
     raise ValueError(
-      f'{_name(container)}: has no video stream; {_listing(container)}'
+      f'{_name(container)}: has {problem}; {_listing(container)}'
     )
-  return moving[0]
+  return decodable[0]
 
 
 def audio_stream(
   container, index: int | None, video: av.VideoStream | None = None
 ) -> av.AudioStream | None:
-  """Returns the audio stream `index`; None is the one that belongs to `video`.
+  """Returns the audio stream `index`, or the best one that can be decoded.
+
+  Args:
+    container: The file.
+    index: Index of the stream; None prefers the one that belongs to `video`.
+    video: The video stream.
+
+  Returns:
+    The stream; None if no audio stream has a decoder.
 
   Raises:
-    ValueError: There is no such stream.
+    ValueError: There is no such stream, or it has no decoder.
   """
   if index is not None:
     return _indexed(container, 'audio', index)
-  return container.streams.best('audio', related=video)
+  decodable = [s for s in container.streams.audio if s.codec_context]
+  best = container.streams.best('audio', related=video)
+  return best if best in decodable else next(iter(decodable), None)
+
+
+def undecodable_audio(container) -> list[str]:
+  """Returns a problem for each audio stream that FFmpeg has no decoder for."""
+  return [
+    f'sound: no decoder for stream {stream.index}'
+    for stream in container.streams.audio
+    if not stream.codec_context
+  ]
 
 
 def _indexed(container, kind, index):
   for stream in getattr(container.streams, kind):
-    if stream.index == index:
+    if stream.index == index and stream.codec_context:
       return stream
   raise ValueError(
-    f'{_name(container)}: stream {index} is no {kind} stream; '
-    f'{_listing(container)}'
+    f'{_name(container)}: stream {index} is not a {kind} stream that can be '
+    f'decoded; {_listing(container)}'
   )
 
 
@@ -84,23 +126,21 @@ def _name(container):
 
 def _listing(container):
   streams = [
-    f'{s.index} {s.type} ({s.name})'
-    if s.codec_context
-    else f'{s.index} {s.type}'
+    f'{s.index} {s.type} ({s.name if s.codec_context else "no decoder"})'
     for s in container.streams
   ]
   return f'its streams: {", ".join(streams) or "none"}'
 
 
 def end_time(container) -> float | None:
-  """Returns the second that a file says it ends at, None where it does not."""
+  """Returns the second at which a file claims to end, or None."""
   if container.duration is None:
     return None
   return ((container.start_time or 0) + container.duration) / av.time_base
 
 
 def stream_end_time(container, stream) -> float | None:
-  """Returns the second that a file says a stream ends at, None where not."""
+  """Returns the second at which a file claims that a stream ends, or None."""
   start = float((stream.start_time or 0) * stream.time_base)
   rate = stream.average_rate if stream.type == 'video' else None
   if container.format.name == 'avi' and stream.frames and rate:
@@ -108,55 +148,104 @@ def stream_end_time(container, stream) -> float | None:
     return start + float(stream.frames / rate)
   if stream.duration is not None:
     return start + float(stream.duration * stream.time_base)
-  if 'DURATION' in stream.metadata:  # Matroska and WebM; counts from 0.
-    h, m, s = stream.metadata['DURATION'].split(':')
-    return 3600 * int(h) + 60 * int(m) + float(s)
   return None
 
 
-class StreamFrames:
-  """Iterates over the decoded frames of a stream, past what is damaged.
+class _Clock:
+  """Takes the jumps out of a file's time stamps, in all streams alike.
+
+  Where a stream jumps, its stamps from there on are shifted so that it goes on
+  without a break. A stream that jumps by about the same takes the same shift,
+  so that picture and sound stay as far apart as they are in the file.
 
   Attributes:
-    damaged_packets: How many packets so far did not decode.
-    error: Why reading the file stopped before its end; '' where it did not.
+    jumps: {index of a stream: how often it jumped}.
   """
 
-  def __init__(self, container, stream):
+  def __init__(self, container):
+    self.jumps = {}
+    self._end = end_time(container)
+    self._shifts = [0.0]  # Seconds; the first applies up to the first jump.
+    self._in_force = {}  # {index of a stream: which shift it is at}
+    self._reached = {}  # {index of a stream: second at which it goes on}
+
+  def correct(self, packet: av.Packet) -> None:
+    """Shifts the stamps of a packet; packets come in the order of the file."""
+    stamp = packet.dts if packet.dts is not None else packet.pts
+    if stamp is None or packet.stream.type not in ('video', 'audio'):
+      return
+    index, base = packet.stream.index, packet.time_base
+    time = float(stamp * base)
+    number = self._in_force.setdefault(index, len(self._shifts) - 1)
+    reached = self._reached.get(index)
+    if reached is not None and self._jumps(time, number, reached):
+      self.jumps[index] = self.jumps.get(index, 0) + 1
+      number = self._next(time, number, reached)
+      self._in_force[index] = number
+    shift = self._shifts[number]
+    self._reached[index] = time + shift + float((packet.duration or 0) * base)
+    if shift:
+      ticks = round(shift / base)
+      packet.pts = None if packet.pts is None else packet.pts + ticks
+      packet.dts = None if packet.dts is None else packet.dts + ticks
+
+  def _jumps(self, time, number, reached):
+    step = time + self._shifts[number] - reached
+    past_end = self._end is not None and time > self._end + _JUMP
+    return step < -_JUMP or step > (_JUMP if past_end else _LONGEST_HOLE)
+
+  def _next(self, time, number, reached):
+    """Returns the number of the shift after a jump."""
+    for other in range(number + 1, len(self._shifts)):
+      if abs(time + self._shifts[other] - reached) <= _JUMP:
+        return other
+    self._shifts.append(reached - time)
+    return len(self._shifts) - 1
+
+
+class StreamFrames:
+  """Iterates over the decoded frames of a stream; survives damaged packets.
+
+  The time stamps of the frames are without jumps, see `_Clock`.
+
+  Attributes:
+    damaged_packets: How many packets could not be decoded so far.
+    error: Why reading stopped before the end of the file, or None.
+    indexed: Whether the file lists all of its packets (MP4, MOV).
+  """
+
+  def __init__(self, container: av.container.InputContainer, stream):
     self.damaged_packets = 0
-    self.error = ''
+    self.error: str | None = None
+    self.indexed = 'mp4' in container.format.name.split(',')
     self._container = container
     self._stream = stream
-    self._read_until = 0.0  # Seconds, over all streams.
-    stream.thread_type = 'AUTO'
+    self._clock = _Clock(container)
+    self._read_until = 0.0
+
+  @property
+  def jumps(self) -> int:
+    """How often the clock of the stream jumped so far."""
+    return self._clock.jumps.get(self._stream.index, 0)
 
   def __iter__(self) -> Iterator[av.VideoFrame | av.AudioFrame]:
     for packet in self.packets():
-      try:
-        frames = packet.decode()
-      except av.error.FFmpegError:
-        self.damaged_packets += 1
-        continue
-      yield from frames
+      yield from self.decode(packet)
 
-  def missing(self, end: float, tolerance: float) -> float:
-    """Returns the seconds from `end` to where the stream should have ended.
-
-    Zero where they are fewer than `tolerance`, or the file promises nothing.
-    """
-    promised = stream_end_time(self._container, self._stream)
-    if promised is None:
-      # The longest stream makes the duration; this one may be shorter.
-      promised = end_time(self._container) or 0.0
-      if self._read_until >= promised - tolerance:
-        return 0.0
-    return promised - end if promised - end > tolerance else 0.0
+  def decode(self, packet: av.Packet) -> list[av.VideoFrame | av.AudioFrame]:
+    """Returns the frames that a packet completes; none if it is damaged."""
+    try:
+      return packet.decode()
+    except av.error.FFmpegError:
+      self.damaged_packets += 1
+      return []
 
   def packets(self) -> Iterator[av.Packet]:
     """Yields the packets of the stream, up to an error or the end."""
-    # All streams are read: where the file ends is seen from them together.
+    # All streams are read: jumps and the end of the file show in any of them.
     try:
       for packet in self._container.demux():
+        self._clock.correct(packet)
         if packet.pts is not None:
           end = (packet.pts + (packet.duration or 0)) * packet.time_base
           self._read_until = max(self._read_until, float(end))
@@ -165,3 +254,77 @@ class StreamFrames:
           yield packet
     except av.error.FFmpegError as error:
       self.error = error.strerror
+
+  def missing(self, end: float, tolerance: float) -> float:
+    """Returns the seconds from `end` to where the stream should have ended.
+
+    Zero if they are fewer than `tolerance`, if the file claims nothing, or if
+    its clock jumps, so that its claim means nothing.
+    """
+    if self._clock.jumps:
+      return 0.0
+    promised = stream_end_time(self._container, self._stream)
+    if promised is None:
+      # The duration is that of the longest stream; this may be a shorter one.
+      promised = end_time(self._container) or 0.0
+      if self._read_until >= promised - tolerance:
+        return 0.0
+    return promised - end if promised - end > tolerance else 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+  """A key frame at which decoding can start.
+
+  Attributes:
+    key_frame: Its time stamp, in units of the stream.
+    stamps: Sorted stamps of all frames up to there and a little further; the
+      index of a frame in the video is its place among them.
+  """
+
+  key_frame: int
+  stamps: list[int]
+
+
+def find_entry(
+  path: str | os.PathLike, stream_index: int, start: float, lead: int
+) -> Entry | None:
+  """Returns the last key frame from which `lead` frames before `start` decode.
+
+  Reads the packets up to `start` without decoding them.
+
+  Returns:
+    The key frame; None if packets do not tell the frames and their times, so
+    that decoding has to start at the beginning.
+  """
+  with open_media(path) as media:
+    stream = media.streams[stream_index]
+    # VP8 keeps frames that are never shown in packets of their own.
+    if stream.name == 'vp8':
+      return None
+    target = start / stream.time_base
+    stamps, key_frames = [], []
+    packets = StreamFrames(media, stream)
+    decoded = -math.inf
+    for packet in packets.packets():
+      if not packet.size or packet.is_discard:
+        continue
+      # Times that are not the file's own depend on the frames before.
+      decode_time = decoded if packet.dts is None else packet.dts
+      if packet.pts is None or decode_time < decoded:
+        return None
+      decoded = decode_time
+      stamps.append(packet.pts)
+      if packet.is_keyframe:
+        key_frames.append(packet.pts)
+      if decoded > target:
+        break
+    if packets.error or packets.jumps or len(set(stamps)) < len(stamps):
+      return None
+  if not stamps:
+    return None
+  stamps.sort()
+  first = bisect.bisect_left(stamps, target)
+  first = stamps[min(max(0, first - lead), len(stamps) - 1)]
+  key_frame = max((key for key in key_frames if key <= first), default=None)
+  return None if key_frame is None else Entry(key_frame, stamps)

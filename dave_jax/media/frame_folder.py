@@ -1,4 +1,4 @@
-"""A video as a folder: numbered images and a WAV."""
+"""A video as a folder of numbered images and a WAV, or as a single image."""
 
 import collections
 import os
@@ -15,19 +15,24 @@ from dave_jax.media.image_file import read_image
 from dave_jax.media.picture import PictureMaker
 from dave_jax.media.video import Frame, VideoInfo
 
-_IMAGES = ('.jpg', '.jpeg', '.png')
+IMAGE_SUFFIXES = (
+  *('.avif', '.bmp', '.heic', '.heif', '.jpeg'),
+  *('.jpg', '.png', '.tif', '.tiff', '.webp'),
+)
+_STILL_RATE = 25.0  # Frames per second of a single image, for its duration.
 
 
 class FolderReader:
-  """Iterates over the frames of a folder as `VideoReader` does over a file's.
+  """Iterates over images as `VideoReader` does over the frames of a file.
 
   Images are ordered by the last number in their names, and image i (from 0) is
-  shown at i / rate. The sound is the one WAV in the folder.
+  shown at i / rate. The sound is the only WAV in the folder. Hidden files, such
+  as the ._NAME files of macOS, are ignored.
 
   Attributes:
-    info: What the folder says of itself.
-    problems: What was wrong with it, for a person to read.
-    counts: The same in numbers.
+    info: What the folder tells about its video.
+    problems: What was wrong with it, as text.
+    counts: The same as numbers.
   """
 
   def __init__(
@@ -40,31 +45,37 @@ class FolderReader:
     end: float | None = None,
     lead: int = 0,
   ):
-    """Opens a folder.
+    """Opens a folder, or a single image.
 
     Args:
-      path: The folder.
-      rate: Frames per second; None reads it of a name that ends as `_25`.
+      path: The folder or image.
+      rate: Frames per second; None reads it from a folder's name that ends
+        with it, such as `clip_25`.
       size: Height and width to resize to; None is the first image's.
-      start: First second to give; frames keep their numbers.
+      start: Second of the first frame to return; frames keep their indices.
       end: Second to stop before; None is the end.
-      lead: How many frames before `start` are given as well.
+      lead: How many frames before `start` are returned as well.
 
     Raises:
-      OSError: There is no such folder.
-      ValueError: It holds no images, none decodes, two have one number, there
-        are several sounds, or the rate is not known.
+      OSError: The folder does not exist.
+      ValueError: It holds no images, none decodes, two have the same number,
+        there are several sounds, or the rate is unknown.
     """
-    folder = pathlib.Path(path)
-    self._images, strays, sounds = _sorted_content(folder)
-    rate = _rate_in(folder) if rate is None else rate
+    path = pathlib.Path(path)
+    if path.is_dir():
+      self._images, strays, sounds = _sorted_content(path)
+      rate = _rate_in(path) if rate is None else rate
+    else:
+      self._images, strays, sounds, rate = [path], [], [], _STILL_RATE
     if rate <= 0:
-      raise ValueError(f'{path}: rate {rate} must be more than 0')
-    images = (read_image(path, 'rgb') for path in self._images)
+      raise ValueError(f'{path}: expected a rate above 0, got {rate}')
+    images = (read_image(image, 'rgb') for image in self._images)
     first = next((image for image in images if image is not None), None)
     if first is None:
       raise ValueError(
-        f'{path}: none of its {len(self._images)} images decodes'
+        f'{path}: expected images ({", ".join(IMAGE_SUFFIXES)}), got '
+        f'{len(self._images)} that cannot be decoded; convert them to PNG or '
+        'JPEG'
       )
     h, w, _ = first.shape
     self.info = VideoInfo(
@@ -99,7 +110,7 @@ class FolderReader:
     self.close()
 
   def close(self) -> None:
-    """Does nothing: each image is closed once read."""
+    """Does nothing: no image stays open."""
 
   def __iter__(self) -> Iterator[Frame]:
     times = np.arange(len(self._images)) / self.info.rate
@@ -109,18 +120,17 @@ class FolderReader:
     )
     picture = PictureMaker(self._size)
     counts = collections.Counter(stray_files=len(self._strays))
-    numbers = [_number(image) for image in self._images]
-    counts['missing_numbers'] = numbers[-1] - numbers[0] + 1 - len(numbers)
+    if len(self._images) > 1:
+      numbers = [_number(image) for image in self._images]
+      counts['missing_numbers'] = numbers[-1] - numbers[0] + 1 - len(numbers)
     try:
       for index in range(first, last):
         image = read_image(self._images[index], 'rgb')
         if image is None:
           counts['damaged_frames'] += 1
           continue
-        counts['other_sizes'] += image.shape[:2] != (
-          self.info.height,
-          self.info.width,
-        )
+        size = self.info.height, self.info.width
+        counts['other_sizes'] += image.shape[:2] != size
         counts['frames'] += 1
         frame = av.VideoFrame.from_ndarray(image, format='rgb24')
         yield Frame(index, float(times[index]), picture(frame))
@@ -135,12 +145,12 @@ class FolderReader:
 
   def _report(self, counts):
     texts = {
-      'damaged_frames': '{} images do not decode; they are left out',
-      'stray_files': '{} files are no numbered images: '
+      'damaged_frames': '{} images cannot be decoded; they are left out',
+      'stray_files': '{} files are not numbered images: '
       + ', '.join(self._strays[:5]),
       'missing_numbers': '{} numbers are missing between the images, which are '
       'taken to follow each other without a gap',
-      'other_sizes': '{} images are of another size than the first',
+      'other_sizes': '{} images differ in size from the first',
     }
     self.counts = {'frames': counts['frames']} | {k: counts[k] for k in texts}
     self.problems = [
@@ -151,29 +161,32 @@ class FolderReader:
 
 
 def _sorted_content(folder):
-  """Returns (images by number, names of stray files, sounds)."""
+  """Returns (images by number, names of other files, sounds)."""
   images, strays, sounds = {}, [], []
   for path in sorted(folder.iterdir()):
     suffix = path.suffix.lower()
+    if path.name.startswith('.'):
+      continue
     if suffix == '.wav':
       sounds.append(path)
-    elif suffix in _IMAGES and _number(path) is not None:
+    elif suffix in IMAGE_SUFFIXES and _number(path) is not None:
       other = images.setdefault(_number(path), path)
       if other is not path:
         raise ValueError(
-          f'{folder}: {other.name} and {path.name} have one number; remove one'
+          f'{folder}: {other.name} and {path.name} have the same number; '
+          'remove one'
         )
     else:
       strays.append(path.name)
   if not images:
     raise ValueError(
-      f'{folder}: holds no numbered images ({", ".join(_IMAGES)}); give a '
-      'video file, or a folder of frames like 0000001.jpg'
+      f'{folder}: holds no numbered images ({", ".join(IMAGE_SUFFIXES)}); '
+      'expected a video file, or a folder of frames such as 0000001.jpg'
     )
   if len(sounds) > 1:
     raise ValueError(
-      f'{folder}: holds {len(sounds)} sounds, '
-      f'{", ".join(s.name for s in sounds)}; leave one'
+      f'{folder}: expected at most one sound, got '
+      f'{", ".join(s.name for s in sounds)}; remove the others'
     )
   return [images[number] for number in sorted(images)], strays, sounds
 
@@ -187,7 +200,7 @@ def _rate_in(folder):
   match = re.search(r'_(\d+(?:\.\d+)?)$', folder.resolve().name)
   if match is None:
     raise ValueError(
-      f'{folder}: does not say its frames per second; give the rate, or let '
-      'the name end in it, as clip_25'
+      f'{folder}: its frame rate is unknown; give the rate, or end the name of '
+      'the folder with it, such as clip_25'
     )
   return float(match[1])

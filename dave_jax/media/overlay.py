@@ -1,4 +1,4 @@
-"""A video with its saliency drawn over it, and its sound."""
+"""Saliency and gaze drawn over pictures, and videos of them with sound."""
 
 import dataclasses
 import os
@@ -10,53 +10,141 @@ import av
 import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from PIL import Image
 
+from dave_jax.media.container import is_utf8
 from dave_jax.media.sound_track import SoundTrack
 from dave_jax.media.video import VideoInfo
 
-# Fine enough for 24, 25, 30, 60 and 30000/1001 a second without rounding, and
+STYLES = ('heat', 'contour', 'side_by_side')
+COLORMAPS = ('inferno', 'hot', 'jet', 'magma', 'plasma', 'turbo', 'viridis')
+
+# Holds 24, 25, 30, 60 and 30000/1001 frames per second without rounding, and is
 # coarse enough for MPEG-4, which counts in 16 bits.
 _TIME_BASE = Fraction(1, 60_000)
-_STRONGEST = 0.75  # Opacity at the peak.
+_GIF_TIME_BASE = Fraction(1, 100)
+_CONTOURS = (0.25, 0.5, 0.75)  # Between the mean of a map, 0, and its peak, 1.
+_GAZE_COLOUR = (0, 255, 120)
 
 
-def draw(image: np.ndarray, saliency: np.ndarray) -> np.ndarray:
-  """Returns a picture with a saliency map drawn over it.
+@dataclasses.dataclass(frozen=True)
+class Style:
+  """How saliency is drawn.
 
-  Colours (inferno) and their opacity grow from the map's mean, what an even
-  spread of gaze would give, to its peak; below the mean the picture stays as
-  it is, and so it does everywhere where the map is constant.
+  Attributes:
+    style: 'heat', colours over the picture; 'contour', lines at a quarter, half
+      and three quarters of the way from the mean of the map to its peak; or
+      'side_by_side', the picture beside heat on it.
+    opacity: Of the colours at the peak, 0 to 1.
+    colormap: One of `COLORMAPS`.
+
+  Raises:
+    ValueError: A choice is unknown.
+  """
+
+  style: str = 'heat'
+  opacity: float = 0.75
+  colormap: str = 'inferno'
+
+  def __post_init__(self):
+    for name, known in (('style', STYLES), ('colormap', COLORMAPS)):
+      if getattr(self, name) not in known:
+        raise ValueError(
+          f'{name}: expected one of {", ".join(known)}, got '
+          f'{getattr(self, name)!r}'
+        )
+    if not 0 <= self.opacity <= 1:
+      raise ValueError(f'opacity: expected 0 to 1, got {self.opacity}')
+
+
+def draw(
+  image: np.ndarray,
+  saliency: np.ndarray,
+  style: Style | None = None,
+  gaze: np.ndarray | None = None,
+) -> np.ndarray:
+  """Returns a picture with a saliency map, and gaze, drawn over it.
+
+  Colours and their opacity grow from the mean of the map, what gaze spread
+  evenly would give, to its peak. Below the mean the picture is unchanged, and
+  everywhere if the map is constant.
 
   Args:
-    image: uint8 [h, w, 3].
+    image: uint8 [h, w, 3], RGB.
     saliency: [h', w'], of any scale.
+    style: How to draw; None is `Style()`.
+    gaze: [n, 2], x and y of fixations in pixels of the image.
 
   Returns:
-    uint8 [h, w, 3].
+    uint8 [h, w, 3], RGB; [h, 2 w, 3] side by side.
   """
+  style = style or Style()
   h, w, _ = image.shape
   saliency = np.asarray(saliency, np.float32)
   mean, peak = saliency.mean(), saliency.max()
-  if not peak > mean:
-    return image.copy()
-  above = (saliency - mean) / (peak - mean)
-  above = cv2.resize(above, (w, h), interpolation=cv2.INTER_CUBIC)
-  above = np.clip(above, 0, 1)
-  levels = np.rint(above * 255).astype(np.uint8)
-  colours = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)[..., ::-1]
-  opacity = _STRONGEST * np.sqrt(above)
+  drawn = image.copy()
+  if peak > mean:
+    above = (saliency - mean) / (peak - mean)
+    above = cv2.resize(above, (w, h), interpolation=cv2.INTER_CUBIC)
+    paint = _contours if style.style == 'contour' else _heat
+    drawn = paint(drawn, np.clip(above, 0, 1), style)
+  pictures = [image.copy(), drawn] if style.style == 'side_by_side' else [drawn]
+  if gaze is not None:
+    for picture in pictures:
+      _draw_gaze(picture, gaze)
+  return np.concatenate(pictures, axis=1)
+
+
+def _heat(image, above, style):
+  opacity = style.opacity * np.sqrt(above)
   return cv2.blendLinear(
-    np.ascontiguousarray(image), colours.copy(), 1 - opacity, opacity
+    np.ascontiguousarray(image), _colours(above, style), 1 - opacity, opacity
   )
 
 
-class OverlayWriter:
-  """Writes an MP4 of a video's frames with their saliency, and its sound.
+def _contours(image, above, style):
+  image = np.ascontiguousarray(image)
+  lines = image.copy()
+  thickness = max(1, round(min(image.shape[:2]) / 200))
+  for level in _CONTOURS:
+    outlines, _ = cv2.findContours(
+      (above > level).astype(np.uint8),
+      cv2.RETR_EXTERNAL,
+      cv2.CHAIN_APPROX_NONE,
+    )
+    colour = _colours(np.full((1, 1), level, np.float32), style)[0, 0]
+    cv2.drawContours(
+      lines, outlines, -1, colour.tolist(), thickness, cv2.LINE_AA
+    )
+  return cv2.addWeighted(lines, style.opacity, image, 1 - style.opacity, 0)
 
-  The file is written to a temporary name beside `path` and takes its own name
-  when it is closed whole; an error in the `with` block removes it. It begins
-  with the first frame written, and its sound is cut to its frames. A picture
-  of odd height or width loses its last row or column, as H.264 wants.
+
+def _colours(above, style):
+  levels = np.rint(above * 255).astype(np.uint8)
+  code = getattr(cv2, f'COLORMAP_{style.colormap.upper()}')
+  return np.ascontiguousarray(cv2.applyColorMap(levels, code)[..., ::-1])
+
+
+def _draw_gaze(image, gaze):
+  radius = max(2, round(min(image.shape[:2]) / 60))
+  for x, y in gaze:
+    centre = round(float(x)), round(float(y))
+    cv2.circle(image, centre, radius + 1, (0, 0, 0), 2, cv2.LINE_AA)
+    cv2.circle(image, centre, radius, _GAZE_COLOUR, 2, cv2.LINE_AA)
+
+
+class OverlayWriter:
+  """Writes an MP4 of drawn frames with the sound of their video.
+
+  The file is written under a temporary name beside `path` and renamed when it
+  is closed complete; an error in the `with` block removes it. It begins with
+  the first frame written, and its sound is cut to its frames. A picture of odd
+  height or width loses its last row or column, as H.264 requires. A GIF has no
+  sound.
+
+  Attributes:
+    path: The file.
+    problems: What differs from what was asked for, as text.
   """
 
   def __init__(
@@ -69,20 +157,22 @@ class OverlayWriter:
     """Takes where to write to, and the video that frames and sound are of.
 
     Args:
-      path: The file, NAME.mp4.
+      path: The file, NAME.mp4 or NAME.gif.
       info: Of the video.
-      audio_stream: Index of the sound; None is the one of `info`.
+      audio_stream: Index of the stream of sound; None is that of `info`.
     """
     self.path = pathlib.Path(path)
+    self.problems: list[str] = []
     self._partial = self.path.with_name(
       f'{self.path.stem}.partial{self.path.suffix}'
     )
     self._info = info
     if audio_stream is not None:
       self._info = dataclasses.replace(info, audio_stream=audio_stream)
-    self._output = None
-    self._video = None
-    self._sound = None
+    self._gif = self.path.suffix == '.gif'
+    self._time_base = _GIF_TIME_BASE if self._gif else _TIME_BASE
+    self._file = self._output = self._video = self._sound = None
+    self._last = -1
     self._reformatter = VideoReformatter()
 
   def __enter__(self) -> 'OverlayWriter':
@@ -99,28 +189,21 @@ class OverlayWriter:
     else:
       self.abort()
 
-  def write(self, image: np.ndarray, saliency: np.ndarray, time: float) -> None:
+  def write(self, image: np.ndarray, time: float) -> None:
     """Adds a frame.
 
     Args:
-      image: uint8 [h, w, 3]; all of one size.
-      saliency: [h', w'], of any size and scale.
+      image: uint8 [h, w, 3], RGB; all of the same size.
       time: Seconds on the clock of the video; later than the frame before.
     """
     if self._output is None:
       self._open(image, time)
     h, w = self._video.height, self._video.width
-    frame = av.VideoFrame.from_ndarray(
-      np.ascontiguousarray(draw(image, saliency)[:h, :w]), format='rgb24'
-    )
-    frame = self._reformatter.reformat(
-      frame,
-      format='yuv420p',
-      dst_colorspace=Colorspace.ITU709,
-      dst_color_range=ColorRange.MPEG,
-    )
-    frame.time_base = _TIME_BASE
-    frame.pts = round((time - self._begin) / _TIME_BASE)
+    frame = self._frame(np.ascontiguousarray(image[:h, :w]))
+    # Two frames closer than the clock of the file ticks are put a tick apart.
+    stamp = max(round((time - self._begin) / self._time_base), self._last + 1)
+    frame.time_base, frame.pts = self._time_base, stamp
+    self._last = stamp
     self._output.mux(self._video.encode(frame))
     self._end = time - self._begin + 1 / self._info.rate
     if self._sound is not None:
@@ -134,44 +217,85 @@ class OverlayWriter:
     """
     if self._output is None:
       raise ValueError(f'{self.path}: no frame was written to it')
-    self._output.mux(self._video.encode())
-    if self._sound is not None:
-      self._sound.write_until(self._end)
-    self._shut()
+    try:
+      self._output.mux(self._video.encode())
+      if self._sound is not None:
+        self._sound.write_until(self._end)
+        self.problems += self._sound.problems
+      self._close_files()
+    except BaseException:
+      self.abort()
+      raise
     os.replace(self._partial, self.path)
 
   def abort(self) -> None:
     """Removes what was written."""
-    if self._output is not None:
-      self._shut()
+    try:
+      if self._output is not None:
+        self._close_files()
+    except av.error.FFmpegError:
+      pass  # A file that could not be written cannot be finished either.
     self._partial.unlink(missing_ok=True)
 
-  def _shut(self):
+  def _close_files(self):
     if self._sound is not None:
       self._sound.close()
-    self._output.close()
+    try:
+      self._output.close()
+    finally:
+      if self._file is not None:
+        self._file.close()
 
   def _open(self, image, time):
     self._begin = time
     self.path.parent.mkdir(parents=True, exist_ok=True)
-    self._output = av.open(str(self._partial), 'w', format='mp4')
-    has_x264 = 'libx264' in av.codecs_available
-    rate = Fraction(self._info.rate).limit_denominator(1001)
-    self._video = self._output.add_stream(
-      'libx264' if has_x264 else 'mpeg4', rate=rate
-    )
+    target = str(self._partial)
+    if not is_utf8(target):
+      target = self._file = self._partial.open('wb+')
     h, w, _ = image.shape
-    self._video.height, self._video.width = h // 2 * 2, w // 2 * 2
-    self._video.pix_fmt = 'yuv420p'
-    self._video.codec_context.time_base = _TIME_BASE
-    self._video.options = (
-      {'crf': '20', 'preset': 'veryfast'}
-      if has_x264
-      else {'qmin': '2', 'qmax': '5'}
-    )
-    self._video.codec_context.colorspace = Colorspace.ITU709
-    self._video.codec_context.color_range = ColorRange.MPEG
-    if self._info.sound_path is not None:
+    rate = Fraction(self._info.rate).limit_denominator(1001)
+    self._output = av.open(target, 'w', format='gif' if self._gif else 'mp4')
+    if self._gif:
+      self._video = self._output.add_stream('gif', rate=rate)
+      self._video.height, self._video.width = h, w
+      self._video.pix_fmt = 'pal8'
+    else:
+      self._add_video(h // 2 * 2, w // 2 * 2, rate)
+    self._video.codec_context.time_base = self._time_base
+    if self._info.sound_path is not None and not self._gif:
       self._sound = SoundTrack(
         self._output, self._info.sound_path, self._info.audio_stream, time
       )
+
+  def _add_video(self, h, w, rate):
+    codec, options = 'libx264', {'crf': '20', 'preset': 'veryfast'}
+    if codec not in av.codecs_available:
+      codec, options = 'mpeg4', {'qmin': '2', 'qmax': '5'}
+      self.problems.append(
+        'overlay: this FFmpeg cannot encode H.264 (libx264); using MPEG-4, '
+        'which browsers do not play'
+      )
+    self._video = self._output.add_stream(codec, rate=rate)
+    self._video.height, self._video.width = h, w
+    self._video.pix_fmt = 'yuv420p'
+    self._video.options = options
+    self._video.codec_context.colorspace = Colorspace.ITU709
+    self._video.codec_context.color_range = ColorRange.MPEG
+
+  def _frame(self, image):
+    if self._gif:
+      picture = Image.fromarray(image).quantize(dither=Image.Dither.NONE)
+      colours = np.zeros((256, 4), np.uint8)
+      known = np.reshape(picture.getpalette(), (-1, 3))
+      colours[: len(known)] = np.c_[known, np.full(len(known), 255)]
+      # PyAV takes alpha, red, green, blue.
+      colours = np.ascontiguousarray(np.roll(colours, 1, axis=1))
+      return av.VideoFrame.from_ndarray(
+        (np.asarray(picture), colours), format='pal8'
+      )
+    return self._reformatter.reformat(
+      av.VideoFrame.from_ndarray(image, format='rgb24'),
+      format='yuv420p',
+      dst_colorspace=Colorspace.ITU709,
+      dst_color_range=ColorRange.MPEG,
+    )

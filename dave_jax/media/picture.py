@@ -1,36 +1,60 @@
-"""From decoded frames to pictures: colours, size, the right way up."""
+"""From decoded frames to RGB pictures: colours, size, orientation."""
+
+import functools
 
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.reformatter import Interpolation, VideoReformatter
 
-# The one way that pictures are resized: what `ffmpeg -s` does, with the flags
+# The one way that pictures are resized: as `ffmpeg -s` does, with the flags
 # that give the same bytes on every processor. Networks see the difference:
 # OpenCV's area filter is 3 grey levels off on average.
 _RESIZING = (
   Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 )
+# Transfer functions of high dynamic range (ITU-T H.273).
+_PQ, _HLG = 16, 18
+# Luminance of diffuse white (ITU-R BT.2408), in nits: white in SDR.
+_WHITE = 203.0
+# From linear BT.2020 to linear BT.709 primaries (ITU-R BT.2087).
+_TO_709 = np.array(
+  [
+    [1.6605, -0.5876, -0.0728],
+    [-0.1246, 1.1329, -0.0083],
+    [-0.0182, -0.1006, 1.1187],
+  ],
+  np.float32,
+)
 
 
 class PictureMaker:
-  """Turns decoded frames into pictures of one size.
+  """Turns decoded frames into RGB pictures of one size.
 
-  Any pixel format, colour space and range that FFmpeg knows, as the frame is
-  tagged.
+  Takes any pixel format, colour space and range that FFmpeg knows, as the frame
+  is tagged. High dynamic range (PQ, HLG) is mapped to what a screen with a
+  white of 203 nits shows; brighter highlights are clipped.
   """
 
   def __init__(self, size: tuple[int, int]):
+    """Takes the height and width of the pictures."""
     self._size = size
     self._reformatter = VideoReformatter()
 
   def __call__(self, frame: av.VideoFrame) -> np.ndarray:
-    """Returns a frame as uint8 [h, w, 3], red, green, blue."""
+    """Returns a frame as uint8 [h, w, 3], RGB."""
     transposed, mirrored, upside_down = orientation(frame)
     h, w = self._size[::-1] if transposed else self._size
+    hdr = frame.color_trc in (_PQ, _HLG)
     image = self._reformatter.reformat(
-      frame, width=w, height=h, format='rgb24', interpolation=_RESIZING
+      frame,
+      width=w,
+      height=h,
+      format='rgb48le' if hdr else 'rgb24',
+      interpolation=_RESIZING,
     ).to_ndarray()
+    if hdr:
+      image = tone_map(image, hlg=frame.color_trc == _HLG)
     if transposed:
       image = image.transpose(1, 0, 2)
     if mirrored:
@@ -41,16 +65,23 @@ class PictureMaker:
 
 
 def orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
-  """Returns how a frame is to be turned for show.
+  """Returns how to turn a frame to show it upright.
 
-  Of the display matrix of the file, which says where x and y go; angles
-  between quarter turns are taken as the nearest.
+  Reads the display matrix of the file, which maps x and y; angles between
+  quarter turns are rounded to the nearest.
 
   Returns:
-    (transposed, mirrored left to right, upside down), to be undone in this
+    (transposed, mirrored left to right, upside down), to be applied in this
     order.
   """
-  for data in frame.side_data:
+  try:
+    side_data = list(frame.side_data)
+  except ValueError:
+    # PyAV reads none of it if one kind, such as Exif, is unknown to it; the
+    # rotation it reads by itself.
+    quarter = round(frame.rotation / 90) % 4
+    return quarter % 2 == 1, quarter in (2, 3), quarter in (1, 2)
+  for data in side_data:
     if data.type == Type.DISPLAYMATRIX:
       # x' = a x + c y, y' = b x + d y.
       a, b, _, c, d = np.frombuffer(bytes(data), np.int32)[:5]
@@ -58,3 +89,43 @@ def orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
         return True, bool(c < 0), bool(b < 0)
       return False, bool(a < 0), bool(d < 0)
   return False, False, False
+
+
+def tone_map(image: np.ndarray, *, hlg: bool) -> np.ndarray:
+  """Returns what a 203-nit BT.709 screen shows of a BT.2020 HDR picture.
+
+  Args:
+    image: uint16 [h, w, 3], RGB, 0 to 65535, in PQ (SMPTE ST 2084) or HLG
+      (ITU-R BT.2100) with a peak of 1000 nits.
+    hlg: Whether it is HLG.
+
+  Returns:
+    uint8 [h, w, 3], RGB with a gamma of 2.4.
+  """
+  linear = _linear(hlg)[image]
+  if hlg:
+    luma = linear @ np.array([0.2627, 0.6780, 0.0593], np.float32)
+    linear = linear * (1000 / _WHITE * luma**0.2)[..., None]
+  linear = np.clip(linear @ _TO_709.T, 0, 1)
+  return _gamma()[np.rint(linear * 65535).astype(np.uint16)]
+
+
+@functools.cache
+def _linear(hlg: bool) -> np.ndarray:
+  """Returns linear light of each 16-bit code: scene (HLG), 1 for white (PQ)."""
+  code = np.arange(65536) / 65535
+  if hlg:
+    a, b, c = 0.17883277, 0.28466892, 0.55991073
+    light = np.where(
+      code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12
+    )
+    return light.astype(np.float32)
+  root = code ** (1 / 78.84375)
+  base = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
+  return (10000 / _WHITE * base ** (1 / 0.1593017578125)).astype(np.float32)
+
+
+@functools.cache
+def _gamma() -> np.ndarray:
+  light = np.arange(65536) / 65535
+  return np.rint(255 * light ** (1 / 2.4)).astype(np.uint8)

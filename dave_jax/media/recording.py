@@ -1,4 +1,4 @@
-"""Decoded sound as one unbroken mono recording, and its resampling."""
+"""Decoded sound as one continuous mono recording, and its resampling."""
 
 from collections.abc import Iterator
 
@@ -6,34 +6,35 @@ import av
 import numpy as np
 import soxr
 
-from dave_jax.media.container import StreamFrames, end_time
+from dave_jax.media.container import StreamFrames
 
-_BLOCK = 30  # Seconds of sound that are worked on at a time.
-# Seconds either side of a block that are resampled with it and thrown away;
-# the filter of soxr_hq rings for far less.
+_BLOCK = 30  # Seconds of sound that are processed at a time.
+# Seconds on either side of a block that are resampled with it and discarded;
+# the filter of soxr's HQ rings for far less.
 _MARGIN = 1
-# Seconds that a time stamp may stray from the samples counted so far. What is
-# less is a coarse clock (1 ms in WebM and FLV); more is a hole in the sound.
-# Below half a frame at 30 a second.
+# Seconds by which a time stamp may differ from the samples counted so far.
+# Less is a coarse clock (1 ms in WebM and FLV), more is a hole in the sound.
+# Below half a frame at 30 per second.
 _STRAY = 0.015
-# Seconds that the end of the sound may fall short of what the file promises:
-# encoders pad and round.
+# Seconds by which the end may fall short of what the file claims: encoders pad
+# and round.
 _PADDING = 0.1
-# Seconds: a clock that goes back by more, or forward past the end of the file
-# or by more than an hour, was set anew.
-_JUMP = 1.0
-_LONGEST_HOLE = 3600.0
+# Channels cancel if their mean has less than this share of the power that it
+# has where only the loudest channel is heard.
+_CANCELLED = 0.1
 
 
 class Recording:
   """Mono sound of a stream at its own sample rate, without holes.
 
   Time stamps decide where samples are: holes are filled with silence, overlaps
-  dropped. Attributes and reports are complete once `blocks` is at its end.
+  dropped. Mono is the mean of the channels, or the loudest channel for each
+  second in which they cancel each other. Attributes, counts and problems are
+  final once `blocks` is exhausted.
 
   Attributes:
     rate: Samples per second; 0 before the first block.
-    start_time: Seconds of the first sample on the clock of the file.
+    start_time: Second of the first sample on the clock of the file.
     samples: How many samples came so far.
   """
 
@@ -42,44 +43,47 @@ class Recording:
     self.start_time = 0.0
     self.samples = 0
     self._frames = StreamFrames(media, stream)
-    self._last_second = end_time(media)  # No time stamp reaches past it.
-    self._origin = 0.0  # Where sample 0 is on the clock, after jumps.
+    self._channels = 1
     self._end = 0.0
     self._silence = self._overlap = 0  # Samples.
-    self._jumps = self._other_rate = 0
+    self._cancelled = 0  # Seconds.
+    self._other_rate = 0
 
   def blocks(self) -> Iterator[np.ndarray]:
     """Yields the samples, float32 -1 to 1, about 30 seconds at a time."""
     block, size = [], 0
     for samples in self._pieces():
       block.append(samples)
-      size += samples.size
+      size += samples.shape[1]
       if size >= _BLOCK * self.rate:
-        yield np.concatenate(block)
+        yield self._mono(np.concatenate(block, axis=1))
         block, size = [], 0
     if block:
-      yield np.concatenate(block)
+      yield self._mono(np.concatenate(block, axis=1))
 
   def counts(self) -> dict[str, float]:
-    """Returns what was wrong, in numbers; all zero for a sound file."""
+    """Returns the problems as numbers; all are zero for a sound file."""
     return {
       'sound_damaged_packets': self._frames.damaged_packets,
       'sound_skipped_frames': self._other_rate,
-      'sound_clock_jumps': self._jumps,
+      'sound_clock_jumps': self._frames.jumps,
       'sound_silence_seconds': self._silence / max(self.rate, 1),
       'sound_overlap_seconds': self._overlap / max(self.rate, 1),
+      'sound_cancelled_seconds': self._cancelled,
       'sound_missing_seconds': self._frames.missing(self._end, _PADDING),
     }
 
   def problems(self) -> list[str]:
-    """Returns what was wrong, in words; nothing for a sound file."""
+    """Returns the problems as text; empty for a sound file."""
     counts = self.counts()
     texts = {
-      'sound_damaged_packets': '{} packets do not decode',
+      'sound_damaged_packets': '{} packets cannot be decoded',
       'sound_skipped_frames': '{} pieces of another sample rate are left out',
       'sound_clock_jumps': 'the clock jumps {} times; taken as unbroken',
       'sound_silence_seconds': '{:.2f} s of holes are filled with silence',
       'sound_overlap_seconds': '{:.2f} s that overlap are dropped',
+      'sound_cancelled_seconds': 'the channels cancel each other for {} s; '
+      'the loudest is used there',
       'sound_missing_seconds': 'the last {:.2f} s are missing',
     }
     problems = [
@@ -88,60 +92,68 @@ class Recording:
       if counts[key]
     ]
     if not self.samples:
-      problems.append('sound: nothing decodes')
+      problems.append('sound: nothing could be decoded; using silence')
     if self._frames.error:
       problems.append(f'sound: reading stopped ({self._frames.error})')
     return problems
 
   def _pieces(self):
+    """Yields [channels, samples], without holes and overlaps."""
     for frame in self._frames:
+      samples = _samples(frame)
       if not self.rate:
-        self.rate = frame.sample_rate
-        self.start_time = self._origin = frame.time or 0.0
+        self.rate, self._channels = frame.sample_rate, len(samples)
+        self.start_time = frame.time or 0.0
       if frame.sample_rate != self.rate:
         self._other_rate += 1
         continue
-      samples = _mono(frame)
+      if len(samples) != self._channels:
+        samples = np.repeat(samples.mean(axis=0)[None], self._channels, axis=0)
       stray = 0
       if frame.time is not None:
         stray = self._stray(frame.time)
-        self._end = frame.time + samples.size / self.rate
+        self._end = frame.time + samples.shape[1] / self.rate
       if stray < 0:
-        self._overlap += min(-stray, samples.size)
-        samples = samples[-stray:]
+        self._overlap += min(-stray, samples.shape[1])
+        samples = samples[:, -stray:]
       self._silence += max(stray, 0)
       while stray > 0:
-        hole = np.zeros(min(stray, _BLOCK * self.rate), np.float32)
-        stray -= hole.size
-        self.samples += hole.size
-        yield hole
-      self.samples += samples.size
+        hole = min(stray, _BLOCK * self.rate)
+        stray -= hole
+        self.samples += hole
+        yield np.zeros((self._channels, hole), np.float32)
+      self.samples += samples.shape[1]
       yield samples
 
   def _stray(self, time: float) -> int:
     """Returns how many samples are missing before `time`; below 0, too many."""
-    reached = self._origin + self.samples / self.rate
-    stray = time - reached
-    if abs(stray) <= _STRAY:
-      return 0
-    past_end = self._last_second is not None and (
-      time > self._last_second + _JUMP
-    )
-    if stray < -_JUMP or stray > _LONGEST_HOLE or past_end:
-      self._jumps += 1
-      self._origin += stray
-      return 0
-    return round(stray * self.rate)
+    stray = time - (self.start_time + self.samples / self.rate)
+    return 0 if abs(stray) <= _STRAY else round(stray * self.rate)
+
+  def _mono(self, samples):
+    """Returns the mean of the channels [c, n], [n]."""
+    mono = samples.mean(axis=0, dtype=np.float64).astype(np.float32)
+    if len(samples) == 1:
+      return mono
+    for begin in range(0, mono.size, self.rate):
+      second = slice(begin, begin + self.rate)
+      power = np.square(samples[:, second]).mean(axis=1)
+      loudest = power.argmax()
+      alone = power[loudest] / len(samples) ** 2
+      if np.square(mono[second]).mean() < _CANCELLED * alone:
+        mono[second] = samples[loudest, second]
+        self._cancelled += 1
+    return mono
 
 
 def resampled(recording: Recording, rate: int) -> Iterator[np.ndarray]:
   """Yields the samples of a recording at `rate`, block by block.
 
   Blocks begin at whole seconds, where both rates have a sample, and overlap by
-  more than the filter rings: joined, they are what resampling in one go gives.
+  more than the filter rings: joined, they equal resampling all at once.
   """
   pending = np.zeros(0, np.float32)
-  lead = 0  # Seconds of `pending` that were given before.
+  lead = 0  # Seconds of `pending` that were yielded before.
   for block in recording.blocks():
     source = recording.rate
     pending = np.concatenate([pending, block])
@@ -158,20 +170,19 @@ def resampled(recording: Recording, rate: int) -> Iterator[np.ndarray]:
 def _resample(samples, source, target):
   if source == target:
     return samples
-  # What `librosa.resample` calls, which takes two seconds to import.
-  found = soxr.resample(samples, source, target, quality='HQ')
+  # `librosa.resample` calls this too, but takes 5.6 s of CPU time to import.
+  resampled = soxr.resample(samples, source, target, quality='HQ')
   size = -(-samples.size * target // source)
-  return np.pad(found[:size], (0, max(0, size - found.size)))
+  return np.pad(resampled[:size], (0, max(0, size - resampled.size)))
 
 
-def _mono(frame: av.AudioFrame) -> np.ndarray:
-  """Returns the mean of a frame's channels, float32 [samples]."""
-  samples = frame.to_ndarray()  # [c, n], or [1, n * c] where packed.
+def _samples(frame: av.AudioFrame) -> np.ndarray:
+  """Returns the samples of a frame, float32 [channels, n], -1 to 1."""
+  samples = frame.to_ndarray()  # [c, n], or [1, n * c] if packed.
   if frame.format.is_packed:
     samples = samples.reshape(-1, len(frame.layout.channels)).T
-  mono = samples.mean(axis=0, dtype=np.float64)
   if samples.dtype == np.uint8:
-    mono = (mono - 128) / 128
-  elif np.issubdtype(samples.dtype, np.integer):
-    mono /= -float(np.iinfo(samples.dtype).min)
-  return mono.astype(np.float32)
+    return (samples.astype(np.float32) - 128) / 128
+  if np.issubdtype(samples.dtype, np.integer):
+    return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
+  return samples.astype(np.float32)

@@ -1,5 +1,6 @@
 """The sound of a video, carried over into another file."""
 
+import io
 import os
 from collections.abc import Iterator
 
@@ -7,16 +8,15 @@ import av
 
 from dave_jax.media.container import StreamFrames, open_media
 
-# What players expect in an MP4; all else becomes AAC.
+# Codecs that players expect in an MP4; others become AAC.
 _COPIED = frozenset(['aac', 'mp3', 'ac3', 'eac3', 'alac', 'flac', 'opus'])
 _AAC_FRAME = 1024  # Samples.
 
 
 class SoundTrack:
-  """Copies sound into an MP4, piece by piece; encodes it where it must.
+  """Copies sound into an MP4 piece by piece; encodes it where it has to.
 
-  Sound that is encoded anew keeps one channel, or has two; holes are filled
-  with silence.
+  Encoded sound is mono or stereo; holes are filled with silence.
   """
 
   def __init__(
@@ -26,20 +26,20 @@ class SoundTrack:
     stream: int,
     begin: float,
   ):
-    """Adds a stream to a file of which nothing was written yet.
+    """Adds a stream to a file of which nothing is written yet.
 
     Args:
       output: The file to write.
       path: The file that holds the sound.
-      stream: Its index there.
+      stream: Index of the stream there.
       begin: Second of the sound that becomes 0.
     """
     self._output = output
     self._media = open_media(path)
     self._begin = begin
+    self._unstamped = 0
     source = self._media.streams[stream]
-    codec = source.codec_context.codec
-    if codec is not None and codec.canonical_name in _COPIED:
+    if _can_copy(source):
       track = output.add_stream_from_template(source)
       self._packets = self._copied(source, track)
     else:
@@ -48,6 +48,16 @@ class SoundTrack:
       track = output.add_stream('aac', rate=rate, layout=layout)
       self._packets = self._encoded(source, track)
     self._next = None
+
+  @property
+  def problems(self) -> list[str]:
+    """What was left out of the sound so far, as text."""
+    if not self._unstamped:
+      return []
+    return [
+      f'overlay: {self._unstamped} pieces of sound without a time stamp are '
+      'left out'
+    ]
 
   def write_until(self, second: float) -> None:
     """Writes the sound from where it stopped to `second` of the output."""
@@ -71,10 +81,11 @@ class SoundTrack:
     last = None
     for packet in StreamFrames(self._media, source).packets():
       if packet.pts is None or packet.dts is None:
+        self._unstamped += packet.size > 0  # The last packet is empty.
         continue
       packet.pts -= shift
       packet.dts -= shift
-      # Decoders start one packet early: with the one that ends at 0.
+      # Decoders start one packet early, with the one that ends at 0.
       early = packet.pts + packet.duration < 0
       if early or (last is not None and packet.dts <= last):
         continue
@@ -86,12 +97,13 @@ class SoundTrack:
     graph = None
     for frame in StreamFrames(self._media, source):
       if frame.pts is None:
+        self._unstamped += 1
         continue
       frame.pts -= round(self._begin / frame.time_base)
       if frame.pts * frame.time_base + frame.samples / frame.sample_rate <= 0:
         continue
       if graph is None:
-        graph = _unbroken(frame, track)
+        graph = _continuous(frame, track)
       graph.push(frame)
       for piece in _pulled(graph):
         yield from track.encode(piece)
@@ -102,10 +114,25 @@ class SoundTrack:
     yield from track.encode(None)
 
 
-def _unbroken(frame, track):
+def _can_copy(source) -> bool:
+  """Returns whether an MP4 takes the packets of a stream as they are."""
+  codec = source.codec_context.codec
+  if codec is None or codec.canonical_name not in _COPIED:
+    return False
+  try:
+    # The muxer knows what it does not take, such as MP3 below 16 kHz.
+    with av.open(io.BytesIO(), 'w', format='mp4') as trial:
+      trial.add_stream_from_template(source)
+      trial.start_encoding()
+  except (av.error.FFmpegError, ValueError):
+    return False
+  return True
+
+
+def _continuous(frame, track):
   """Returns a filter graph from frames like `frame` to those of an encoder.
 
-  Output begins at 0 and follows the time stamps: holes are filled, overlaps
+  Its output begins at 0 and follows the time stamps: holes are filled, overlaps
   cut.
   """
   graph = av.filter.Graph()

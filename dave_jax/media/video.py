@@ -15,12 +15,22 @@ from dave_jax.media.container import (
   StreamFrames,
   audio_stream,
   end_time,
+  find_entry,
   open_media,
   stream_end_time,
+  undecodable_audio,
   video_stream,
 )
 from dave_jax.media.picture import PictureMaker, orientation
-from dave_jax.media.seeking import find_entry
+from dave_jax.media.timeline import Holes, in_order, with_times
+
+# Frames whose stamps the rate is checked with.
+_RATE_FRAMES = 100
+# Relative difference between the claimed and the measured rate up to which the
+# claim is believed.
+_RATE_TOLERANCE = 0.25
+# Pixel aspect ratios outside of this range are taken for errors.
+_ASPECTS = (1 / 4, 4)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,9 +38,9 @@ class Frame:
   """A frame of a video.
 
   Attributes:
-    index: Its number in the video, from 0 in the order of presentation.
+    index: Its index in the video, from 0, in order of presentation.
     time: Seconds on the clock of the file.
-    image: uint8 [h, w, 3], red, green, blue.
+    image: uint8 [h, w, 3], RGB.
   """
 
   index: int
@@ -40,20 +50,20 @@ class Frame:
 
 @dataclasses.dataclass(frozen=True)
 class VideoInfo:
-  """What a file or folder says about its video.
+  """What is known of a video before all of it is read.
 
   Attributes:
     path: The file or folder.
-    width, height: Pixels, the right way up.
+    width, height: Size of the picture as shown: upright, in square pixels.
     rate: Frames per second, on average.
-    duration: Seconds; None where it is not known.
-    frames: How many there should be; None where it is not known.
-    start_time: Seconds of the first frame on the clock of the file.
-    codec: FFmpeg's name of it.
-    rotation: Degrees counter-clockwise that the stored frames are turned by.
-    video_stream: Its index in the file; None for a folder.
+    duration: Seconds; None if unknown.
+    frames: Number of frames that the file claims; None if unknown.
+    start_time: Second of the first frame on the clock of the file.
+    codec: FFmpeg's name of the codec.
+    rotation: Degrees counter-clockwise by which stored frames are turned.
+    video_stream: Index of the stream in the file; None for a folder.
     sound_path: The file that holds the sound; None without sound.
-    audio_stream: Index there of the sound that belongs to the video.
+    audio_stream: Index there of the stream that belongs to the video.
   """
 
   path: str
@@ -71,38 +81,38 @@ class VideoInfo:
 
 
 def probe(path: str | os.PathLike, stream: int | None = None) -> VideoInfo:
-  """Returns what a file says about its video.
+  """Returns what a file tells about its video; decodes one frame.
 
   Args:
     path: Any file that FFmpeg reads.
     stream: Index of the video stream; None is the one FFmpeg finds best.
 
   Raises:
-    OSError: There is no such file.
-    ValueError: It is no video, has no such stream, or no frame decodes.
+    OSError: The file does not exist.
+    ValueError: It holds no video, has no such stream, or no frame decodes.
   """
   with open_media(path) as media:
     video = video_stream(media, stream)
     sound = audio_stream(media, None, video)
-    frame = next(iter(StreamFrames(media, video)), None)
+    frame, stamps = _first_frame(StreamFrames(media, video))
     if frame is None:
       raise ValueError(
         f'{path}: no frame of stream {video.index} ({video.name}) decodes'
       )
-    rate = video.average_rate or video.guessed_rate or video.base_rate
+    rate = _rate(video, frame, stamps)
     if not rate:
-      raise ValueError(f'{path}: says nothing of its frame rate')
-    start = frame.time or 0.0
+      raise ValueError(f'{path}: its frame rate is unknown')
+    start = frame.time if frame.time is not None else 0.0
     end = stream_end_time(media, video) or end_time(media)
     duration = None if end is None else end - start
     frames = video.frames or (duration and round(duration * rate))
+    w, h = _square_pixels(frame, video.sample_aspect_ratio)
     transposed, _, _ = orientation(frame)
-    w, h = frame.width, frame.height
     return VideoInfo(
       path=os.fspath(path),
       width=h if transposed else w,
       height=w if transposed else h,
-      rate=float(rate),
+      rate=rate,
       duration=duration,
       frames=frames or None,
       start_time=start,
@@ -114,15 +124,53 @@ def probe(path: str | os.PathLike, stream: int | None = None) -> VideoInfo:
     )
 
 
-class VideoReader:
-  """Iterates over the frames of a video file; memory does not grow.
+def _first_frame(decoded):
+  """Returns the first frame and the stamps [s] of the first packets."""
+  first, stamps = None, []
+  for packet in decoded.packets():
+    if packet.pts is not None:
+      stamps.append(float(packet.pts * packet.time_base))
+    if first is None:
+      first = next(iter(decoded.decode(packet)), None)
+    if first is not None and len(stamps) >= _RATE_FRAMES:
+      break
+  return first, stamps
 
-  Each iteration reads anew. What was wrong with the file is known after it.
+
+def _rate(video, frame, stamps):
+  """Returns frames per second: what the file claims, if its stamps agree."""
+  claimed = float(video.average_rate or video.guessed_rate or 0)
+  # Interlaced frames may come as two packets, one a field.
+  steps = np.diff(np.unique(stamps))
+  if len(steps) < 2 or frame.interlaced_frame:
+    return claimed or float(video.base_rate or 0)
+  measured = np.array([1 / steps.mean(), 1 / np.median(steps)])
+  if (np.abs(claimed / measured - 1) <= _RATE_TOLERANCE).any():
+    return claimed
+  return float(measured[0])
+
+
+def _square_pixels(frame, aspect):
+  """Returns the width and height of a frame with its pixels made square."""
+  aspect = float(aspect or 1)
+  if not _ASPECTS[0] <= aspect <= _ASPECTS[1]:
+    aspect = 1.0
+  return (
+    round(frame.width * max(aspect, 1)),
+    round(frame.height / min(aspect, 1)),
+  )
+
+
+class VideoReader:
+  """Iterates over the frames of a video file in constant memory.
+
+  Each iteration reads the file again. `problems` and `counts` are those of the
+  last iteration that ended.
 
   Attributes:
-    info: What the file says of itself.
-    problems: What was wrong with it, for a person to read.
-    counts: The same in numbers.
+    info: What the file tells about its video.
+    problems: What was wrong with the file, as text.
+    counts: The same as numbers.
   """
 
   def __init__(
@@ -141,9 +189,10 @@ class VideoReader:
       path: Any file that FFmpeg reads.
       size: Height and width to resize to; None is the video's own.
       stream: Index of the video stream; None is the one FFmpeg finds best.
-      start: First second to give; frames keep their numbers.
+      start: Second of the first frame to return; 0 includes frames with
+        negative times. Indices and times of frames do not depend on it.
       end: Second to stop before; None is the end.
-      lead: How many frames before `start` are given as well.
+      lead: How many frames before `start` are returned as well.
 
     Raises:
       OSError, ValueError: As `probe` does.
@@ -167,7 +216,7 @@ class VideoReader:
     self.close()
 
   def close(self) -> None:
-    """Closes the file; iterations under way end."""
+    """Closes the file; iterations in progress end."""
     for iterator in self._iterators:
       iterator.close()
 
@@ -183,9 +232,9 @@ class VideoReader:
     return load_log_mel(self.info.sound_path, self.info.audio_stream)
 
   def _frames(self):
-    # What comes long before `start` is not decoded, if the file lets us.
+    # Frames long before `start` are not decoded if the file permits.
     entry = None
-    if self._start > self.info.start_time:
+    if self._start > max(self.info.start_time, 0):
       entry = find_entry(
         self.info.path, self.info.video_stream, self._start, self._lead
       )
@@ -212,28 +261,29 @@ class VideoReader:
             return False
         index = bisect.bisect_left(entry.stamps, first.pts)
         frames = itertools.chain([first], frames)
-      yield from self._timed(frames, index, decoded)
+      yield from self._between(frames, index, decoded)
     return True
 
-  def _timed(self, frames, first, decoded):
-    """Yields the frames between start and end and takes notes."""
+  def _between(self, frames, first, decoded):
+    """Yields the frames between start and end, and counts problems."""
     step = 1 / self.info.rate
+    timed = with_times(
+      in_order((frame.time, frame) for frame in frames),
+      step=step,
+      start=self.info.start_time,
+    )
     picture = PictureMaker(self._size)
     waiting = collections.deque(maxlen=self._lead)
     counts = collections.Counter()
-    time = until = None
+    holes = Holes(step)
     missing = 0.0
     try:
-      for index, frame in enumerate(frames, first):
-        stamp = frame.time
-        if stamp is None or (time is not None and stamp <= time):
-          counts['derived_times'] += 1
-          stamp = self.info.start_time if time is None else time + step
-        time = stamp
+      for index, (time, given, frame) in enumerate(timed, first):
         if self._end is not None and time >= self._end:
           return
-        until = time + (float(frame.duration * frame.time_base) or step)
-        if time < self._start:
+        holes.add(time, float(frame.duration * frame.time_base))
+        counts['derived_times'] += not given
+        if time < self._start and self._start > 0:
           waiting.append((index, time, frame))
           continue
         for number, shown, content in (*waiting, (index, time, frame)):
@@ -241,24 +291,36 @@ class VideoReader:
           counts['damaged_frames'] += content.is_corrupt
           yield Frame(number, shown, picture(content))
         waiting.clear()
-      missing = decoded.missing(until or 0.0, 1.5 * step)
+      missing = decoded.missing(holes.until, 1.5 * step)
     finally:
-      self._report(counts, decoded, missing)
+      self._report(counts, decoded, holes, missing)
 
-  def _report(self, counts, decoded, missing):
+  def _report(self, counts, decoded, holes, missing):
+    # An index lists every frame: if all decode, what is left are pauses.
+    if decoded.indexed and not decoded.damaged_packets:
+      holes = Holes(holes.step)
     self.counts = {
       'frames': counts['frames'],
       'damaged_packets': decoded.damaged_packets,
       'damaged_frames': counts['damaged_frames'],
       'derived_times': counts['derived_times'],
+      'clock_jumps': decoded.jumps,
+      'holes': holes.count,
+      'hole_seconds': holes.seconds,
       'missing_frames': round(missing * self.info.rate),
       'missing_seconds': missing,
     }
     texts = {
-      'damaged_packets': '{} packets do not decode; their frames are left out',
+      'damaged_packets': '{} packets cannot be decoded; their frames are left '
+      'out',
       'damaged_frames': '{} frames are damaged',
-      'derived_times': '{} frames without a usable time stamp; taken as '
-      f'1 / {self.info.rate:.6g} s after the one before',
+      'derived_times': '{} frames without a usable time stamp; placed between '
+      'their neighbours',
+      'clock_jumps': 'the clock jumps {} times; taken as unbroken',
+      'holes': '{} holes without frames, '
+      f'{holes.seconds:.2f} s in all (about '
+      f'{round(holes.seconds * self.info.rate)} frames); frames were lost, or '
+      'the recording paused',
       'missing_seconds': 'the last {:.2f} s are missing, '
       f'{self.counts["missing_frames"]} frames',
     }
@@ -267,5 +329,8 @@ class VideoReader:
       for key, text in texts.items()
       if self.counts[key]
     ]
+    if self.info.sound_path is None:
+      with open_media(self.info.path) as media:
+        self.problems += undecodable_audio(media)
     if decoded.error:
       self.problems.append(f'video: reading stopped ({decoded.error})')

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 import dave_jax
 from dave_jax.media.audio import load_log_mel
-from dave_jax.media.overlay import OverlayWriter
+from dave_jax.media.overlay import OverlayWriter, draw
 from dave_jax.media.source import open_source
 from dave_jax.prediction.journal import Journal
 from dave_jax.prediction.maps import MapFiles
@@ -175,7 +175,7 @@ class Job:
           if frame.index + 1 in journal.rows:
             saliency = files.read(frame.index)
           if saliency is not None:
-            overlay.write(frame.image, saliency, frame.time)
+            overlay.write(draw(frame.image, saliency), frame.time)
           progress.update()
 
 

@@ -34,7 +34,7 @@ def overlay(source, path, **options):
   times = []
   with OverlayWriter(path, reader.info) as writer:
     for frame in reader:
-      writer.write(frame.image, PEAK, frame.time)
+      writer.write(draw(frame.image, PEAK), frame.time)
       times.append(frame.time)
   return np.array(times), open_source(path)
 
@@ -189,7 +189,7 @@ def test_aborted_overlay_leaves_nothing(tmp_path):
   def interrupted():
     with OverlayWriter(path, reader.info) as writer:
       for frame in reader:
-        writer.write(frame.image, PEAK, frame.time)
+        writer.write(draw(frame.image, PEAK), frame.time)
         assert [file.name for file in path.parent.iterdir()] == [
           'overlay.partial.mp4'
         ]

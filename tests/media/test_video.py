@@ -126,9 +126,9 @@ def test_best_stream_is_taken_unless_another_is_named(data):
   assert (best.width, best.height) == (480, 270)
   assert best.rate == pytest.approx(30000 / 1001)
   assert (other.width, other.height, other.rate) == (320, 180, 25)
-  with pytest.raises(ValueError, match=r'stream 1 is no video.*3 video \(h264'):
+  with pytest.raises(ValueError, match=r'1 is not a video.*3 video \(h264'):
     probe(path, stream=1)
-  with pytest.raises(ValueError, match='stream 9 is no video'):
+  with pytest.raises(ValueError, match='stream 9 is not a video'):
     probe(path, stream=9)
 
 
@@ -207,10 +207,10 @@ def test_what_is_no_video_is_refused_in_one_line(tmp_path):
     open_source(tmp_path / 'none.mp4')
   text = tmp_path / 'text.mp4'
   text.write_text('hello')
-  with pytest.raises(ValueError, match='no media file'):
+  with pytest.raises(ValueError, match='not a media file'):
     open_source(text)
   (tmp_path / 'empty.mp4').touch()
-  with pytest.raises(ValueError, match='no media file'):
+  with pytest.raises(ValueError, match='not a media file'):
     open_source(tmp_path / 'empty.mp4')
   sound = clips.write_clip(
     tmp_path / 'a.wav', sound=clips.tone(1), sound_codec='pcm_s16le'

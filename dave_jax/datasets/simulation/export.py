@@ -14,7 +14,6 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-import numpy as np
 import scipy.io.wavfile
 from tqdm import tqdm
 
@@ -26,8 +25,6 @@ from dave_jax.datasets.source import SourceClip
 from dave_jax.media.audio import SAMPLE_RATE
 from dave_jax.media.overlay import OverlayWriter
 from dave_jax.media.video import VideoInfo
-
-_NO_MAP = np.zeros((1, 1))  # `OverlayWriter` leaves the picture as it is.
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -105,7 +102,7 @@ def write_clip(
     )
     with OverlayWriter(path, info) as writer:
       for frame, picture in enumerate(scenario.pictures(size)):
-        writer.write(picture, _NO_MAP, frame / scenario.rate)
+        writer.write(picture, frame / scenario.rate)
 
 
 def _fixation_rows(
