@@ -1,4 +1,4 @@
-"""Converts weights from PyTorch and back.
+"""Converts PyTorch weights to a model folder, and back.
 
   python -m dave_jax.convert --source=model.pth.tar --out=DIR
   python -m dave_jax.convert --source=resnet-18-kinetics.pth --out=DIR \
@@ -6,11 +6,11 @@
   python -m dave_jax.convert --checkpoint=DIR --to_torch=FILE
   python -m dave_jax.convert --checkpoint=DIR --to_half=DIR
 
-What a file holds is recognised by its keys: the published DAVE, or a 3D ResNet
-of 3D-ResNets-PyTorch (2018's resnet-*-kinetics.pth or the later r3d*_*.pth) of
-depth 18, 34 or 50. Every key is accounted for. PyTorch must be installed: pip
-install 'dave-jax[convert]'. --to_half needs none: it writes the same network
-with weights of 16 bits, half as large on disk.
+Takes the published DAVE, or a 3D ResNet of 3D-ResNets-PyTorch of depth 18, 34
+or 50 (resnet-*-kinetics.pth of 2018 or the later r3d*_*.pth), as .pth or
+.safetensors. The kind is recognised by the keys; each key is used, listed as
+unused, or an error. Needs PyTorch: pip install 'dave-jax[convert]'. --to_half,
+which writes weights in float16 to halve their size, does not.
 """
 
 import argparse
@@ -22,48 +22,47 @@ import numpy as np
 
 from dave_jax import VERSION
 from dave_jax.models.dave import DAVE
-from dave_jax.weights import conversion, torch_file
-from dave_jax.weights import model_folder as store
+from dave_jax.weights import conversion, model_folder, weight_files
 
 ENCODERS = ('video_encoder', 'audio_encoder')
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Converts as the command line says; returns the exit status."""
+  """Runs the command line; returns the exit status."""
   parser = argparse.ArgumentParser(
     prog='python -m dave_jax.convert',
     description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.add_argument('--version', action='version', version=VERSION)
-  parser.add_argument('--source', help='file of PyTorch weights to convert')
-  parser.add_argument('--out', help='checkpoint folder to write')
+  parser.add_argument('--source', help='file of weights to convert')
+  parser.add_argument('--out', help='model folder to write')
   parser.add_argument(
     '--kind',
     choices=conversion.KINDS,
-    help='what SOURCE is; recognised by its keys unless given',
+    help='network that SOURCE is of (default: recognised by its keys)',
   )
   parser.add_argument(
     '--encoders',
-    help='encoders that take the weights of a 3D ResNet, separated by commas '
-    f'(default: {ENCODERS[0]})',
+    help='comma-separated encoders that a 3D ResNet is for: '
+    f'{", ".join(ENCODERS)} (default: {ENCODERS[0]})',
   )
-  parser.add_argument('--checkpoint', help='checkpoint folder to convert back')
+  parser.add_argument('--checkpoint', help='model folder to convert')
   parser.add_argument('--to_torch', help='PyTorch file to write')
-  parser.add_argument('--to_half', help='checkpoint folder to write')
+  parser.add_argument('--to_half', help='model folder to write')
   args = parser.parse_args(argv)
-  forth = args.source is not None and args.out is not None
-  back = args.checkpoint is not None and args.to_torch is not None
-  half = args.checkpoint is not None and args.to_half is not None
-  if forth + back + half != 1:
+  from_file = args.source is not None and args.out is not None
+  to_file = args.checkpoint is not None and args.to_torch is not None
+  to_folder = args.checkpoint is not None and args.to_half is not None
+  if from_file + to_file + to_folder != 1:
     parser.error(
       'give --source=FILE and --out=DIR, or --checkpoint=DIR and '
       '--to_torch=FILE or --to_half=DIR'
     )
   try:
-    if forth:
+    if from_file:
       lines = from_torch(args.source, args.out, args.kind, args.encoders)
-    elif back:
+    elif to_file:
       lines = to_torch(args.checkpoint, args.to_torch)
     else:
       lines = to_half(args.checkpoint, args.to_half)
@@ -80,50 +79,56 @@ def from_torch(
   kind: str | None = None,
   encoders: str | None = None,
 ) -> list[str]:
-  """Converts a PyTorch file into a checkpoint folder.
+  """Converts a file of weights to a model folder.
 
   Args:
-    source: The file.
+    source: The file, see `weight_files.read_state_dict`.
     out: The folder; must not exist, or be empty.
-    kind: 'dave' or 'resnet3d'; None recognises it.
-    encoders: Names of the encoders that take a 3D ResNet's weights, separated
-      by commas; None is the video encoder alone.
+    kind: 'dave' or 'resnet3d'; None recognises it by its keys.
+    encoders: Comma-separated encoders that get a 3D ResNet's weights; None is
+      the video encoder alone.
 
   Returns:
-    Lines that tell what was converted and what was left unused.
+    Lines that say what was converted and which entries are not used.
 
   Raises:
-    ValueError, OSError, ModuleNotFoundError: As the message says.
+    ValueError: The file is not of such a network.
+    OSError: A file cannot be read or written, or `out` is not empty.
+    ModuleNotFoundError: PyTorch is not installed.
   """
-  state_dict = torch_file.read_state_dict(source)
+  state_dict = weight_files.read_state_dict(source)
   kind = kind or conversion.recognise(state_dict)
   origin = {'file': os.path.basename(source), 'kind': kind}
   if kind == 'dave':
     if encoders is not None:
-      raise ValueError('--encoders is for 3D ResNets; this is a whole DAVE')
+      raise ValueError(
+        'got --encoders, which is for 3D ResNets, and a whole DAVE; leave it out'
+      )
     variables, unused = conversion.dave_from_torch(state_dict)
-    store.save(out, DAVE(), variables, origin=origin, unused=unused)
-    what = 'published DAVE'
+    model_folder.save(out, DAVE(), variables, origin=origin, unused=unused)
+    what = 'the published DAVE'
   else:
     names = (encoders or ENCODERS[0]).split(',')
     if strays := set(names) - set(ENCODERS):
       raise ValueError(
-        f'no encoder is named {", ".join(sorted(strays))}; wanted '
-        + ' or '.join(ENCODERS)
+        f'expected --encoders of {", ".join(ENCODERS)}, got '
+        + ', '.join(sorted(strays))
       )
-    encoder, facts, unused = conversion.encoder_from_torch(state_dict)
+    encoder, fields, unused = conversion.encoder_from_torch(state_dict)
     variables = {
       collection: dict.fromkeys(names, tree)
       for collection, tree in encoder.items()
     }
-    module = DAVE(**facts)
-    store.save(
-      out, module, variables, origin=origin | facts, contents='encoders'
+    module = DAVE(**fields)
+    model_folder.save(
+      out, module, variables, origin=origin | fields, contents='encoders'
     )
-    what = f'3D ResNet-{facts["depth"]}, shortcut {facts["shortcut"]}'
-    what += f', into {" and ".join(names)}'
+    what = (
+      f'3D ResNet-{fields["depth"]} with shortcut {fields["shortcut"]}, for '
+      + ' and '.join(names)
+    )
   used = len(state_dict) - len(unused)
-  lines = [f'{source}: {what}; {used} entries converted to {out}']
+  lines = [f'Converted {source} ({what}, {used} entries) to {out}']
   lines += [f'  not used by the network: {key}' for key in sorted(unused)]
   return lines
 
@@ -131,56 +136,64 @@ def from_torch(
 def to_torch(
   checkpoint: str | os.PathLike, to_file: str | os.PathLike
 ) -> list[str]:
-  """Writes a checkpoint as the original DAVE loads it with `strict=True`.
+  """Converts a model folder to a file that the original code loads.
+
+  The original's `load_state_dict(..., strict=True)` takes it.
 
   Returns:
-    Lines that tell what was written and what had to be made up.
+    Lines that say what was written and which entries were filled in.
 
   Raises:
-    ValueError, OSError, ModuleNotFoundError: As the message says.
+    ValueError: The original code has no such network.
+    OSError: A file cannot be read or written, or `to_file` exists.
+    ModuleNotFoundError: PyTorch is not installed.
   """
-  stored = store.load(checkpoint)
-  if stored.contents != 'network':
-    raise ValueError(f'{checkpoint}: holds encoders alone, no whole network')
-  state_dict, made_up = conversion.dave_to_torch(
-    stored.module, stored.variables, stored.unused
+  loaded = model_folder.load(checkpoint)
+  if loaded.contents != 'network':
+    raise ValueError(
+      f'{checkpoint}: expected a whole network, got encoders alone'
+    )
+  state_dict, filled_in = conversion.dave_to_torch(
+    loaded.module, loaded.variables, loaded.unused
   )
-  torch_file.write_state_dict(to_file, state_dict)
-  lines = [f'{checkpoint}: {len(state_dict)} entries written to {to_file}']
-  if stored.module.decoder_batch_norm:
-    lines.append('  batch norm of the decoder: folded into its convolutions')
-  lines += [f'  made up, the original never uses it: {key}' for key in made_up]
+  weight_files.write_state_dict(to_file, state_dict)
+  lines = [f'Wrote {checkpoint} ({len(state_dict)} entries) to {to_file}']
+  if loaded.module.decoder_batch_norm:
+    lines.append('  folded into convolutions: batch norm of the decoder')
+  lines += [
+    f'  filled in, not used by the original: {key}' for key in filled_in
+  ]
   return lines
 
 
 def to_half(checkpoint: str | os.PathLike, out: str | os.PathLike) -> list[str]:
-  """Writes a checkpoint with weights of 16 bits, rounded to 11 digits of them.
+  """Writes a model folder with its weights rounded to float16.
 
   Returns:
-    A line that tells what was written.
+    A line that says what was written.
 
   Raises:
-    ValueError: A weight is larger than 16 bits hold.
-    OSError: As the message says.
+    ValueError: A weight is too large for float16.
+    OSError: A file cannot be read or written, or `out` is not empty.
   """
-  stored = store.load(checkpoint)
+  loaded = model_folder.load(checkpoint)
   largest = max(
-    float(np.abs(leaf).max()) for leaf in jax.tree.leaves(stored.variables)
+    float(np.abs(leaf).max()) for leaf in jax.tree.leaves(loaded.variables)
   )
   most = float(np.finfo(np.float16).max)
   if not largest <= most:
     raise ValueError(
-      f'{checkpoint}: holds a weight of {largest:g}, more than the {most:g} '
-      'that 16 bits hold; keep it as it is'
+      f'{checkpoint}: expected weights of up to {most:g}, the largest of '
+      f'float16, got {largest:g}; keep it in float32'
     )
-  store.save(
+  model_folder.save(
     out,
-    stored.module,
-    jax.tree.map(lambda leaf: leaf.astype(np.float16), stored.variables),
-    origin=stored.origin,
-    contents=stored.contents,
+    loaded.module,
+    jax.tree.map(lambda leaf: leaf.astype(np.float16), loaded.variables),
+    origin=loaded.origin,
+    contents=loaded.contents,
   )
-  return [f'{checkpoint}: written to {out} with weights of 16 bits']
+  return [f'Wrote {checkpoint} to {out} in float16']
 
 
 if __name__ == '__main__':

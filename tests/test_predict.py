@@ -204,7 +204,7 @@ def test_checkpoints_that_are_none_are_refused(
   half = shutil.copytree(checkpoint, tmp_path / 'half')
   shutil.rmtree(half / 'variables')
   assert _run(half, tmp_path / 'out', clip) == 1
-  assert 'not a whole checkpoint' in capsys.readouterr().err
+  assert 'damaged or incomplete' in capsys.readouterr().err
 
 
 def test_two_videos_of_one_name_are_refused(checkpoint, clip, tmp_path, capsys):

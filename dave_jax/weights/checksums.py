@@ -1,4 +1,4 @@
-"""Checksums of a folder's files: damaged data restores silently otherwise."""
+"""Checksums of the files of a folder, to detect damage."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""PyTorch's arrays to our variables and back, every key accounted for."""
+"""Converts PyTorch state dicts to Flax variables and back, key by key."""
 
 import re
 
@@ -11,13 +11,15 @@ from dave_jax.models.resnet3d import BLOCKS
 from dave_jax.weights import torch_names
 
 KINDS = ('dave', 'resnet3d')
+# Fields of DAVE that say which layers it has.
+_LAYER_FIELDS = ('modality', 'depth', 'width', 'shortcut')
 
 
 def recognise(state_dict: dict[str, np.ndarray]) -> str:
-  """Returns 'dave' or 'resnet3d', by the keys.
+  """Returns the kind of network, 'dave' or 'resnet3d', from the keys.
 
   Raises:
-    ValueError: It is neither.
+    ValueError: The keys are of neither.
   """
   if 'combinedEmbedding.weight' in state_dict:
     return 'dave'
@@ -25,19 +27,22 @@ def recognise(state_dict: dict[str, np.ndarray]) -> str:
     return 'resnet3d'
   some = ', '.join(sorted(state_dict)[:5])
   raise ValueError(
-    f'neither a published DAVE (combinedEmbedding.weight) nor a 3D ResNet '
-    f'(conv1.weight, layer4.0.conv1.weight) is among the {len(state_dict)} '
-    f'keys {some}, ...; --kind insists on one'
+    'expected the weights of the published DAVE (combinedEmbedding.weight) or '
+    'of a 3D ResNet (conv1.weight, layer4.0.conv1.weight), got '
+    f'{len(state_dict)} other keys: {some}, ...; --kind lists what does not fit'
   )
 
 
 def dave_from_torch(
   state_dict: dict[str, np.ndarray],
 ) -> tuple[dict, dict[str, np.ndarray]]:
-  """Returns (variables of `DAVE()`, entries that it does not use).
+  """Converts the published DAVE.
+
+  Returns:
+    Variables of `DAVE()`, and the entries that it does not use.
 
   Raises:
-    ValueError: Keys are missing, unknown or misshapen; all are listed.
+    ValueError: Keys are missing, unknown or of another shape; lists them all.
   """
   module = DAVE()
   shapes = module.variable_shapes()
@@ -47,11 +52,15 @@ def dave_from_torch(
 def encoder_from_torch(
   state_dict: dict[str, np.ndarray],
 ) -> tuple[dict, dict, dict[str, np.ndarray]]:
-  """Returns (variables, {'depth', 'shortcut'}, unused) of a 3D ResNet.
+  """Converts a 3D ResNet of 3D-ResNets-PyTorch.
+
+  Returns:
+    Variables of `ResNet3D`, its fields {'depth', 'shortcut'}, and the entries
+    that it does not use.
 
   Raises:
-    ValueError: It is no 3D ResNet of depth 10, 18, 34 or 50; or keys are
-      missing, unknown or misshapen; all are listed.
+    ValueError: The depth is none of 10, 18, 34 and 50; or keys are missing,
+      unknown or of another shape, and all of them are listed.
   """
   blocks = tuple(
     len(
@@ -72,48 +81,49 @@ def encoder_from_torch(
   if not depths:
     kind = 'bottlenecks' if bottleneck else 'basic blocks'
     raise ValueError(
-      f'a 3D ResNet of {blocks} {kind}; wanted one of depth 10, 18, 34 or 50'
+      f'expected a 3D ResNet of depth 10, 18, 34 or 50, got {blocks} {kind}'
     )
   shortcut = 'B' if any('.downsample.' in key for key in state_dict) else 'A'
-  facts = {'depth': depths[0], 'shortcut': shortcut}
-  module = DAVE(modality='video', **facts)
+  fields = {'depth': depths[0], 'shortcut': shortcut}
+  module = DAVE(modality='video', **fields)
   shapes = {
     (collection, *rest): shape
     for (collection, encoder, *rest), shape in module.variable_shapes().items()
     if encoder == 'video_encoder'
   }
-  places = torch_names.encoder_places(**facts)
+  places = torch_names.encoder_places(**fields)
   variables, unused = _from_torch(state_dict, places, shapes)
-  return variables, facts, unused
+  return variables, fields, unused
 
 
 def dave_to_torch(
   module: DAVE, variables: dict, unused: dict[str, np.ndarray]
 ) -> tuple[dict[str, np.ndarray], list[str]]:
-  """Returns (state dict that the original loads, keys that were made up).
+  """Converts a network into the state dict that the original code loads.
 
-  Batch norm of the decoder, which the original never applies, is folded into
-  the convolution before it: the same maps in evaluation.
+  Batch norm in the decoder, which the original never applies, is folded into
+  the convolution before it, which leaves the maps of evaluation the same.
 
   Args:
-    module: The network; must have the published one's shape.
+    module: The network; must have the layers of the published one.
     variables: Its parameters and batch statistics.
-    unused: Entries that our network does not have, as conversion found them;
-      those absent are made up: zeros, identity batch norm, zero counts.
+    unused: Entries that only the original has, as `dave_from_torch` returns
+      them. Absent ones are filled in: zeros, or an identity batch norm.
+
+  Returns:
+    The state dict, and the keys that were filled in.
 
   Raises:
-    ValueError: The original has no such network.
+    ValueError: The network has other layers than the original.
   """
-  wanted = {'modality': 'audio_visual', 'depth': 18, 'width': 64}
-  wanted['shortcut'] = 'A'
   differ = [
-    f'{name} {getattr(module, name)!r} (wanted {value!r})'
-    for name, value in wanted.items()
-    if getattr(module, name) != value
+    f'{name} {getattr(module, name)!r} (expected {value!r})'
+    for name in _LAYER_FIELDS
+    if getattr(module, name) != (value := getattr(DAVE(), name))
   ]
   if differ:
     raise ValueError(
-      'the original software has one network only, and this is another: '
+      'the original code has one network, with other layers than this: '
       + ', '.join(differ)
     )
   flat = traverse_util.flatten_dict(jax.device_get(variables))
@@ -126,14 +136,15 @@ def dave_to_torch(
       array = array.transpose(np.argsort(place.axes))
     state_dict[key] = np.ascontiguousarray(array)
   if flat:
-    raise ValueError(f'no place for {_listed("/".join(p) for p in flat)}')
-  made_up = _made_up_unused(state_dict)
-  missing = sorted(set(made_up) - set(unused))
-  return state_dict | made_up | unused, missing
+    left = ', '.join(sorted('/'.join(path) for path in flat))
+    raise ValueError(f'the original code has no layer for {left}')
+  filled_in = _fill_in_unused(state_dict)
+  missing = sorted(set(filled_in) - set(unused))
+  return state_dict | filled_in | unused, missing
 
 
 def _from_torch(state_dict, places, shapes):
-  """Returns (variables, unused) or raises with every key that is wrong."""
+  """Returns (variables, unused); raises an error that lists each wrong key."""
   flat, unused, problems = {}, {}, []
   for key, array in state_dict.items():
     if key in places:
@@ -142,7 +153,7 @@ def _from_torch(state_dict, places, shapes):
       if place.axes is not None:
         shape = tuple(shape[i] for i in np.argsort(place.axes))
       if array.shape != shape:
-        problems.append(f'{key}: shape {array.shape}, wanted {shape}')
+        problems.append(f'{key}: shape {array.shape}, expected {shape}')
         continue
       axes = place.axes or tuple(range(array.ndim))
       flat[place.path] = np.ascontiguousarray(
@@ -181,8 +192,8 @@ def _fold_decoder_batch_norm(flat):
   return flat
 
 
-def _made_up_unused(state_dict):
-  """Returns what the original wants to load beside `state_dict`."""
+def _fill_in_unused(state_dict):
+  """Returns entries that the original loads beside those of `state_dict`."""
   unused = {
     key: (np.ones if key.endswith(('bn.weight', 'var')) else np.zeros)(
       shape, np.float32
@@ -194,7 +205,3 @@ def _made_up_unused(state_dict):
       count = key.replace('running_var', 'num_batches_tracked')
       unused[count] = np.zeros((), np.int64)
   return unused
-
-
-def _listed(names) -> str:
-  return ', '.join(sorted(names))

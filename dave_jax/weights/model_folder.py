@@ -1,11 +1,12 @@
-"""A network on disk: its description, its variables, its origin, checksums.
+"""Saves a network to a folder, and loads it.
 
     DIR/model.json    {'format', 'contents', 'network', 'origin', 'checksums'}
     DIR/variables/    Orbax: {'params': ..., 'batch_stats': ...}
     DIR/unused/       Orbax: entries of a PyTorch file that the network does not
-                      use, kept so that it can be written back exactly
+                      use, kept to convert it back exactly
 
-`contents` is 'network' (a whole DAVE) or 'encoders' (a part to train from).
+`contents` is 'network' (a whole network) or 'encoders' (pretrained encoders to
+start training from).
 """
 
 import dataclasses
@@ -27,7 +28,7 @@ from dave_jax.weights.checksums import checksums, damages
 DESCRIPTION = 'model.json'
 FORMAT = 'dave-jax model 1'
 CONTENTS = ('network', 'encoders')
-# Fields of DAVE that belong to the weights; how it is computed does not.
+# Fields of DAVE that describe the weights, not how they are computed with.
 _NETWORK_FIELDS = tuple(
   field.name
   for field in dataclasses.fields(DAVE)
@@ -37,16 +38,16 @@ _NETWORK_FIELDS = tuple(
 
 
 @dataclasses.dataclass(frozen=True)
-class Stored:
-  """What a checkpoint folder holds.
+class LoadedModel:
+  """The contents of a model folder.
 
   Attributes:
-    module: The network that the variables belong to.
+    module: The network.
     variables: {'params', 'batch_stats'}, float32.
-    contents: 'network', or 'encoders' where variables are those alone.
-    origin: Where the weights come from, as `save` was told.
+    contents: 'network', or 'encoders' if `variables` are of encoders alone.
+    origin: Source of the weights, as passed to `save`.
     unused: Entries of a PyTorch file that the network does not use.
-    fingerprint: One SHA-256 over all files' checksums.
+    fingerprint: SHA-256 over the checksums of all files.
   """
 
   module: DAVE
@@ -66,18 +67,28 @@ def save(
   contents: str = 'network',
   unused: dict[str, np.ndarray] | None = None,
 ) -> None:
-  """Writes a checkpoint folder, whole or not at all.
+  """Writes a model folder atomically.
+
+  Args:
+    folder: The folder; must not exist, or be empty.
+    module: The network.
+    variables: {'params', 'batch_stats'} of the network or its encoders.
+    origin: Where the weights come from, for JSON.
+    contents: 'network' or 'encoders'.
+    unused: Entries of a PyTorch file that the network does not use.
 
   Raises:
     FileExistsError: The folder exists and is not empty.
     ValueError: `contents` is none of CONTENTS.
   """
   if contents not in CONTENTS:
-    raise ValueError(f'contents {contents!r} is none of {CONTENTS}')
+    raise ValueError(
+      f'expected contents {" or ".join(CONTENTS)}, got {contents!r}'
+    )
   folder = pathlib.Path(folder).absolute()
   if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
     raise FileExistsError(
-      f'{folder} exists and is not empty; remove it or name another folder'
+      f'{folder} exists and is not empty; remove it, or give another folder'
     )
   partial = folder.with_name(f'{folder.name}.partial')
   shutil.rmtree(partial, ignore_errors=True)
@@ -93,7 +104,7 @@ def save(
     if unused:
       checkpointer.save(partial / 'unused', dict(unused))
   for note in partial.glob('*/commit_success.txt'):
-    note.write_text('')  # It names this machine's folders; nothing reads it.
+    note.write_text('')  # Names folders of this machine; nothing reads it.
   description = {
     'format': FORMAT,
     'contents': contents,
@@ -108,21 +119,21 @@ def save(
 
 
 def network_fields(module: DAVE) -> dict:
-  """Returns the fields that tell one network from another, as JSON has them."""
+  """Returns the fields of a network that its weights depend on, for JSON."""
   return {name: getattr(module, name) for name in _NETWORK_FIELDS}
 
 
-def load(folder: str | os.PathLike, *, dtype=jnp.float32) -> Stored:
-  """Reads a checkpoint folder that `save` wrote.
+def load(folder: str | os.PathLike, *, dtype=jnp.float32) -> LoadedModel:
+  """Loads a model folder that `save` wrote.
 
   Args:
     folder: The folder with `model.json`.
-    dtype: Type of the network's computation.
+    dtype: Dtype of the network's computation.
 
   Raises:
     FileNotFoundError: There is no such folder, or no model.json in it.
-    ValueError: It is of another format, is not whole, or holds the variables of
-      another network.
+    ValueError: It has another format, is damaged or incomplete, or its
+      variables are of another network.
   """
   folder = pathlib.Path(folder).absolute()
   description = _description(folder)
@@ -131,7 +142,7 @@ def load(folder: str | os.PathLike, *, dtype=jnp.float32) -> Stored:
   wrong = [line for line in wrong if not line.startswith(f'{DESCRIPTION}:')]
   if wrong:
     raise ValueError(
-      f'{folder}: not a whole checkpoint; convert or copy it again:\n  '
+      f'{folder}: damaged or incomplete; convert or copy it again:\n  '
       + '\n  '.join(wrong)
     )
   try:
@@ -140,14 +151,15 @@ def load(folder: str | os.PathLike, *, dtype=jnp.float32) -> Stored:
     module = DAVE(**network, dtype=dtype)
   except (KeyError, TypeError) as error:
     raise ValueError(
-      f'{folder}: describes a network that this version does not know ({error})'
+      f'{folder}: {DESCRIPTION} describes a network that this version of '
+      f'dave-jax does not have ({error})'
     ) from error
   variables = jax.tree.map(
     lambda leaf: leaf.astype(np.float32), _restore(folder / 'variables')
   )
   _check_shapes(folder, module, variables, description['contents'])
   unused = folder / 'unused'
-  return Stored(
+  return LoadedModel(
     module=module,
     variables=variables,
     contents=description['contents'],
@@ -163,29 +175,33 @@ def _description(folder: pathlib.Path) -> dict:
     hint = ''
     if folder.is_file():
       hint = (
-        ' but a file; PyTorch files are converted first: python -m '
+        ', but a file; convert a PyTorch file first: python -m '
         f'dave_jax.convert --source={folder.name} --out=DIR'
       )
     raise FileNotFoundError(f'{folder}: no such folder{hint}')
   if not path.is_file():
     raise FileNotFoundError(
-      f'{folder}: holds no {DESCRIPTION}, so it is no checkpoint of dave-jax, '
-      'or one that was never finished'
+      f'{folder}: expected the folder of a model, got one without '
+      f'{DESCRIPTION}; it is of another kind, or was not written to the end'
     )
   try:
     description = json.loads(path.read_text())
   except ValueError as error:
     raise ValueError(f'{path}: damaged ({error})') from error
   if not isinstance(description, dict) or description.get('format') != FORMAT:
-    raise ValueError(f'{path}: not of the format {FORMAT!r}')
-  missing = {'contents', 'network', 'origin', 'checksums'} - set(description)
-  if missing:
-    raise ValueError(f'{path}: lacks {", ".join(sorted(missing))}')
+    raise ValueError(f'{path}: expected the format {FORMAT!r}, got another')
+  kinds = {'contents': str, 'network': dict, 'origin': dict, 'checksums': dict}
+  for key, kind in kinds.items():
+    if not isinstance(description.get(key), kind):
+      raise ValueError(
+        f'{path}: expected a {kind.__name__} {key!r}, got '
+        f'{description.get(key)!r}; convert or copy the folder again'
+      )
   return description
 
 
 def _restore(folder: pathlib.Path) -> dict:
-  """Returns the tree of NumPy arrays that Orbax wrote to `folder`."""
+  """Returns the tree that Orbax wrote to `folder`, as NumPy arrays."""
   with ocp.PyTreeCheckpointer() as checkpointer:
     structure = checkpointer.metadata(folder).item_metadata.tree
     as_numpy = jax.tree.map(
@@ -207,15 +223,15 @@ def _check_shapes(folder, module, variables, contents) -> None:
     *(f'{"/".join(p)}: missing' for p in expected if p not in found),
     *(f'{"/".join(p)}: unknown' for p in found if p not in expected),
     *(
-      f'{"/".join(p)}: shape {found[p]}, wanted {shape}'
+      f'{"/".join(p)}: shape {found[p]}, expected {shape}'
       for p, shape in expected.items()
       if p in found and found[p] != shape
     ),
   ]
   if wrong:
     raise ValueError(
-      f'{folder}: the variables are not those of the network that '
-      f'{DESCRIPTION} describes:\n  ' + '\n  '.join(wrong)
+      f'{folder}: the variables do not fit the network that {DESCRIPTION} '
+      'describes:\n  ' + '\n  '.join(wrong)
     )
 
 

@@ -1,11 +1,11 @@
-"""Where every entry of a PyTorch state dict lives in our variables."""
+"""Names of PyTorch state dict entries and their paths in Flax variables."""
 
 import dataclasses
 import re
 
 from dave_jax.models.resnet3d import BLOCKS
 
-# Axes of PyTorch's kernels in the order of ours.
+# For numpy.transpose: PyTorch's layout of kernels to Flax's.
 _CONV3D = (2, 3, 4, 1, 0)  # [out, in, t, h, w] -> [t, h, w, in, out]
 _CONV2D = (2, 3, 1, 0)
 
@@ -19,12 +19,12 @@ _BATCH_NORM = {
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-  """Where an entry lives, and how its axes are permuted on the way.
+  """The variable of a state dict entry.
 
   Attributes:
-    path: Names from the collection down: ('params', 'saliency', 'kernel').
-    axes: For `numpy.transpose` from PyTorch's layout to ours; None leaves the
-      array as it is.
+    path: Path of the variable, as ('params', 'saliency', 'kernel').
+    axes: For `numpy.transpose` from PyTorch's layout to Flax's; None keeps the
+      layout.
   """
 
   path: tuple[str, ...]
@@ -78,7 +78,7 @@ def dave_places() -> dict[str, Place]:
   return places
 
 
-# What the published DAVE holds and never uses, with its shape.
+# Entries, with their shapes, that the published DAVE holds and never uses.
 DAVE_UNUSED = {
   'audio_branch.fc_new.weight': (12, 512),
   'audio_branch.fc_new.bias': (12,),
@@ -93,10 +93,10 @@ DAVE_UNUSED = {
 
 
 def is_unused(key: str) -> bool:
-  """Tells whether a key is known to hold nothing that a saliency map needs.
+  """Returns whether the saliency network needs no entry of this key.
 
-  Classifiers (`fc`, `fc_new`), batch norm's step counts, and the batch norm of
-  DAVE's decoder, which the published network never applies.
+  True of classifiers (`fc`, `fc_new`), step counts of batch norm, and the batch
+  norm in DAVE's decoder, which the published network never applies.
   """
   return bool(
     re.search(r'(^|\.)fc(_new)?\.(weight|bias)$', key)

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import zipfile
 
 import jax
 import numpy as np
@@ -12,8 +13,7 @@ from flax import traverse_util
 import dave_jax
 from dave_jax import convert
 from dave_jax.models.dave import DAVE, Upscale
-from dave_jax.weights import conversion, torch_file, torch_names
-from dave_jax.weights import model_folder as store
+from dave_jax.weights import conversion, model_folder, torch_names, weight_files
 
 torch = pytest.importorskip(
   'torch', reason="needs PyTorch: pip install 'dave-jax[convert]'"
@@ -82,8 +82,8 @@ def test_there_and_back_is_exact(tmp_path, published, capsys, prefix, bare):
   assert 'not used by the network: audio_branch.fc_new.bias' in printed
   assert 'not used by the network: upscale2.bn.running_var' in printed
   assert convert.main([f'--checkpoint={folder}', f'--to_torch={back}']) == 0
-  assert 'made up' not in capsys.readouterr().out
-  returned = torch_file.read_state_dict(back)
+  assert 'filled in' not in capsys.readouterr().out
+  returned = weight_files.read_state_dict(back)
   assert set(returned) == set(published)
   for key, array in published.items():
     assert returned[key].dtype == array.dtype, key
@@ -121,7 +121,7 @@ def test_kinetics_networks_become_encoders(
   arguments = [f'--source={source}', f'--out={folder}', f'--encoders={names}']
   assert convert.main(arguments) == 0
   assert 'not used by the network: fc.weight' in capsys.readouterr().out
-  stored = store.load(folder)
+  stored = model_folder.load(folder)
   assert stored.contents == 'encoders'
   assert stored.module.depth == depth
   assert stored.module.shortcut == shortcut
@@ -131,7 +131,7 @@ def test_kinetics_networks_become_encoders(
       kernel.transpose(4, 3, 0, 1, 2), state_dict['layer2.0.conv1.weight']
     )
   assert convert.main([f'--checkpoint={folder}', '--to_torch=x.pth']) == 1
-  assert 'holds encoders alone' in capsys.readouterr().err
+  assert 'got encoders alone' in capsys.readouterr().err
 
 
 def test_every_wrong_key_is_listed(tmp_path, published, capsys):
@@ -149,7 +149,7 @@ def test_every_wrong_key_is_listed(tmp_path, published, capsys):
   assert 'video_branch.bn1.running_mean: missing' in printed
   assert 'upscale1.attention: unknown' in printed
   assert (
-    'combinedEmbedding.weight: shape (512, 512, 1, 1), wanted '
+    'combinedEmbedding.weight: shape (512, 512, 1, 1), expected '
     '(512, 1024, 1, 1)' in printed
   )
   assert not folder.exists()
@@ -159,13 +159,15 @@ def test_kind_insists(tmp_path, published, capsys):
   source = _write(tmp_path / 'model.pth', published)
   arguments = [f'--source={source}', f'--out={tmp_path}/out']
   assert convert.main([*arguments, '--kind=resnet3d']) == 1
-  assert 'wanted one of depth 10, 18, 34 or 50' in capsys.readouterr().err
+  assert (
+    'expected a 3D ResNet of depth 10, 18, 34 or 50' in capsys.readouterr().err
+  )
 
 
 def test_unrecognised_keys_are_refused(tmp_path, capsys):
   source = _write(tmp_path / 'other.pth', {'a.weight': np.zeros(3)}, bare=True)
   assert convert.main([f'--source={source}', f'--out={tmp_path}/out']) == 1
-  assert 'neither a published DAVE' in capsys.readouterr().err
+  assert 'got 1 other keys: a.weight' in capsys.readouterr().err
 
 
 class _Code:
@@ -191,11 +193,101 @@ def test_a_pickle_with_code_is_refused_and_not_run(tmp_path, capsys, writer):
   assert not trace.exists()
 
 
+def test_a_pickled_network_is_refused_by_name(tmp_path, capsys):
+  """torch.save(model) instead of torch.save(model.state_dict())."""
+  torch.save(torch.nn.Linear(2, 2), tmp_path / 'whole.pth')
+  assert _convert(tmp_path / 'whole.pth') == 1
+  said = capsys.readouterr().err
+  assert 'would run torch.nn.modules.linear.Linear' in said
+  assert 'torch.save(model.state_dict(), FILE)' in said
+
+
+def _convert(source):
+  return convert.main([f'--source={source}', f'--out={source}.out'])
+
+
+@pytest.mark.parametrize(
+  'nest',
+  [
+    lambda weights: {'model': weights, 'epoch': 3},
+    lambda weights: {'net': weights, 'optimizer': {'lr': 0.1}},
+    lambda weights: {'state_dict': weights, 'best': np.float64(0.5)},
+    lambda weights: {'state_dict': weights, 'ema': weights},
+    lambda weights: {f'module.{k}': v for k, v in weights.items()},
+    lambda weights: {f'_orig_mod.{k}': v for k, v in weights.items()},
+    lambda weights: {f'model.{k}': v for k, v in weights.items()},
+  ],
+)
+def test_weights_are_found_wherever_they_are_kept(nest, tmp_path):
+  path = tmp_path / 'nested.pth'
+  weights = {'conv1.weight': torch.arange(3.0), 'steps': torch.tensor(2)}
+  torch.save(nest(weights), path)
+  found = weight_files.read_state_dict(path)
+  assert {k: v.tolist() for k, v in found.items()} == {
+    'conv1.weight': [0, 1, 2],
+    'steps': 2,
+  }
+  assert found['conv1.weight'].dtype == np.float32
+
+
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_safetensors_are_read(dtype, tmp_path):
+  """0.5, 1 and -2 are exact in either type."""
+  safetensors = pytest.importorskip('safetensors.torch')
+  path = tmp_path / 'weights.safetensors'
+  weights = torch.tensor([0.5, 1, -2], dtype=dtype)
+  safetensors.save_file({'module.conv1.weight': weights}, path)
+  (array,) = weight_files.read_state_dict(path).values()
+  assert array.dtype == np.float32
+  assert array.tolist() == [0.5, 1, -2]
+  path.write_bytes(path.read_bytes()[:20])
+  with pytest.raises(ValueError, match='not readable as a safetensors file'):
+    weight_files.read_state_dict(path)
+
+
+@pytest.mark.parametrize('inner', ['', 'model'])
+def test_an_unpacked_file_is_read(inner, tmp_path):
+  torch.save({'a': torch.arange(3.0)}, tmp_path / 'model.pth')
+  folder = tmp_path / 'unpacked'
+  with zipfile.ZipFile(tmp_path / 'model.pth') as archive:
+    archive.extractall(folder)
+  found = weight_files.read_state_dict(
+    folder if inner == '' else folder / inner
+  )
+  assert found['a'].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+  ('content', 'found'),
+  [
+    ([1, 2], 'expected a state dict, got list'),
+    ({}, 'got a dict of nothing'),
+    ({'epoch': 3, 'lr': 0.1}, 'got a dict of epoch (int), lr (float)'),
+    (
+      {'a.weight': torch.zeros(1), 'epoch': 3},
+      'got a dict of a.weight (Tensor), epoch (int)',
+    ),
+    (
+      {'model': {'a': torch.zeros(1)}, 'ema': {'a': torch.zeros(1)}},
+      'expected one state dict, got 2 (model, ema)',
+    ),
+  ],
+)
+def test_other_contents_are_refused_by_what_was_found(
+  content, found, tmp_path, capsys
+):
+  torch.save(content, tmp_path / 'other.pth')
+  assert _convert(tmp_path / 'other.pth') == 1
+  assert found in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
   'content, message',
   [
     (b'', 'not readable'),
     (b'PK\x03\x04broken', 'not readable'),
+    (b'some text\n', 'got one that PyTorch cannot read'),
+    (b'\n<!DOCTYPE html><html>', 'got a web page'),
     (None, 'no such file'),
   ],
 )
@@ -203,8 +295,15 @@ def test_damaged_files_are_refused(tmp_path, capsys, content, message):
   source = tmp_path / 'broken.pth'
   if content is not None:
     source.write_bytes(content)
-  assert convert.main([f'--source={source}', f'--out={tmp_path}/out']) == 1
+  assert _convert(source) == 1
   assert message in capsys.readouterr().err
+
+
+def test_a_folder_of_other_things_is_refused(tmp_path, capsys):
+  (tmp_path / 'photos').mkdir()
+  (tmp_path / 'photos' / 'cat.jpg').touch()
+  assert _convert(tmp_path / 'photos') == 1
+  assert 'got a folder of cat.jpg' in capsys.readouterr().err
 
 
 def test_decoder_batch_norm_is_folded(tmp_path, published):
@@ -223,8 +322,8 @@ def test_decoder_batch_norm_is_folded(tmp_path, published):
     flat['batch_stats', name, 'bn', 'var'] = np.abs(array) + 0.5
   module = DAVE(decoder_batch_norm=True)
   normed = traverse_util.unflatten_dict(flat)
-  state_dict, made_up = conversion.dave_to_torch(module, normed, {})
-  assert 'upscale1.bn.weight' in made_up
+  state_dict, filled_in = conversion.dave_to_torch(module, normed, {})
+  assert 'upscale1.bn.weight' in filled_in
   folded, _ = conversion.dave_from_torch(state_dict)
 
   def decode(variables, x, batch_norm):
@@ -244,7 +343,7 @@ def test_decoder_batch_norm_is_folded(tmp_path, published):
 
 def test_other_networks_cannot_go_back():
   module = DAVE(width=32, depth=10)
-  with pytest.raises(ValueError, match=r'depth 10 \(wanted 18\)'):
+  with pytest.raises(ValueError, match=r'depth 10 \(expected 18\)'):
     conversion.dave_to_torch(module, {}, {})
 
 

@@ -5,7 +5,7 @@ import numpy as np
 
 from dave_jax import convert
 from dave_jax.models.dave import DAVE
-from dave_jax.weights import model_folder as store
+from dave_jax.weights import model_folder
 from tests.conftest import random_variables
 
 MODULE = DAVE(width=2, depth=10)
@@ -19,10 +19,10 @@ def test_half_rounds_and_takes_less(tmp_path):
   """16 bits keep 11 binary digits: half of the last is 1 in 2048 at most."""
   whole, half = tmp_path / 'whole', tmp_path / 'half'
   variables = random_variables(MODULE)
-  store.save(whole, MODULE, variables, origin={'made': 'for a test'})
+  model_folder.save(whole, MODULE, variables, origin={'made': 'for a test'})
   assert convert.main([f'--checkpoint={whole}', f'--to_half={half}']) == 0
   assert _size(half) < 0.75 * _size(whole)
-  stored = store.load(half)
+  stored = model_folder.load(half)
   assert stored.module == MODULE
   assert stored.origin == {'made': 'for a test'}
 
@@ -36,7 +36,7 @@ def test_half_rounds_and_takes_less(tmp_path):
 def test_weights_that_16_bits_cannot_hold_are_refused(tmp_path, capsys):
   variables = random_variables(MODULE)
   variables['params']['saliency']['bias'][:] = 1e5
-  store.save(tmp_path / 'whole', MODULE, variables, origin={})
+  model_folder.save(tmp_path / 'whole', MODULE, variables, origin={})
   arguments = [f'--checkpoint={tmp_path / "whole"}', f'--to_half={tmp_path}/h']
   assert convert.main(arguments) == 1
-  assert 'holds a weight of 100000' in capsys.readouterr().err
+  assert 'got 100000' in capsys.readouterr().err
