@@ -102,7 +102,8 @@ def from_torch(
   if kind == 'dave':
     if encoders is not None:
       raise ValueError(
-        'got --encoders, which is for 3D ResNets, and a whole DAVE; leave it out'
+        'got --encoders, which is for 3D ResNets, and a whole DAVE; leave it '
+        'out'
       )
     variables, unused = conversion.dave_from_torch(state_dict)
     model_folder.save(out, DAVE(), variables, origin=origin, unused=unused)

@@ -10,6 +10,7 @@ import os
 import pathlib
 import pickle
 import re
+import struct
 import types
 import zipfile
 from collections.abc import Mapping
@@ -18,6 +19,12 @@ from typing import Any
 import numpy as np
 
 from dave_jax.files import write_atomically
+
+# What PyTorch raises for files that are damaged or of another kind.
+_UNREADABLE = (
+  *(AttributeError, EOFError, LookupError, OSError, RuntimeError),
+  *(TypeError, ValueError, struct.error, pickle.UnpicklingError),
+)
 
 
 def read_state_dict(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -110,7 +117,7 @@ def _load_torch(path: pathlib.Path, file) -> Any:
       'Nothing in it was run. Expected weights alone: ask its author for '
       'torch.save(model.state_dict(), FILE)'
     ) from error
-  except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+  except _UNREADABLE as error:
     reason = (str(error).splitlines() or [type(error).__name__])[0]
     raise ValueError(
       f'{path}: not readable as a PyTorch file ({reason}); if it was '
@@ -122,9 +129,9 @@ def _refused_names(torch, file, allowed, message) -> list[str]:
   """Returns the names in a pickle that weights have no need of."""
   names = re.findall(r'GLOBAL (\S+) was not an allowed global', message)
   # Knows all of them, but reads the newer, zipped format alone.
-  with contextlib.suppress(Exception):
-    with torch.serialization.safe_globals(allowed):
-      names += torch.serialization.get_unsafe_globals_in_checkpoint(file)
+  known = torch.serialization.safe_globals(allowed)
+  with contextlib.suppress(*_UNREADABLE), known:
+    names += torch.serialization.get_unsafe_globals_in_checkpoint(file)
   return sorted(set(names))
 
 

@@ -286,7 +286,7 @@ def test_other_contents_are_refused_by_what_was_found(
   [
     (b'', 'not readable'),
     (b'PK\x03\x04broken', 'not readable'),
-    (b'some text\n', 'got one that PyTorch cannot read'),
+    (b'some text\n', 'not readable as a PyTorch file'),
     (b'\n<!DOCTYPE html><html>', 'got a web page'),
     (None, 'no such file'),
   ],

@@ -67,7 +67,7 @@ def test_half_a_checkpoint_is_refused(copied):
 
 def test_an_unfinished_checkpoint_is_refused(copied):
   (copied / 'model.json').unlink()
-  with pytest.raises(FileNotFoundError, match='without model.json'):
+  with pytest.raises(FileNotFoundError, match=r'without model\.json'):
     model_folder.load(copied)
 
 
