@@ -23,7 +23,11 @@ from report import Row, report
 from dave_jax.media import clock
 from dave_jax.media.source import open_source
 from dave_jax.models.dave import DAVE
-from dave_jax.models.inputs import MEAN, STANDARD_DEVIATION, normalise
+from dave_jax.models.normalisation import (
+  MEAN,
+  STANDARD_DEVIATION,
+  normalise,
+)
 from dave_jax.prediction.saliency_model import SaliencyModel
 from dave_jax.prediction.sliding_windows import windows
 

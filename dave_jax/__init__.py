@@ -17,7 +17,7 @@ _PUBLIC = {
   'load': 'dave_jax.prediction.saliency_model',
   'SaliencyModel': 'dave_jax.prediction.saliency_model',
   'LiveSaliency': 'dave_jax.prediction.live',
-  'normalise': 'dave_jax.models.inputs',
+  'normalise': 'dave_jax.models.normalisation',
 }
 
 __all__ = ['LiveSaliency', 'SaliencyModel', 'load', 'normalise']

@@ -11,6 +11,14 @@ from jax import lax
 
 from dave_jax.kernels.batch_norm import BatchNorm
 from dave_jax.kernels.conv3d import conv3d
+from dave_jax.models.efficientnet import EfficientNetLite0
+from dave_jax.models.frame_features import (
+  FINE_FEATURES,
+  CentreBias,
+  Embedding,
+  FrameFeatures,
+  FrameMixing,
+)
 from dave_jax.models.initialisation import (
   FAN_IN,
   abstract_variables,
@@ -19,6 +27,7 @@ from dave_jax.models.initialisation import (
 from dave_jax.models.resnet3d import ResNet3D
 
 MODALITIES = ('audio_visual', 'video', 'audio')
+VIDEO_BACKBONES = ('resnet3d', 'efficientnet_lite0')
 
 
 class DAVE(nn.Module):
@@ -31,7 +40,13 @@ class DAVE(nn.Module):
 
   Attributes:
     modality: 'audio_visual', 'video' or 'audio'.
-    depth: Depth of the encoders: 10, 18, 34 or 50.
+    video_backbone: 'resnet3d', as in the paper, or 'efficientnet_lite0', which
+      encodes each frame by itself and is pre-trained on ImageNet. Its features
+      at strides 8, 16 and 32 are embedded at stride 16, where `FrameMixing`
+      reduces the 16 frames to one. The decoder upsamples once, with the
+      features at stride 8 of the newest frame as a skip connection, and the map
+      is a softmax over all places, with a learned centre bias.
+    depth: Depth of the 3D residual encoders: 10, 18, 34 or 50.
     width: Channels of the encoders' stems; the other widths are multiples.
     shortcut: 'A' or 'B', see `ResNet3D`.
     detach_shortcut: See `ResNet3D`.
@@ -46,6 +61,7 @@ class DAVE(nn.Module):
   """
 
   modality: str = 'audio_visual'
+  video_backbone: str = 'resnet3d'
   depth: int = 18
   width: int = 64
   shortcut: str = 'A'
@@ -90,14 +106,20 @@ class DAVE(nn.Module):
         straight into the first upsampling block, past the audio encoder and the
         mixing layer.
       from_stem: Whether `video` is the output of the video encoder's stem,
-        [b, 8, h / 4, w / 4, width] (see `dave_jax.models.stem_stream`).
+        [b, 8, h / 4, w / 4, width] (see `dave_jax.models.stem_stream`);
+        of 'efficientnet_lite0', the `FrameFeatures` of 16 frames.
 
     Raises:
       ValueError: The inputs do not fit the network.
     """
     self._check(video, audio, visual_only, from_stem)
-    features = []
-    if self.uses_video:
+    features, fine = [], None
+    if self.uses_video and self.encodes_frames:
+      x = video if from_stem else self._frame_features(video)
+      features.append(FrameMixing(self.dtype, name='frame_mixing')(x.coarse))
+      fine = x.fine
+      _, h, w, _ = features[0].shape
+    elif self.uses_video:
       encoder = self._encoder('video_encoder')
       x = encoder(video, train=train, from_stem=from_stem)
       features.append(x[:, 0])  # The 16 frames have been reduced to one.
@@ -121,10 +143,31 @@ class DAVE(nn.Module):
         name='combined_embedding',
       )
       x = nn.relu(mix(jnp.concatenate(features, axis=-1)))
+    head = nn.Conv(1, (1, 1), kernel_init=FAN_IN, name='saliency')
+    if fine is not None:
+      x = self._upscale(4 * self.width, 'upscale1')(x, fine, train=train)
+      logits = head(x.astype(jnp.float32))[..., 0]
+      return nn.softmax(CentreBias(name='centre')(logits), axis=(1, 2))
     x = self._upscale(8 * self.width, 'upscale1')(x, train=train)
     x = self._upscale(2 * self.width, 'upscale2')(x, train=train)
-    head = nn.Conv(1, (1, 1), kernel_init=FAN_IN, name='saliency')
     return nn.relu(head(x.astype(jnp.float32)))[..., 0]
+
+  @property
+  def encodes_frames(self) -> bool:
+    """Whether the video encoder encodes each frame by itself."""
+    return self.video_backbone != 'resnet3d'
+
+  @nn.nowrap
+  def _frame_features(self, video):
+    """Encodes the frames of [b, t, h, w, 3]."""
+    b, t, *rest = video.shape
+    encoder = EfficientNetLite0(
+      self.dtype, self.lax_kernels, name='video_encoder'
+    )
+    embedding = Embedding(8 * self.width, self.dtype, name='video_embedding')
+    x = embedding(encoder(video.reshape(b * t, *rest)))
+    coarse, fine = (y.reshape(b, t, *y.shape[1:]) for y in x)
+    return FrameFeatures(coarse, fine[:, -1])
 
   @nn.nowrap
   def initialise(self, seed: int) -> dict:
@@ -181,9 +224,20 @@ class DAVE(nn.Module):
       raise ValueError(
         f'expected modality to be one of {MODALITIES}, got {self.modality!r}'
       )
+    if self.video_backbone not in VIDEO_BACKBONES:
+      raise ValueError(
+        f'expected video_backbone to be one of {VIDEO_BACKBONES}, got '
+        f'{self.video_backbone!r}'
+      )
+    if self.encodes_frames and not self.uses_video:
+      raise ValueError(
+        "an audio-only network has no video backbone; leave it at 'resnet3d'"
+      )
     if visual_only and not self.uses_video:
       raise ValueError('an audio-only network has no visual-only route')
-    if self.uses_video:
+    if from_stem and self.encodes_frames:
+      self._check_features(video)
+    elif self.uses_video:
       t, size, c = (8, 8, self.width) if from_stem else (16, 32, 3)
       shape = None if video is None else video.shape
       lengths = (t,) if from_stem else (1, t)
@@ -201,9 +255,28 @@ class DAVE(nn.Module):
           f'expected audio of shape [b, 16, 64, 64], got {shape}'
         )
 
+  @nn.nowrap
+  def _check_features(self, video):
+    c = 8 * self.width
+    shapes = [getattr(part, 'shape', None) for part in video or ()]
+    if (
+      len(shapes) != 2
+      or shapes[0][1] not in (1, 16)
+      or shapes[0][-1] != c
+      or shapes[1][-1] != FINE_FEATURES
+    ):
+      raise ValueError(
+        f'expected features of 16 frames of shapes [b, 16, h, w, {c}] and '
+        f'[b, 2 h, 2 w, {FINE_FEATURES}], got {shapes}'
+      )
+
 
 class Upscale(nn.Module):
-  """Doubles the resolution: bilinear, 3x3 convolution, [batch norm,] ReLU."""
+  """Doubles the resolution: bilinear, 3x3 convolution, [batch norm,] ReLU.
+
+  Features that a skip connection brings are concatenated before the
+  convolution.
+  """
 
   features: int
   batch_norm: bool
@@ -211,10 +284,15 @@ class Upscale(nn.Module):
   lax_kernels: bool = False
 
   @nn.compact
-  def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-    """Maps [b, h, w, c] to [b, 2 h, 2 w, features]."""
+  def __call__(
+    self, x: jax.Array, skip: jax.Array | None = None, *, train: bool
+  ) -> jax.Array:
+    """Maps [b, h, w, c] to [b, 2 h, 2 w, features], as large as `skip`."""
     conv = _Conv3x3(self.features, self.dtype, self.lax_kernels, name='combine')
-    x = conv(double_bilinear(x))
+    x = double_bilinear(x)
+    if skip is not None:
+      x = jnp.concatenate([x, skip.astype(x.dtype)], axis=-1)
+    x = conv(x)
     if self.batch_norm:
       bn = BatchNorm(self.features, self.dtype, name='bn')
       return bn(x, train=train, relu=True)

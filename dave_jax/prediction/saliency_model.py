@@ -15,9 +15,9 @@ from dave_jax.media import clock
 from dave_jax.media.audio import Sound
 from dave_jax.media.source import open_source
 from dave_jax.media.video import Frame
-from dave_jax.models import stem_stream
+from dave_jax.models import frame_features, stem_stream
 from dave_jax.models.dave import DAVE
-from dave_jax.models.inputs import normalise
+from dave_jax.models.normalisation import normalise
 from dave_jax.prediction.background import in_background
 from dave_jax.prediction.sliding_windows import windows
 from dave_jax.weights import model_folder as store
@@ -26,8 +26,14 @@ from dave_jax.weights.bundled import BUNDLED
 # From this stride on a window's stem is no dearer than that of the frames that
 # a stream would have to take: 43 ms a frame against about 120 ms a window.
 _PLAIN_STRIDE = 3
+# An encoder of single frames does equal work for each of a window's sixteen.
+_PLAIN_STRIDE_OF_FRAMES = 16
 # How many frames before the first that is predicted its window holds.
 LEAD = clock.WINDOW_FRAMES - 1
+
+
+# What the prediction of a video is continued from.
+VideoState = stem_stream.StemState | frame_features.FrameStream
 
 
 @dataclasses.dataclass(frozen=True)
@@ -178,7 +184,10 @@ class SaliencyModel:
 
   def _seen(self, sliding, stride, start, done):
     """Yields the windows to predict, each with what `maps` takes of it."""
-    streamed = self.uses_video and stride < _PLAIN_STRIDE
+    plain = _PLAIN_STRIDE
+    if self.module.encodes_frames:
+      plain = _PLAIN_STRIDE_OF_FRAMES
+    streamed = self.uses_video and stride < plain
     state = video = None
     for window in sliding:
       frame = window.last
@@ -191,17 +200,21 @@ class SaliencyModel:
       yield window, video
 
   def advance(
-    self, state: stem_stream.StemState | None, image: np.ndarray
-  ) -> tuple[stem_stream.StemState, jax.Array]:
-    """Adds a frame to a stream; returns its state and the window's stem output.
+    self, state: VideoState | None, image: np.ndarray
+  ) -> tuple[VideoState, jax.Array | frame_features.FrameStream]:
+    """Adds a frame to a stream, computing only what is new in its window.
 
     Args:
-      state: After the frame before; None before the first.
+      state: After the previous frame; None before the first.
       image: uint8 [h, w, 3].
 
     Returns:
-      The new state, and [8, h / 4, w / 4, c], for `maps`.
+      The new state, and the encoded window for `maps`: the output of the 3D
+      encoder's stem, [8, h / 4, w / 4, c], or the features of its frames.
     """
+    if self.module.encodes_frames:
+      state = frame_features.push(self._encode_image, state, image)
+      return state, state
     frame = _normalise(image)
     if state is None:
       state = stem_stream.first_state(self._stem, frame)
@@ -209,7 +222,7 @@ class SaliencyModel:
 
   def maps(
     self,
-    seen: Sequence[np.ndarray | jax.Array] | None,
+    seen: Sequence[np.ndarray | jax.Array | frame_features.FrameStream] | None,
     log_mel: np.ndarray,
     starts: np.ndarray,
   ) -> jax.Array:
@@ -228,6 +241,22 @@ class SaliencyModel:
     seen = None if seen is None else tuple(seen)
     return _predict(self.module, self.variables, seen, chunks, offsets)
 
+  def _encode_image(self, image):
+    return frame_features.encode_image(
+      self._frame_variables,
+      image,
+      features=8 * self.module.width,
+      dtype=self.module.dtype,
+    )
+
+  @functools.cached_property
+  def _frame_variables(self) -> dict:
+    modules = ('video_encoder', 'video_embedding')
+    return {
+      collection: {name: tree[name] for name in modules if name in tree}
+      for collection, tree in self.variables.items()
+    }
+
   @functools.cached_property
   def _stem(self) -> stem_stream.StemWeights:
     encoder = {c: v['video_encoder'] for c, v in self.variables.items()}
@@ -245,16 +274,19 @@ def _predict(module, variables, seen, chunks, offsets):
 
   Args:
     module, variables: The network.
-    seen: For each window either uint8 frames [16, h, w, 3] or the stem's output
-      [8, h / 4, w / 4, c]; None for an audio-only network.
+    seen: For each window either uint8 frames [16, h, w, 3] or what `advance`
+      returned; None for an audio-only network.
     chunks: [b, 384, 64], see `clock.log_mel_chunk`; None for a video-only
       network.
     offsets: [b, 16], where in its chunk the example of each frame starts.
   """
-  video = None if seen is None else jnp.stack(seen)
-  from_stem = video is not None and video.dtype != jnp.uint8
-  if video is not None and not from_stem:
-    video = normalise(video)
+  video, from_stem = None, False
+  if seen is not None and isinstance(seen[0], frame_features.FrameStream):
+    video, from_stem = frame_features.stacked(seen), True
+  elif seen is not None:
+    video = jnp.stack(seen)
+    from_stem = video.dtype != jnp.uint8
+    video = video if from_stem else normalise(video)
   audio = None
   if chunks is not None:
     audio = jax.vmap(clock.examples_of_chunk)(chunks, offsets)
