@@ -1,12 +1,13 @@
 """3D convolution and its gradients as matrix products, for CPUs.
 
-XLA's CPU backend multiplies matrices at the machine's speed and convolves in 3D
-far below it, worst in the gradients. Here a convolution is a loop over pieces
-of its output. A piece gathers the inputs under each tap (im2col) or, where that
-saves work, takes tiles to Winograd's points; multiplies by the kernel; and puts
-the result in its place. Pieces fit the caches, and their memory is used again
-by the next one: pages fresh from the system cost more than the arithmetic (1 to
-3 GB/s when first touched, 15 to 60 GB/s afterwards).
+XLA's CPU backend multiplies matrices at nearly the peak rate of the machine,
+but its 3D convolutions are far slower, most of all their gradients. Here a
+convolution is a loop over pieces of its output. Each iteration gathers the
+inputs under each tap (im2col) or, where that saves work, transforms tiles by
+Winograd's algorithm; multiplies by the kernel; and writes the piece. A piece
+fits the caches, and the next one reuses its memory, because pages newly mapped
+by the operating system cost more than the arithmetic (1 to 3 GB/s at first
+touch, 15 to 60 GB/s afterwards).
 """
 
 import itertools
@@ -18,9 +19,10 @@ from jax import lax
 
 from dave_jax.kernels.tiling import choose_tiling, pad
 
-# For `jax.jit` of a training step on a CPU. XLA's usual schedule there runs
-# side by side what it can and keeps what the kernels' gradients are made of:
-# 1310 MiB for forward and backward pass of two windows of 256x320 against 796.
+# Compiler options for a training step on a CPU. The default schedule runs
+# independent operations concurrently and keeps the inputs of the kernels'
+# gradients alive: forward and backward pass of two windows of 256x320 take
+# 1310 MiB by default and 796 MiB with this option.
 COMPILER_OPTIONS = {
   'xla_cpu_scheduler_type': 'CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED'
 }
@@ -40,11 +42,11 @@ def forward(
   Args:
     x: [b, t, h, w, c].
     kernel: [k_t, k_h, k_w, c, n].
-    strides: Steps in time, height and width.
-    padding: Zeros before and after (negative: values left out).
-    flipped: Takes the kernel's taps backwards and its channels as [n, c]: the
-      convolution that is another one's gradient.
-    precise: Rounds about as plain sums do.
+    strides: Strides in time, height and width.
+    padding: Zeros before and after; negative numbers crop.
+    flipped: Whether to reverse the kernel's taps and take its channels as
+      [n, c], as the gradient of a convolution does.
+    precise: Whether to keep the rounding error about that of plain sums.
 
   Returns:
     [b, t', h', w', n].
@@ -61,8 +63,8 @@ def forward(
     x.shape, out, kernel.shape[:3], n, strides, precise=precise
   )
   padded = tiling.pad_input(x, padding)
-  # [points, taps * c, n], flipped [points, n, taps * c]: its rows are copied
-  # whole. Swapping c and n in full took longer than a deep layer's product.
+  # [points, taps * c, n], or flipped [points, n, taps * c], which copies whole
+  # rows. Transposing to c, n took longer than the product of a deep layer.
   matrices = tiling.matrices(kernel.astype(jnp.float32), flipped)
   contracted = ((2,), (2 if flipped else 1,))
 
@@ -109,8 +111,8 @@ def kernel_gradient(
     piece = tiling.tile(piece.astype(jnp.float32))
     piece = piece.reshape(piece.shape[0], -1, n)
     if tiling.tiled:
-      # XLA gives products of this form to YNNPACK, those below to Eigen: 1.3
-      # against 2.1 ms for 36 x 160 x 192 x 64, the swaps included.
+      # XLA calls YNNPACK for products of this form and Eigen for the other:
+      # 1.3 against 2.1 ms for 36 x 160 x 192 x 64, including the transposes.
       piece = lax.optimization_barrier(jnp.swapaxes(piece, 1, 2))
     products = []
     for part in tiling.patches(padded, i):
@@ -143,9 +145,9 @@ def input_gradient(
 ) -> jax.Array:
   """Returns the gradient of the input, [b, t, h, w, c].
 
-  Inputs of one phase of the strides meet the same taps: each phase is a
-  convolution of its own, with stride one and a part of the kernel. XLA's form
-  multiplies by the zeros it puts between outputs: eight times the work at
+  Inputs of the same phase of the strides meet the same taps, so each phase is
+  a convolution of stride one with a part of the kernel. XLA's own form
+  multiplies by zeros inserted between the outputs, eight times the work at
   stride two.
   """
   if math.prod(kernel.shape[:3]) == 1:
@@ -187,10 +189,10 @@ def _pointwise(x, kernel, strides, padding, flipped):
 
 
 def _frame_by_frame(x, kernel, strides, padding, frames, flipped, precise):
-  """Convolves for each output frame with those taps that meet a frame.
+  """Convolves each output frame with only the taps that meet an input frame.
 
-  At the deepest layer, one frame padded to three, two taps of three meet zeros
-  alone; at the one before, one of three.
+  In the deepest layer, whose single frame is padded to three, two of three taps
+  meet only zeros; in the layer before, one of three does.
   """
   y = []
   low = padding[0][0]
@@ -215,7 +217,7 @@ def _frame_by_frame(x, kernel, strides, padding, frames, flipped, precise):
 
 
 def _one_frame(x, kernel, strides, padding, flipped, precise):
-  """As `forward` where the taps in time are as many as the frames."""
+  """Computes `forward` for as many temporal taps as frames."""
   frames, k_h, k_w, *channels = kernel.shape
   if frames == 0:
     out = _output_size(x, (0, k_h, k_w), strides, padding)

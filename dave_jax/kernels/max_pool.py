@@ -45,21 +45,20 @@ def _reduce_window(x):
 @jax.custom_vjp
 def _max_pool3d(x):
   return lax.platform_dependent(
-    x, cpu=lambda x: _winners(x)[0], default=_reduce_window
+    x, cpu=lambda x: _maxima_and_positions(x)[0], default=_reduce_window
   )
 
 
 def _forward(x):
-  y, place = lax.platform_dependent(
-    x,
-    cpu=_winners,
-    default=_maxima_alone,
+  y, positions = lax.platform_dependent(
+    x, cpu=_maxima_and_positions, default=_maxima_only
   )
-  # Each platform uses one of the two and drops the other.
-  return y, (x, place)
+  # The gradient needs x on accelerators and the positions on CPUs; XLA removes
+  # the other one.
+  return y, (x, positions)
 
 
-def _maxima_alone(x):
+def _maxima_only(x):
   y = _reduce_window(x)
   return y, jnp.zeros(y.shape, jnp.int8)
 
@@ -69,8 +68,8 @@ def _backward(residuals, dy):
     lax.platform_dependent(
       *residuals,
       dy,
-      cpu=lambda x, place, dy: _return(place, dy),
-      default=lambda x, place, dy: jax.vjp(_reduce_window, x)[1](dy)[0],
+      cpu=lambda x, positions, dy: _scatter(positions, dy),
+      default=lambda x, positions, dy: jax.vjp(_reduce_window, x)[1](dy)[0],
     ),
   )
 
@@ -78,28 +77,28 @@ def _backward(residuals, dy):
 _max_pool3d.defvjp(_forward, _backward)
 
 
-def _winners(x):
-  """Returns the maxima and the place of each, 9 t + 3 h + w, in its window."""
+def _maxima_and_positions(x):
+  """Returns the maxima and their positions 9 t + 3 h + w within windows."""
   b, t, h, w, c = x.shape
 
   def frame(i, carry):
-    y, places = carry
+    y, all_positions = carry
     before = lax.dynamic_slice_in_dim(x, jnp.maximum(2 * i - 1, 0), 1, axis=1)
     before = jnp.where(i > 0, before, -jnp.inf)
     pair = lax.dynamic_slice_in_dim(x, 2 * i, 2, axis=1)
-    best, place = _first_largest(
+    best, positions = _first_largest(
       [(before, 0), (pair[:, :1], 9), (pair[:, 1:], 18)]
     )
     for axis, unit in ((2, 3), (3, 1)):
-      # Else XLA computes one axis inside the next one's comparisons.
-      best, place = lax.optimization_barrier((best, place))
-      best, place = _first_largest(
+      # Keeps XLA from recomputing one axis inside the comparisons of the next.
+      best, positions = lax.optimization_barrier((best, positions))
+      best, positions = _first_largest(
         [
           (value, at + jnp.int8(i * unit))
           for i, (value, at) in enumerate(
             zip(
               _under_taps(best, axis, -jnp.inf),
-              _under_taps(place, axis, 0),
+              _under_taps(positions, axis, 0),
               strict=True,
             )
           )
@@ -107,7 +106,7 @@ def _winners(x):
       )
     return (
       lax.dynamic_update_slice_in_dim(y, best, i, axis=1),
-      lax.dynamic_update_slice_in_dim(places, place, i, axis=1),
+      lax.dynamic_update_slice_in_dim(all_positions, positions, i, axis=1),
     )
 
   shape = (b, t // 2, h // 2, w // 2, c)
@@ -116,18 +115,19 @@ def _winners(x):
 
 
 def _first_largest(candidates):
-  """Returns the largest value and the place that comes with it."""
-  (best, place), *others = candidates
-  place = jnp.broadcast_to(jnp.int8(place), best.shape)
+  """Returns the largest of (value, position) pairs, the first if equal."""
+  (best, positions), *others = candidates
+  positions = jnp.broadcast_to(jnp.int8(positions), best.shape)
   for value, at in others:
-    # A value that is no number wins, as in every maximum of XLA's.
+    # NaN propagates, as in XLA's own maximum.
     larger = (value > best) | (value != value)
     best = jnp.where(larger, value, best)
-    place = jnp.where(larger, jnp.int8(at), place)
-  return best, place
+    positions = jnp.where(larger, jnp.int8(at), positions)
+  return best, positions
 
 
 def _under_taps(x, axis, padding):
+  """Returns the values under each of the three taps of an axis."""
   n = x.shape[axis]
   config = [(0, 0, 0)] * x.ndim
   config[axis] = (1, 0, 0)
@@ -135,19 +135,19 @@ def _under_taps(x, axis, padding):
   return [lax.slice_in_dim(x, i, i + n - 1, 2, axis) for i in range(3)]
 
 
-def _return(place, dy):
-  """Returns each output's gradient to the place it came from.
+def _scatter(positions, dy):
+  """Adds each output's gradient at the input position of its maximum.
 
-  An even frame, row or column is in one window, an odd one in two.
+  An even frame, row or column lies in one window, an odd one in two.
   """
   b, t, h, w, c = dy.shape
   config = ((0, 0, 0), (0, 1, 0), (0, 1, 0), (0, 1, 0), (0, 0, 0))
-  place = lax.pad(place, jnp.int8(-1), config)
+  positions = lax.pad(positions, jnp.int8(-1), config)
   dy = lax.pad(dy, jnp.zeros((), dy.dtype), config)
   odd_h = jnp.arange(2).reshape(1, 1, 1, 2, 1, 1, 1)
   odd_w = jnp.arange(2).reshape(1, 1, 1, 1, 1, 2, 1)
 
-  def of_window(x, *start):
+  def in_window(x, *start):
     x = lax.dynamic_slice(x, (0, *start, 0), (b, 1, h, w, c))
     return x.reshape(b, 1, h, 1, w, 1, c)
 
@@ -163,7 +163,7 @@ def _return(place, dy):
         tap = 9 * (odd_t + 1 - 2 * step[0]) + 3 * tap_h + tap_w
         tap = jnp.where((tap_h < 0) | (tap_w < 0), -2, tap).astype(jnp.int8)
         total += jnp.where(
-          of_window(place, *start) == tap, of_window(dy, *start), 0
+          in_window(positions, *start) == tap, in_window(dy, *start), 0
         )
       frame = total.reshape(b, 1, 2 * h, 2 * w, c)
       dx = lax.dynamic_update_slice_in_dim(dx, frame, 2 * i + odd_t, axis=1)

@@ -1,4 +1,4 @@
-"""How a convolution on a CPU is cut into pieces, and what is done to one."""
+"""Splits a convolution into pieces that fit the caches of a CPU."""
 
 import dataclasses
 import math
@@ -9,23 +9,28 @@ from jax import lax
 
 from dave_jax.kernels import winograd
 
-# What one piece gathers. On two cores with 1 MiB of L2 each: 64 channels of
-# 8x64x80 took 39, 30 and 19 ms with 18, 9 and 4.5 MiB.
+# Memory of the inputs that one piece gathers. On two cores with 1 MiB of L2
+# cache each, 64 channels of 8x64x80 took 39, 30 and 19 ms with 18, 9 and
+# 4.5 MiB.
 PIECE_BYTES = 4 << 20
 
 
 @dataclasses.dataclass(frozen=True)
 class Tiling:
-  """How one convolution is cut into pieces.
+  """How one convolution is split into pieces.
+
+  Tuples are in the order time, height, width. Along an axis, a piece either
+  uses Winograd tiles or gathers the inputs under each tap (im2col).
 
   Attributes:
-    kernel: Taps in time, height and width; the next four are in that order too.
-    strides: Steps.
-    tiles: How many outputs a Winograd tile holds; 0 gathers the taps instead.
+    kernel: Number of taps.
+    strides: Strides.
+    tiles: Outputs of a Winograd tile; 0 for an axis that is gathered.
     piece: Outputs of a piece.
     grid: Number of pieces.
-    parts: How many Winograd filters of equal length share the taps in time. One
-      of all seven taps of a stem loses a digit, two of four half of that.
+    parts: Number of Winograd filters of equal length that the taps in time are
+      split into. One filter of all seven taps of a stem loses a decimal digit,
+      two of four lose half of that.
   """
 
   kernel: tuple[int, int, int]
@@ -37,30 +42,33 @@ class Tiling:
 
   @property
   def taps(self) -> tuple[int, int, int]:
-    """Taps of one filter; the last part in time may end with zeros."""
+    """Taps of one filter; the last part in time may be padded with zeros."""
     return (-(-self.kernel[0] // self.parts), *self.kernel[1:])
 
   @property
   def size(self) -> tuple[int, ...]:
-    """Outputs of all pieces together: whole tiles, so perhaps too many."""
+    """Outputs of all pieces together, which may exceed those needed."""
     return tuple(p * g for p, g in zip(self.piece, self.grid, strict=True))
 
   @property
   def tiled(self) -> list[int]:
+    """Axes that use Winograd tiles, among 0, 1, 2."""
     return [axis for axis in range(3) if self.tiles[axis]]
 
   @property
   def gathered(self) -> list[int]:
+    """Axes whose taps are gathered, among 0, 1, 2."""
     return [axis for axis in range(3) if not self.tiles[axis]]
 
   def start(self, i):
-    """Returns where piece i lies in [b, t, h, w, n]."""
+    """Returns the start of piece i in the output [b, t, h, w, n]."""
     i, w = i // self.grid[2], i % self.grid[2]
     t, h = i // self.grid[1], i % self.grid[1]
     p_t, p_h, p_w = self.piece
     return (0, t * p_t, h * p_h, w * p_w, 0)
 
   def pad_input(self, x, padding):
+    """Pads x, [b, t, h, w, c], to the inputs of all pieces."""
     pads = []
     spans = self._spans(self.size)
     for axis, (low, _) in enumerate(padding):
@@ -69,11 +77,12 @@ class Tiling:
     return pad(x, pads)
 
   def pad_output(self, dy):
+    """Pads the gradient of the output to the outputs of all pieces."""
     pads = [(0, n - dy.shape[1 + axis]) for axis, n in enumerate(self.size)]
     return pad(dy, pads)
 
   def _spans(self, outputs):
-    """How many inputs lie under so many outputs."""
+    """Returns the number of inputs that a number of outputs depends on."""
     taps = (self.parts * self.taps[0], *self.taps[1:])
     return [
       (o - 1) * s + k
@@ -81,9 +90,9 @@ class Tiling:
     ]
 
   def matrices(self, kernel, flipped=False):
-    """Returns a kernel's parts, [points, taps * c, n].
+    """Returns the kernel's parts as matrices [points, taps * c, n].
 
-    Flipped: taps backwards, and [points, c, taps * n].
+    With `flipped`, the taps are reversed and the shape is [points, c, taps * n].
     """
     if flipped:
       kernel = jnp.flip(kernel, (0, 1, 2))
@@ -105,9 +114,9 @@ class Tiling:
     return kernel.reshape(points, -1, kernel.shape[-1])
 
   def patches(self, x, i):
-    """Returns piece i of the padded input under each part of the kernel.
+    """Returns the inputs of piece i for each part of the kernel.
 
-    Each [points, b, t, h, w, taps * c].
+    Each is [points, b, t, h, w, taps * c].
     """
     start = self.start(i)
     at = (0, *(start[1 + a] * self.strides[a] for a in range(3)), 0)
@@ -123,7 +132,7 @@ class Tiling:
       x = self._gather(x, axis)
     if self.parts == 1:
       return [x]
-    # Tiles of the next part are this one's, as many further as its taps fill.
+    # The tiles of the next part are those of this one, shifted by its taps.
     count = self.piece[0] // self.tiles[0]
     step = self.taps[0] // self.tiles[0]
     return [
@@ -132,10 +141,10 @@ class Tiling:
     ]
 
   def _gather(self, x, axis):
-    """Lines up what lies under each of an axis' taps in the channels.
+    """Concatenates the inputs under each tap of an axis along the channels.
 
     One axis at a time: 27 slices at once took XLA 0.35 s to compile and ran no
-    faster than three times three.
+    faster than three steps of three slices.
     """
     step = self.strides[axis]
     span = (self.piece[axis] - 1) * step + 1
@@ -148,7 +157,7 @@ class Tiling:
     return lax.optimization_barrier(jnp.concatenate(parts, axis=-1))
 
   def untile(self, y):
-    """[points, b, t, h, w, n] -> [b, t, h, w, n], tiles to outputs."""
+    """Maps tiles [points, b, t, h, w, n] to outputs [b, t, h, w, n]."""
     if not self.tiled:
       return y[0]
     sizes = [self.tiles[a] + self.taps[a] - 1 for a in self.tiled]
@@ -165,7 +174,7 @@ class Tiling:
     return y.reshape(y.shape[0], *self.piece, y.shape[-1])
 
   def tile(self, dy):
-    """[b, t, h, w, n] -> [points, b, t, h, w, n]: the transpose of `untile`."""
+    """Transpose of `untile`: [b, t, h, w, n] to [points, b, t, h, w, n]."""
     for at, axis in enumerate(self.tiled):
       dy = winograd.tile_outputs(
         dy, self.tiles[axis], self.taps[axis], 1 + at + axis, at
@@ -182,27 +191,32 @@ def choose_tiling(
   *,
   precise: bool = False,
 ) -> Tiling:
-  """Chooses how to cut a convolution of [b, t, h, w, c] into n channels.
+  """Chooses how to split a convolution.
 
-  `precise` leaves out the Winograd tiles that lose a digit.
+  Args:
+    x_shape: Shape of the input, [b, t, h, w, c].
+    out: Outputs in time, height and width.
+    kernel: Number of taps.
+    n: Number of output channels.
+    strides: Strides.
+    precise: Whether to avoid the Winograd tiles that lose a decimal digit.
   """
   b, c = x_shape[0], x_shape[4]
   tiles, parts = _tiles(b, out, kernel, min(c, n), strides, precise)
-  # Bytes gathered for one output.
-  each = 4 * c
+  each = 4 * c  # Bytes gathered for one output.
   for axis, (k, m) in enumerate(zip(kernel, tiles, strict=True)):
     r = -(-k // parts) if axis == 0 else k
     each *= (m + r - 1) / m if m else k
   steps = [m or 1 for m in tiles]
-  # Outputs of a piece. The batch stays whole: it may lie on several devices.
+  # Outputs of a piece. The batch is not split: it may be sharded over devices.
   count = PIECE_BYTES / (each * b)
   w = out[2]
   if kernel[0] == 7 and tiles[0]:
-    # Frames that are cut gather their six neighbours again; columns, five.
+    # Splitting frames gathers six neighbours again, splitting columns five.
     w = min(w, max(8, int(count / out[0])))
   w = _round_up(w, steps[2])
   rows = count / w
-  # Under Winograd in the frame the frames of a piece share their edges in time.
+  # With Winograd in height, several frames in a piece share their borders.
   t = out[0] if tiles[1] or w < out[2] else steps[0]
   t = min(t, max(steps[0], int(rows / steps[1])))
   h = max(1, int(rows / t / steps[1])) * steps[1]
@@ -215,12 +229,15 @@ def choose_tiling(
 
 
 def _tiles(b, out, kernel, channels, strides, precise):
-  """Chooses where Winograd saves time. In ms, gathered against Winograd:
+  """Returns the tiles and parts, with Winograd where it saves time.
 
-  3x3x3 at 8x64x80x64: 106, 22; 4x32x40x128: 40, 12; 8x16x16x64: 4.6, 1.4;
-  8x32x40x8: 1.9, 0.6. With few tiles the kernel, which grows fourfold, weighs
-  more than they: 1x3x3 at 32x40x256: 9, 5; 16x20x256: 1.8, 2.6; 8x8x512: 8, 51.
-  Stems, 7x7x7 at stride 1, 2, 2: 16x256x320x3: 2180, 210; 16x64x64x1: 7, 3.
+  Measured, gathered against Winograd, in ms:
+
+  - 3x3x3: 8x64x80x64: 106, 22; 4x32x40x128: 40, 12; 8x16x16x64: 4.6, 1.4;
+    8x32x40x8: 1.9, 0.6.
+  - 1x3x3: 32x40x256: 9, 5; 16x20x256: 1.8, 2.6; 8x8x512: 8, 51. With few tiles
+    the cost of the kernel, which grows fourfold, dominates.
+  - 7x7x7 at strides 1, 2, 2: 16x256x320x3: 2180, 210; 16x64x64x1: 7, 3.
   """
   if kernel[1:] == (3, 3) and strides == (1, 1, 1):
     count = b * out[0] * -(-out[1] // 4) * -(-out[2] // 4)
@@ -234,10 +251,10 @@ def _tiles(b, out, kernel, channels, strides, precise):
 
 
 def pad(x: jax.Array, padding) -> jax.Array:
-  """Pads time, height and width with zeros; cuts where a number is negative."""
+  """Pads time, height and width with zeros; negative numbers crop."""
   b, t, h, w, c = x.shape
   *others, (low, high) = padding
-  # Width and channels as one: a loop the less, 0.05 s to compile for 0.2 s.
+  # Width and channels merged: one loop less, 0.05 s to compile instead of 0.2.
   config = [(0, 0, 0), *((*pads, 0) for pads in others), (low * c, high * c, 0)]
   x = lax.pad(x.reshape(b, t, h, w * c), jnp.zeros((), x.dtype), config)
   return x.reshape(*x.shape[:3], -1, c)

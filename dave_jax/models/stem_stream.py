@@ -1,21 +1,24 @@
-"""Exact reuse between the windows of one video: the stem, once a frame.
+"""Streaming computation of the stem, once for each frame of a video.
 
-Windows of 16 frames that slide over a video share 15 of them, and the encoder's
-stem (7x7x7 convolution, batch norm, ReLU, 3x3x3 max pool) is 40% of the work.
-Its convolution is a sum over seven temporal taps, tap d of output time q seeing
-frame q + d, d = -3..3. Each frame is convolved once with all seven, and every
-sum is built up as frames arrive: after frame f the sum of f has four taps, of
-f - 1 five, of f - 2 six, of f - 3 all seven.
+Consecutive windows of 16 frames share 15 of them, and the encoder's stem (7x7x7
+convolution, batch norm, ReLU, 3x3x3 max pool) is 40% of the work. The results
+equal those of the stem on whole windows, up to rounding.
 
-- Inside a window (times 3 to 12) the sums are whole and shared by all windows.
+The convolution is a sum over seven temporal taps: output time q adds tap d
+applied to frame q + d, for d = -3..3. Each frame is convolved once with all
+seven taps, and the sums are completed as frames arrive: after frame f, the sum
+of time f has four taps, f - 1 five, f - 2 six, and f - 3 all seven.
+
+- Inside a window (times 3 to 12) the sums are complete and shared by all
+  windows.
 - At its end (times 13 to 15) they are the sums of six, five and four taps that
-  frames after it have not yet completed.
-- At its start (times 0 to 2) they are the whole sums less the one, two or three
-  taps that see frames before it.
+  later frames have not completed yet.
+- At its start (times 0 to 2) they are the complete sums minus the three, two or
+  one taps that use frames before the window.
 
-Batch norm's gain is folded into the kernel, so that its offset and the ReLU,
-which keep the order, come after the spatial maximum, on a quarter of the
-numbers; temporal maxima over whole sums are shared by windows of equal parity.
+The gain of batch norm is folded into the kernel. Its offset and the ReLU are
+monotonic, so they are applied after the spatial maximum, to a quarter of the
+values. Temporal maxima over complete sums are shared by every other window.
 """
 
 from collections.abc import Sequence
@@ -25,15 +28,16 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from dave_jax.kernels.batch_norm import EPSILON
+
 WINDOW = 16
-_EPSILON = 1e-5  # As the stem's batch norm has it.
 
 
 class StemWeights(NamedTuple):
-  """The stem with batch norm's gain in its kernel.
+  """The stem's weights with the gain of batch norm folded into the kernel.
 
   Attributes:
-    kernel: [7, 7, c, 7 * features]: all temporal taps side by side.
+    kernel: [7, 7, c, 7 * features], the temporal taps side by side.
     offset: [features].
   """
 
@@ -42,21 +46,23 @@ class StemWeights(NamedTuple):
 
 
 class StemState(NamedTuple):
-  """What the windows to come need of the frames so far; newest first.
+  """What later windows need of the frames so far, newest first.
 
-  Positions are given relative to the last frame, f. Sums are [h/2, w/2,
-  features], before offset and ReLU; pooled maps are [h/4, w/4, features].
+  Times are relative to the last frame, f. Sums are [h / 2, w / 2, features],
+  before offset and ReLU; pooled maps are [h / 4, w / 4, features].
 
   Attributes:
-    one, two, three: Sums of the first one, two, three taps, of f + 3, f + 2,
-      f + 1 down to f - 2: still to be subtracted.
-    four, five, six: Sums of the first four, five, six taps, of f, f - 1, f - 2.
-    whole: Pooled maps of whole sums, of f - 3 and f - 4.
-    late: Pooled maps of whole sums less the first three, two, one taps, of
-      f - 3; and less two, of f - 4.
-    head: First pooled output of a window, of those that start at f - 4 down.
-    second: Second pooled output of a window, those that start at f - 6 down.
-    triples: Maxima over three whole ones, that start at f - 5 down.
+    one, two, three: Sums of the first one, two or three taps, at times from
+      f + 3, f + 2 and f + 1 down to f - 2. They are subtracted later.
+    four, five, six: Sums of the first four, five and six taps, at times f,
+      f - 1 and f - 2.
+    whole: Pooled maps of the complete sums at f - 3 and f - 4.
+    late: Pooled maps of the complete sums minus the first three, two and one
+      taps, at f - 3; then minus two, at f - 4.
+    head: First pooled output of the windows that start at f - 4 and before.
+    second: Second pooled output of the windows that start at f - 6 and before.
+    triples: Temporal maxima over three of `whole`, from the one that starts at
+      f - 5 on, going back.
   """
 
   one: tuple[jax.Array, ...]
@@ -72,7 +78,7 @@ class StemState(NamedTuple):
   triples: tuple[jax.Array, ...]
 
 
-# How many arrays each field of a state holds after a step.
+# Number of arrays in the fields that are tuples.
 _SUMS = {'one': 6, 'two': 5, 'three': 4}
 _POOLED = {'whole': 2, 'late': 4, 'head': 11, 'second': 9, 'triples': 7}
 
@@ -80,11 +86,11 @@ _POOLED = {'whole': 2, 'late': 4, 'head': 11, 'second': 9, 'triples': 7}
 def stem_weights(
   variables: dict, channels: int = 3, dtype=jnp.float32
 ) -> StemWeights:
-  """Returns the weights of an encoder's stem for inference.
+  """Returns the stem weights of an encoder for streaming.
 
   Args:
     variables: {'params', 'batch_stats'} of the encoder (`ResNet3D`).
-    channels: Of the frames; 1 stands for three equal ones.
+    channels: Channels of the frames: 3, or 1 for three equal ones.
     dtype: Type of the computation.
   """
   params, statistics = (
@@ -95,7 +101,7 @@ def stem_weights(
     kernel = kernel.sum(axis=3, keepdims=True)
   scale, bias = params['bn']['scale'], params['bn']['bias']
   mean, variance = statistics['bn']['mean'], statistics['bn']['var']
-  gain = scale * lax.rsqrt(jnp.asarray(variance) + _EPSILON)
+  gain = scale * lax.rsqrt(jnp.asarray(variance) + EPSILON)
   taps, h, w, c, features = kernel.shape
   kernel = (kernel * gain).transpose(1, 2, 3, 0, 4)
   kernel = kernel.reshape(h, w, c, taps * features)
@@ -104,11 +110,11 @@ def stem_weights(
 
 
 def first_state(weights: StemWeights, frame: jax.Array) -> StemState:
-  """Returns the state before the first frame, as if that had always been.
+  """Returns the state before the first frame, as if it had been repeated.
 
   Args:
-    weights: The stem's.
-    frame: The video's first, normalised, [h, w, c].
+    weights: See `stem_weights`.
+    frame: First frame of the video, normalised, [h, w, c].
   """
   h, w, _ = frame.shape
   features = weights.offset.size
@@ -130,24 +136,24 @@ def first_state(weights: StemWeights, frame: jax.Array) -> StemState:
 def push(
   weights: StemWeights, state: StemState, frame: jax.Array
 ) -> tuple[StemState, jax.Array]:
-  """Adds a frame; returns the new state and the stem's output for its window.
+  """Adds a frame to the stream.
 
   Args:
-    weights: The stem's.
-    state: After the frame before.
-    frame: Normalised, [h, w, c].
+    weights: See `stem_weights`.
+    state: State after the previous frame.
+    frame: Normalised frame [h, w, c].
 
   Returns:
-    The state after `frame`, and [8, h / 4, w / 4, features]: what the stem
-    gives for the 16 frames that end with it.
+    The new state, and the stem's output [8, h / 4, w / 4, features] for the
+    window of the 16 frames that end with this one.
   """
   return _step(weights, state, _convolve(weights, frame))
 
 
 def _step(weights, state, responses):
   """Adds the responses [h/2, w/2, 7 * features] of a frame."""
-  # Arrays that only move on are kept out of the compiled program, which would
-  # copy them.
+  # Arrays that only move to another position stay out of the compiled program,
+  # which would copy them.
   used = StemState(
     one=(state.one[0], state.one[-1]),
     two=(state.two[0], state.two[-1]),
@@ -182,9 +188,9 @@ def _convolve(weights, frame):
 
 @jax.jit
 def _advance(offset, state, responses):
-  """Returns a state whose moving fields hold their newest entry alone."""
-  # The kernel's first tap sees the frame three before a position, so it is what
-  # this frame gives to the position three after it.
+  """Returns the new state, whose queues hold only their newest entry."""
+  # The first tap of a time applies to the frame three before it, so this frame
+  # contributes its first response to the time three later.
   taps = jnp.split(responses, 7, axis=-1)
   one = taps[0]
   two = state.one[0] + taps[1]

@@ -1,4 +1,4 @@
-"""The stem once a frame gives what the stem gives window by window."""
+"""The streaming stem against the stem on whole windows."""
 
 import jax
 import numpy as np
@@ -11,7 +11,7 @@ from tests.conftest import random_variables
 
 
 def _random_encoder(width, seed=0):
-  """An encoder whose batch norm does something, gains of both signs."""
+  """Returns an encoder with random batch norm, with gains of both signs."""
   rng = np.random.default_rng(seed)
   encoder = ResNet3D(depth=10, width=width)
   variables = random_variables(DAVE(modality='video', depth=10, width=width))
@@ -30,8 +30,8 @@ def _window(frames, last):
 
 
 @pytest.mark.parametrize('channels', [1, 3])
-def test_every_window_is_the_plain_one(channels):
-  """From the first frame, whose window repeats it, to past two windows."""
+def test_every_window_agrees_with_the_stem(channels):
+  """From the first frame, whose window repeats it, to more than two windows."""
   encoder, variables = _random_encoder(4)
   rng = np.random.default_rng(1)
   frames = rng.standard_normal((36, 32, 64, channels), dtype=np.float32)
@@ -48,13 +48,13 @@ def test_every_window_is_the_plain_one(channels):
   for last, frame in enumerate(frames):
     state, window = stem_stream.push(weights, state, frame)
     expected = plain(_window(frames, last))
-    # Float32 sums in another order.
+    # The order of float32 sums differs.
     np.testing.assert_allclose(
       window, expected, atol=2e-6 * expected.max(), err_msg=f'frame {last}'
     )
 
 
-def test_a_state_can_be_left_and_taken_up_again():
+def test_resumes_from_a_saved_state():
   _, variables = _random_encoder(2)
   weights = stem_stream.stem_weights(variables)
   rng = np.random.default_rng(2)
@@ -70,8 +70,8 @@ def test_a_state_can_be_left_and_taken_up_again():
   np.testing.assert_array_equal(window, again)
 
 
-def test_the_network_takes_the_streams_output():
-  """Maps through the stream are the plain maps to 1e-5 of their range."""
+def test_network_accepts_the_output_of_the_stream():
+  """The maps agree with those of the whole window to 1e-5 of their range."""
   model = DAVE(width=4, depth=10, lax_kernels=True)
   variables = random_variables(model)
   rng = np.random.default_rng(3)
