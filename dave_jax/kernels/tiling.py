@@ -92,7 +92,7 @@ class Tiling:
   def matrices(self, kernel, flipped=False):
     """Returns the kernel's parts as matrices [points, taps * c, n].
 
-    With `flipped`, the taps are reversed and the shape is [points, c, taps * n].
+    With `flipped`, the taps are reversed and it is [points, c, taps * n].
     """
     if flipped:
       kernel = jnp.flip(kernel, (0, 1, 2))
