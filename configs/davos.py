@@ -16,6 +16,7 @@ import dataclasses
 
 from ml_collections import ConfigDict, config_dict
 
+from dave_jax.evaluation.options import options_section
 from dave_jax.scoring.settings import ScoreSettings
 
 _MODALITIES = {'': 'audio_visual', 'video': 'video', 'audio': 'audio'}
@@ -135,12 +136,14 @@ def get_config(variant: str = '') -> ConfigDict:
   evaluation.every = 0  # Steps; 0: as often as there are epochs.
   evaluation.stride = 16  # Frames from one window to the next.
   evaluation.batch_size = 10
-  evaluation.flags = ''  # More of `python -m dave_jax.evaluate` for data.test.
-  # Validation scores at the size of the network's frames;
-  # `python -m dave_jax.evaluate` scores at the size of the recordings, with
-  # every score. dave_jax/scoring/settings.py documents the fields.
+  # Validation scores maps at the size of the network's frames.
+  # dave_jax/scoring/settings.py documents the fields and holds their defaults.
   scoring = ScoreSettings(scores='NSS,AUC_Judd,sAUC,CC,SIM')
   evaluation.scoring = ConfigDict(dataclasses.asdict(scoring))
+  # --mode=evaluate scores data.test as `python -m dave_jax.evaluate` does: all
+  # scores, at the size of the recordings. dave_jax/evaluation/options.py
+  # documents the fields and holds their defaults.
+  evaluation.test = options_section()
 
   checkpoint = config.checkpoint = ConfigDict()
   checkpoint.every = 500  # Steps; evaluations and the end make one too.

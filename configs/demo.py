@@ -13,6 +13,7 @@ The recipe is that of configs/davos.py; what departs from it says why.
 from ml_collections import ConfigDict
 
 from dave_jax.configs import davos, speech_commands
+from dave_jax.evaluation.options import options_section
 
 
 def get_config() -> ConfigDict:
@@ -49,9 +50,11 @@ def get_config() -> ConfigDict:
   test = config.test = ConfigDict()
   test.set = 'sounding_shapes'
   test.split = 'test'
-  test.flags = (
-    '--stride=8 --size=128x160 --splits=10 --batch_size=8 --alignment=causal'
-  )
+  options = test.options = options_section()
+  options.stride = 8
+  options.size = '128x160'  # The size of the frames.
+  options.batch_size = 8
+  options.scoring.splits = 10
   return config
 
 

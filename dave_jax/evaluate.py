@@ -40,11 +40,18 @@ def main(argv: list[str] | None = None) -> int:
     )
     return INTERRUPTED
   if metrics:
-    _print(metrics, os.path.join(args['out'], METRICS))
+    print_metrics(metrics, args['out'])
   return DONE
 
 
-def _print(metrics, path):
+def print_metrics(metrics: dict, out: str) -> None:
+  """Prints the mean scores of an evaluation, and where they are.
+
+  Args:
+    metrics: See `evaluation.run.evaluate`.
+    out: Folder of the run.
+  """
+  path = os.path.join(out, METRICS)
   counts = metrics['counts']
   print(
     f'{metrics["run"]["name"]}: {counts["videos"]} videos, {counts["frames"]} '

@@ -19,7 +19,7 @@ from absl import flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict
 
-from dave_jax import command_line, evaluate
+from dave_jax import command_line
 from dave_jax.compile_cache import keep_compiled_programs
 from dave_jax.requirements import check_requirements
 from dave_jax.train import train
@@ -79,12 +79,13 @@ def main(argv: list[str]) -> int:
     _connect()
     _log_to_stderr(jax.process_index() == 0)
     if _MODE.value == 'evaluate':
-      return _evaluate(config, workdir)
+      _evaluate(config, workdir)
     elif config.task == 'study':
       # Drawing and data sets take seconds to import.
       from dave_jax.study import Study
 
-      Study(config, workdir).run()
+      if not Study(config, workdir).run():
+        return _STOPPED_STATUS.value
     else:
       check_requirements(config, workdir)
       if not train(config, workdir):
@@ -152,8 +153,12 @@ def _log_to_stderr(is_primary: bool) -> None:
     logger.addHandler(logging.StreamHandler())
 
 
-def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> int:
+def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> None:
   """Scores the best weights of a run on the test sets of its config."""
+  from dave_jax.evaluate import print_metrics
+  from dave_jax.evaluation.options import options_from
+  from dave_jax.evaluation.run import evaluate
+
   if config.task != 'saliency':
     raise ValueError(
       f"expected a config of task 'saliency' to evaluate, got {config.task!r}"
@@ -162,23 +167,22 @@ def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> int:
   if not test:
     raise ValueError('data.test is empty; set it to NAME:SPLIT')
   for name, split in test:
-    status = evaluate.main(
-      [
-        f'--data_dir={config.data.data_dir}',
-        f'--dataset={name}',
-        f'--split={split}',
-        f'--checkpoint={workdir / "best"}',
-        f'--out={workdir / "evaluation" / f"{name}-{split}"}',
-        f'--alignment={config.data.alignment}',
-        f'--dtype={config.model.dtype}',
-        f'--process_index={jax.process_index()}',
-        f'--process_count={jax.process_count()}',
-        *config.evaluation.flags.split(),
-      ]
+    options = options_from(
+      config.evaluation.test,
+      dataset=name,
+      split=split,
+      data_dir=config.data.data_dir,
+      checkpoint=str(workdir / 'best'),
+      out=str(workdir / 'evaluation' / f'{name}-{split}'),
+      sigma=config.data.sigma,
+      alignment=config.data.alignment,
+      dtype=config.model.dtype,
+      process_index=jax.process_index(),
+      process_count=jax.process_count(),
     )
-    if status:
-      return status
-  return 0
+    metrics = evaluate(options)
+    if metrics:
+      print_metrics(metrics, options.out)
 
 
 def _describe(workdir):

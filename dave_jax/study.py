@@ -1,18 +1,21 @@
-"""A study: data made, networks trained, all of them scored, one report."""
+"""A study: data sets, trained networks, their scores and a report in one go."""
 
 import logging
 import os
 import pathlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ml_collections import ConfigDict
 
-from dave_jax import evaluate
-from dave_jax.datasets import boxes, prepare
+from dave_jax.datasets import boxes
 from dave_jax.datasets.build import build
+from dave_jax.datasets.prepare import make_builder
 from dave_jax.datasets.records import Storage
 from dave_jax.datasets.simulation import voice_files
+from dave_jax.datasets.store import open_dataset
+from dave_jax.evaluation.options import BASELINES, options_from
+from dave_jax.evaluation.run import evaluate
 from dave_jax.report.runs import Run, read_runs
 from dave_jax.report.sound_gain import gain_table, seeds_table
 from dave_jax.report.write import write_report, write_tables
@@ -25,161 +28,152 @@ _NAMES = {
   'video': 'Video only',
   'audio': 'Audio only',
 }
-_SWAPPED = 'Sound swapped'  # The audio-visual network, another clip's sound.
-_BASELINES = {
-  'human_infinite': 'Human Infinite',
-  'mean_eye_position': 'Mean eye position',
-}
+# The audio-visual network with the sound of another clip.
+_SWAPPED = 'Sound swapped'
+_BASELINES = ('human_infinite', 'mean_eye_position')
 
 
 class Study:
-  """What configs/demo.py says, in a folder.
+  """Runs the study of a config such as configs/demo.py.
 
-      WORKDIR/data      the data sets
-      WORKDIR/voices    sounds to learn voices from
-      WORKDIR/pretrain_audio  the audio encoder trained on them
+  It writes
+
+      WORKDIR/data            data sets
+      WORKDIR/voices          sound files to pre-train the audio encoder on
+      WORKDIR/boxes.csv       where the sound sources are
+      WORKDIR/pretrain_audio  the audio encoder trained to classify them
       WORKDIR/pretrain_video  a video-only network trained on still images
-      WORKDIR/networks  a run of each network and seed
-      WORKDIR/scores    an evaluation of each, and of the baselines
-      WORKDIR/report    tables and figures; sound.md says what sound adds
+      WORKDIR/networks        a run of each network and seed
+      WORKDIR/scores          an evaluation of each, and of the baselines
+      WORKDIR/report          tables and figures
 
-  Every stage goes on where it stopped.
+  An interrupted study resumes in the stage that it stopped in.
   """
 
   def __init__(self, config: ConfigDict, workdir: str | os.PathLike):
-    """Takes what to do, and where."""
+    """Takes the config and the folder of the study."""
     self._config = config
     self._workdir = pathlib.Path(workdir)
     self._data_dir = self._workdir / 'data'
     self._boxes = self._workdir / 'boxes.csv'
-    self._scores = self._workdir / 'scores'
-    self._kinds = [kind for kind in _NAMES if kind in config.networks]
+    self._modalities = [name for name in _NAMES if name in config.networks]
 
-  def run(self) -> None:
-    """Does all stages, or those before it is asked to stop.
+  def run(self) -> bool:
+    """Runs the stages in order.
+
+    Returns:
+      Whether all are finished; False if the study was asked to stop.
 
     Raises:
       ValueError, OSError, NonFiniteError: See `train`.
-      SystemExit: Building or scoring failed, and has said why.
     """
     stages = list(self._stages())
     for number, (title, stage) in enumerate(stages, 1):
       _LOG.info('[%d/%d] %s', number, len(stages), title)
-      if not stage():
-        return
+      # Of all stages, only training can be asked to stop.
+      if stage() is False:
+        return False
+    return True
 
-  def _stages(self):
-    """Yields (title, function) of each stage; False says to stop."""
-    config = self._config
-    for name in config.sets:
-      yield f'builds {name}', lambda name=name: self._build(name)
-    yield 'writes voices', self._write_voices
-    yield (
-      'learns to tell voices apart',
-      lambda: train(self._pretrain_audio(), self._workdir / 'pretrain_audio'),
-    )
-    yield (
-      'learns to see still images',
-      lambda: train(self._pretrain_video(), self._workdir / 'pretrain_video'),
-    )
-    for seed in config.seeds:
-      for kind in self._kinds:
+  def _stages(self) -> Iterator[tuple[str, Callable[[], bool | None]]]:
+    """Yields the title and function of each stage."""
+    for name in self._config.sets:
+      yield f'Build {name}', lambda name=name: self._build(name)
+    yield 'Write voices', self._write_voices
+    yield 'Pre-train the audio encoder', self._pretrain_audio
+    yield 'Pre-train on still images', self._pretrain_video
+    for seed in self._config.seeds:
+      for modality in self._modalities:
         yield (
-          f'trains {_NAMES[kind]}, seed {seed}',
-          lambda kind=kind, seed=seed: train(
-            self._network(kind, seed), self._run_folder(kind, seed)
-          ),
+          f'Train {_NAMES[modality]}, seed {seed}',
+          lambda modality=modality, seed=seed: self._train(modality, seed),
         )
-    yield 'finds what sounds', self._write_boxes
-    for name, flags in self._evaluations():
+    yield 'Locate sound sources', self._write_boxes
+    for name, fields in self._evaluations():
       yield (
-        f'scores {name}',
-        lambda name=name, flags=flags: self._evaluate(name, flags),
+        f'Evaluate {name}',
+        lambda name=name, fields=fields: self._evaluate(name, fields),
       )
-    yield 'reports', self._report
+    yield 'Write the report', self._report
 
   def _build(self, name):
-    storage = Storage(frame_size=tuple(self._config.frame_size))
-    settings = {k: str(v) for k, v in self._config.sets[name].items()}
-    builder = prepare.make_builder(
-      name, self._data_dir, storage=storage, settings=settings
+    builder = make_builder(
+      name,
+      self._data_dir,
+      storage=Storage(frame_size=tuple(self._config.frame_size)),
+      settings={k: str(v) for k, v in self._config.sets[name].items()},
     )
-    # It appears under its name once it is whole.
+    # A data set has its name only when it is complete.
     if not pathlib.Path(builder.data_dir).exists():
       build(builder, None, processes=os.cpu_count(), partial=False)
-    return True
 
   def _write_voices(self):
-    folder = self._workdir / 'voices'
-    voice_files.write_voices(folder, self._config.voices, self._config.seed)
-    return True
+    voice_files.write_voices(
+      self._workdir / 'voices', self._config.voices, self._config.seed
+    )
 
   def _pretrain_audio(self):
     config = self._config.pretrain_audio.copy_and_resolve_references()
     config.data.folder = str(self._workdir / 'voices')
-    return config
+    return train(config, self._workdir / 'pretrain_audio')
 
   def _pretrain_video(self):
     config = self._config.pretrain_video.copy_and_resolve_references()
     config.data.data_dir = str(self._data_dir)
-    return config
+    return train(config, self._workdir / 'pretrain_video')
 
-  def _network(self, kind, seed):
-    config = self._config.networks[kind].copy_and_resolve_references()
+  def _train(self, modality, seed):
+    config = self._config.networks[modality].copy_and_resolve_references()
     config.seed = seed
     config.data.data_dir = str(self._data_dir)
-    if kind != 'audio':
+    if modality != 'audio':
       config.start.network = str(self._workdir / 'pretrain_video' / 'best')
-    if kind != 'video':
+    if modality != 'video':
       config.start.audio_encoder = str(
         self._workdir / 'pretrain_audio' / 'best'
       )
-    return config
+    return train(config, self._run_folder(modality, seed))
 
-  def _run_folder(self, kind, seed):
-    return self._workdir / 'networks' / f'{kind}_{seed}'
-
-  def _evaluations(self):
-    """Yields (name, flags) of each."""
-    for kind, name in _BASELINES.items():
-      yield name, [f'--baseline={kind}']
-    for seed in self._config.seeds:
-      for kind in self._kinds:
-        best = self._run_folder(kind, seed) / 'best'
-        yield self._named(_NAMES[kind], seed), [f'--checkpoint={best}']
-        if kind == 'audio_visual':
-          yield (
-            self._named(_SWAPPED, seed),
-            [f'--checkpoint={best}', '--sound=other'],
-          )
-
-  def _named(self, name, seed):
-    return name if len(self._config.seeds) == 1 else f'{name}, seed {seed}'
+  def _run_folder(self, modality, seed):
+    return self._workdir / 'networks' / f'{modality}_{seed}'
 
   def _write_boxes(self):
-    return _run(
-      boxes.main,
-      self._config.test.set,
-      f'--data_dir={self._data_dir}',
-      f'--out={self._boxes}',
-    )
+    dataset = open_dataset(self._data_dir, self._config.test.set)
+    boxes.write_boxes(self._boxes, boxes.dataset_boxes(dataset))
 
-  def _evaluate(self, name, flags):
+  def _evaluations(self):
+    """Yields the name of each evaluation, and what it scores."""
+    for baseline in _BASELINES:
+      yield BASELINES[baseline], {'baseline': baseline}
+    for seed in self._config.seeds:
+      for modality in self._modalities:
+        network = {'checkpoint': str(self._run_folder(modality, seed) / 'best')}
+        yield self._with_seed(_NAMES[modality], seed), network
+        if modality == 'audio_visual':
+          yield self._with_seed(_SWAPPED, seed), network | {'sound': 'other'}
+
+  def _with_seed(self, name, seed):
+    return name if len(self._config.seeds) == 1 else f'{name}, seed {seed}'
+
+  def _evaluate(self, name, fields):
     test = self._config.test
-    return _run(
-      evaluate.main,
-      f'--data_dir={self._data_dir}',
-      f'--dataset={test.set}',
-      f'--split={test.split}',
-      f'--out={self._scores_folder(name)}',
-      f'--name={name}',
-      f'--boxes={self._boxes}',
-      *test.flags.split(),
-      *flags,
+    network = self._config.networks[self._modalities[0]]
+    evaluate(
+      options_from(
+        test.options,
+        dataset=test.set,
+        split=test.split,
+        data_dir=str(self._data_dir),
+        out=str(self._scores_folder(name)),
+        name=name,
+        boxes=str(self._boxes),
+        alignment=network.data.alignment,
+        **fields,
+      )
     )
 
   def _scores_folder(self, name):
-    return self._scores / re.sub('[^a-z0-9]+', '_', name.lower())
+    return self._workdir / 'scores' / re.sub('[^a-z0-9]+', '_', name.lower())
 
   def _read(self, names) -> list[Run]:
     return read_runs([self._scores_folder(name) for name in names])
@@ -187,11 +181,10 @@ class Study:
   def _report(self):
     """Reports the first seed in full, and all seeds in `sound.md`."""
     out = self._workdir / 'report'
-    seeds = self._config.seeds
-    networks = [_NAMES[kind] for kind in self._kinds]
-    people, mean = _BASELINES.values()
+    networks = [_NAMES[modality] for modality in self._modalities]
+    people, mean = (BASELINES[baseline] for baseline in _BASELINES)
     by_name = {
-      name: [self._named(name, seed) for seed in seeds]
+      name: [self._with_seed(name, seed) for seed in self._config.seeds]
       for name in (networks[0], _SWAPPED, *networks[1:])
     }
     first = [names[0] for names in by_name.values()]
@@ -205,15 +198,6 @@ class Study:
     gain = gain_table(
       models[_NAMES['audio_visual']], models[_NAMES['video']], models[_SWAPPED]
     )
-    write_tables(
-      out / 'sound.md', 'What sound adds', [gain, seeds_table(models)]
-    )
-    _LOG.info('%s\n%s\n%s', gain.markdown(), out / 'sound.md', path)
-    return True
-
-
-def _run(command: Callable[[list[str]], int], *arguments: str) -> bool:
-  status = command(list(arguments))
-  if status:
-    raise SystemExit(status)
-  return True
+    sound = out / 'sound.md'
+    write_tables(sound, 'What sound adds', [gain, seeds_table(models)])
+    _LOG.info('%s\nDone: %s and %s', gain.markdown(), path, sound)

@@ -36,7 +36,9 @@ def test_evaluate_scores_the_best_weights_on_the_test_set(
     **{
       'data.data_dir': tmp_path / 'data',
       'data.test': 'made/images:test',
-      'evaluation.flags': '--size=40x60 --scores=NSS --mean_eye_position=none',
+      'evaluation.test.size': '40x60',
+      'evaluation.test.scoring.scores': 'NSS',
+      'evaluation.test.mean_eye_position': 'none',
     },
   )
   assert done.returncode == 0, done.stderr
@@ -54,5 +56,5 @@ def test_evaluate_wants_a_test_set(environment, tmp_path):
   done = _evaluate(tmp_path, environment, **{'data.test': ''})
   assert done.returncode == 1
   assert done.stderr.splitlines()[-1] == (
-    'main: data.test names no set; name one, as NAME:SPLIT'
+    'main: data.test is empty; set it to NAME:SPLIT'
   )

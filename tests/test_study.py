@@ -38,9 +38,9 @@ def config():
   del config.networks['audio']  # Takes as long to compile, and shows no more.
   for network in (config.pretrain_video, *config.networks.values()):
     network.update_from_flattened_dict(_NETWORK | _STEPS)
-  config.test.flags = (
-    '--stride=64 --size=16x16 --scores=NSS,CC --alignment=causal'
-  )
+  options = config.test.options
+  options.stride, options.size = 64, '16x16'
+  options.scoring.scores = 'NSS,CC'
   return config
 
 

@@ -3,6 +3,8 @@
 import dataclasses
 import re
 
+from ml_collections import ConfigDict, config_dict
+
 from dave_jax.scoring.settings import ScoreSettings
 
 # {option: name in tables}.
@@ -95,3 +97,39 @@ def parse_size(text: str) -> tuple[int, int] | None:
       f"expected size 'original' or HEIGHTxWIDTH such as 256x320, got {text!r}"
     )
   return int(match[1]), int(match[2])
+
+
+# The options that configs hold; the others follow from the run that is scored.
+_IN_CONFIGS = (
+  'stride',
+  'size',
+  'mean_eye_position',
+  'mean_eye_position_stride',
+  'frames',
+  'overwrite',
+  'batch_size',
+  'sound',
+)
+
+
+def options_section() -> ConfigDict:
+  """Returns the section of a config that `options_from` takes, of defaults."""
+  section = ConfigDict({name: getattr(Options, name) for name in _IN_CONFIGS})
+  section.boxes = config_dict.placeholder(str)
+  section.scoring = ConfigDict(dataclasses.asdict(ScoreSettings()))
+  return section
+
+
+def options_from(section: ConfigDict, **fields) -> Options:
+  """Returns the options of a section.
+
+  Args:
+    section: See `options_section`.
+    **fields: The other fields of `Options`, and those to override.
+
+  Raises:
+    ValueError: A score setting is unknown.
+  """
+  values = section.to_dict()
+  settings = ScoreSettings(**values.pop('scoring'))
+  return Options(**values | {'settings': settings} | fields)
