@@ -147,6 +147,7 @@ def _score_video(maps, scorer, number, progress) -> VideoScores:
   return VideoScores(
     clip=clip.name,
     category=clip.category,
+    size=(clip.height, clip.width),
     names=scorer.names,
     frames=truth.frame[rows] if rows else np.zeros(0, np.int64),
     times=np.array([truth.gaze(row).time for row in rows]),
@@ -164,8 +165,11 @@ def _score_video(maps, scorer, number, progress) -> VideoScores:
 def _small(saliency):
   """Returns a map of the size of mean maps that sums to 1, or zeros."""
   h, w = MEAN_MAP
+  shrinks = saliency.shape[0] > h and saliency.shape[1] > w
   small = cv2.resize(
-    saliency.astype(np.float32), (w, h), interpolation=cv2.INTER_AREA
+    saliency.astype(np.float32),
+    (w, h),
+    interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
   ).astype(np.float64)
   small -= min(0.0, small.min())
   total = small.sum()

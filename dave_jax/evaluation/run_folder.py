@@ -46,6 +46,7 @@ class VideoScores:
 
   Attributes:
     clip, category: Its name and category ('' for none).
+    size: Height and width of the original.
     names: The scores.
     frames: int64 [n], the scored frames: fixated, and taken by the stride.
     times: [n], their time stamps, in seconds on the axis of the sound.
@@ -61,6 +62,7 @@ class VideoScores:
 
   clip: str
   category: str
+  size: tuple[int, int]
   names: tuple[str, ...]
   frames: np.ndarray
   times: np.ndarray
@@ -163,7 +165,11 @@ def read_metrics(folder: str | os.PathLike) -> dict:
       f'{path}: expected JSON, got {error}; evaluate again'
     ) from error
   run = path.with_name(_RUN)
-  if run.exists() and metrics.get('run') != _read_json(run):
+  if (
+    isinstance(metrics, dict)
+    and run.exists()
+    and metrics.get('run') != _read_json(run)
+  ):
     raise FileNotFoundError(
       f'{path} is of an earlier run; run the evaluation that replaced it again '
       'to finish it'
@@ -215,6 +221,7 @@ def _load(path, digest=None) -> VideoScores | None:
       return VideoScores(
         clip=str(arrays['clip']),
         category=str(arrays['category']),
+        size=tuple(arrays['size'].tolist()),
         names=tuple(arrays['names'].tolist()),
         frames=arrays['frames'],
         times=arrays['times'],

@@ -1,10 +1,10 @@
-"""Compares evaluations: tables and figures as the paper has them.
+"""Compares evaluations by the tables and figures of the paper.
 
   python -m dave_jax.report RUN... --out=DIR
 
-RUN is what `python -m dave_jax.evaluate` wrote to --out; all of one data set
-and with the same settings. DIR/report.md holds everything; each table is there
-as .csv and .tex too, each figure as .png and .pdf.
+RUN is the --out of `python -m dave_jax.evaluate`, or NAME=RUN to name it in
+tables. All runs must share the data set and the settings. DIR/report.md is the
+report; tables are also written as .csv and .tex, figures as .png and .pdf.
 """
 
 import argparse
@@ -19,7 +19,7 @@ DONE, FAILED = 0, 1
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Reports as the command line says; returns the exit status."""
+  """Runs the command line; returns the exit status."""
   args = _parser().parse_args(argv)
   try:
     path = write_report(
@@ -28,7 +28,7 @@ def main(argv: list[str] | None = None) -> int:
   except (ValueError, OSError) as error:
     print(f'report: {error}', file=sys.stderr)
     return FAILED
-  print(path)
+  print(f'Wrote {path}')
   return DONE
 
 
@@ -40,20 +40,25 @@ def _parser() -> argparse.ArgumentParser:
   )
   add = parser.add_argument
   add('--version', action='version', version=VERSION)
-  add('runs', nargs='+', metavar='RUN', help='folder of an evaluation')
-  add('--out', required=True, help='folder to write')
+  add(
+    'runs',
+    nargs='+',
+    metavar='RUN',
+    help='folder of an evaluation, or NAME=FOLDER',
+  )
+  add('--out', required=True, help='folder of the report')
   add(
     '--score',
     default='NSS',
     choices=SCORES,
-    help='shown over time and in figures (default: %(default)s)',
+    help='score of the figures (default: %(default)s)',
   )
   add(
     '--design',
     default='repeated',
     choices=('repeated', 'independent'),
-    help='of the analysis of variance: all models see the same videos, or as '
-    'if each had its own (default: %(default)s)',
+    help='design of the analysis of variance: videos as subjects that all '
+    'models share, or independent samples (default: %(default)s)',
   )
   return parser
 

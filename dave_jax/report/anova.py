@@ -1,7 +1,9 @@
-"""Analysis of variance of scores, with the models as the factor."""
+"""Analysis of variance of scores with models as the factor; post-hoc tests."""
 
 import dataclasses
 import itertools
+import string
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,15 +15,15 @@ _CONFIDENCE = 0.95
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-  """Two models compared after the analysis.
+  """Post-hoc comparison of two models.
 
   Attributes:
     first, second: Their names.
-    difference: Mean of the first less that of the second.
+    difference: Mean of the first minus that of the second.
     low, high: 95% confidence interval of the difference.
-    p: Adjusted for the number of pairs.
-    effect: Cohen's d; 'repeated': of the differences (d_z), 'independent': of
-      the pooled standard deviation.
+    p: p value, adjusted for the number of pairs.
+    effect: Cohen's d: in units of the standard deviation of the differences
+      ('repeated', d_z) or of the pooled one ('independent').
   """
 
   first: str
@@ -39,17 +41,17 @@ class Anova:
 
   Attributes:
     design: See `anova`.
-    f: The ratio of mean squares; infinite where models differ and nothing else
-      varies, NaN where nothing varies.
+    f: Ratio of mean squares; infinite if only models vary, NaN if nothing
+      varies.
     between, error: Degrees of freedom.
-    p: Of the null hypothesis that the models' means are equal.
+    p: p value of the null hypothesis that the models' means are equal.
     effects: 'repeated': partial and generalised eta squared, and the
-      Greenhouse-Geisser epsilon that p is corrected with; 'independent': eta
-      squared and omega squared.
+      Greenhouse-Geisser epsilon that corrects p; 'independent': eta squared
+      and omega squared.
     units: Videos that every model has a score of.
-    dropped: Videos that one has none of.
-    pairs: Every two models: paired t-tests with Holm's correction, or Tukey's
-      honest significant difference.
+    dropped: Other videos.
+    pairs: Every two models, by paired t-tests with Holm's correction or by
+      Tukey's honest significant difference.
   """
 
   design: Design
@@ -64,38 +66,37 @@ class Anova:
 
 
 def anova(scores: dict[str, np.ndarray], *, design: Design) -> Anova:
-  """Analyses how scores vary between models.
+  """Returns a one-way analysis of variance of scores.
 
   Args:
-    scores: {model: its score of each video [n]}, the same videos in the same
-      order; videos with NaN in any are left out.
-    design: 'repeated': all models see the same videos, whose differences in
-      difficulty are set apart (repeated measures, Greenhouse-Geisser).
-      'independent': as if every model had videos of its own (the classical
-      one-way analysis).
+    scores: {model: score of each video [n]}, of the same videos in the same
+      order; videos with any NaN are dropped.
+    design: 'repeated' treats videos as subjects that all models share (repeated
+      measures with the Greenhouse-Geisser correction). 'independent' treats
+      each model as having videos of its own (the classical analysis).
 
   Raises:
     ValueError: There are fewer than two models or two videos.
   """
   if design not in get_args(Design):
-    raise ValueError(f'design is {design!r}; want one of {get_args(Design)}')
+    raise ValueError(f'expected design in {get_args(Design)}, got {design!r}')
   names = list(scores)
   lengths = {len(values) for values in scores.values()}
   if len(names) < 2 or len(lengths) != 1:
     raise ValueError(
-      f'got {len(names)} models with {sorted(lengths)} scores; want two or '
-      'more with as many each'
+      'expected two or more models with equally many scores, got '
+      f'{len(names)} with {sorted(lengths)}'
     )
   table = np.stack([scores[name] for name in names], axis=1).astype(np.float64)
   known = ~np.isnan(table).any(axis=1)
   table = table[known]
   if len(table) < 2:
     raise ValueError(
-      f'got {len(table)} videos that every model has a score of; an analysis '
-      'of variance wants two or more'
+      'expected two or more videos that every model has a score of, got '
+      f'{len(table)}'
     )
   analyse = _repeated if design == 'repeated' else _independent
-  # Models alike in every video leave no variance to divide by.
+  # Equal models have no variance to divide by.
   with np.errstate(divide='ignore', invalid='ignore'):
     found = analyse(names, table)
   return Anova(
@@ -212,9 +213,9 @@ def _tukey(names, table):
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-  """Returns p values [m] adjusted for their number (Holm, 1979).
+  """Returns p values [m] adjusted for multiple tests (Holm, 1979).
 
-  NaN stays and does not count.
+  NaN stays NaN and does not count as a test.
   """
   p = np.asarray(p, np.float64)
   adjusted = np.full(len(p), np.nan)
@@ -227,6 +228,47 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def _no_rounding(squares, table):
-  """Returns 0 for a sum of squares that is nothing but rounding."""
+  """Returns 0 for a sum of squares that is only rounding error."""
   scale = np.abs(table).max() ** 2 * table.size
   return 0.0 if squares <= 1e-24 * scale else float(squares)
+
+
+def compact_letters(
+  names: Sequence[str], pairs: Sequence[Pair], alpha: float
+) -> dict[str, str]:
+  """Returns a compact letter display: models that share a letter do not differ.
+
+  Insert and absorb (Piepho, 2004).
+
+  Args:
+    names: The models, best first, so that the best one has the letter 'a'.
+    pairs: Every two of them.
+    alpha: Two models differ if their p is below it.
+  """
+  groups = [frozenset(names)]
+  for pair in pairs:
+    if not pair.p < alpha:
+      continue
+    both = {pair.first, pair.second}
+    groups = [
+      part
+      for group in groups
+      for part in ([group - {n} for n in both] if both <= group else [group])
+    ]
+    groups = [
+      group
+      for place, group in enumerate(groups)
+      if not any(
+        group < other or (group == other and place > k)
+        for k, other in enumerate(groups)
+      )
+    ]
+  groups.sort(key=lambda group: sorted(map(names.index, group)))
+  return {
+    name: ''.join(
+      string.ascii_letters[k % 52]
+      for k, group in enumerate(groups)
+      if name in group
+    )
+    for name in names
+  }

@@ -15,36 +15,35 @@ from dave_jax.report.tables import shown
 from dave_jax.scoring.settings import LOWER_IS_BETTER
 
 _ALL = 'all'
+_SMOOTHING = 1.5  # Standard deviation, pixels of a mean map; hides its grid.
 
 
 def mean_maps(runs: Sequence[Run]) -> Figure:
   """Draws where people look on average, and each run (figures 3 and 8).
 
-  Rows are all videos and each category; the first column is the mean eye
-  position of the videos that were scored, the others mean predictions.
+  Rows are all videos and each category. The first column is the mean eye
+  position of the scored videos, the others are mean predictions.
   """
   rows = [None, *runs[0].categories]
   columns = len(runs) + 1
+  shape = np.median([video.size for video in runs[0].videos], axis=0)
   width = min(WIDTH / columns, 1.8)
-  h, w = runs[0].videos[0].density.shape
-  height = (width * h / w + 0.1) * len(rows) + 0.4
+  height = (width * shape[0] / shape[1] + 0.1) * len(rows) + 0.4
   with new_figure(width * columns, height) as figure:
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for line, category in zip(axes, rows, strict=True):
       chosen = [_of_category(run, category) for run in runs]
-      maps = [_mean([video.density for video in chosen[0]])]
-      maps += [
-        _mean([video.prediction for video in videos]) for videos in chosen
+      maps = [[video.density for video in chosen[0]]]
+      maps += [[video.prediction for video in videos] for videos in chosen]
+      means = [
+        cv2.GaussianBlur(np.mean(of_videos, axis=0), None, _SMOOTHING)
+        for of_videos in maps
       ]
-      count = len(chosen[0])
-      # One scale a row: how peaked maps are can be compared.
-      peak = max(float(mean.max()) for mean in maps) or 1.0
-      for panel, mean in zip(line, maps, strict=True):
-        panel.imshow(
-          mean, cmap='inferno', vmin=0, vmax=peak, interpolation='bilinear'
-        )
-        _bare(panel)
-      line[0].set_ylabel(f'{category or _ALL} ({count})')
+      # One scale for each row, to compare how peaked maps are.
+      peak = max(float(mean.max()) for mean in means) or 1.0
+      for panel, mean in zip(line, means, strict=True):
+        _draw(panel, mean, shape, cmap='inferno', vmin=0, vmax=peak)
+      line[0].set_ylabel(f'{category or _ALL} ({len(chosen[0])})')
     titles = ['people', *(run.name for run in runs)]
     for panel, title in zip(axes[0], titles, strict=True):
       panel.set_title(textwrap.fill(title, int(11 * width)))
@@ -54,8 +53,8 @@ def mean_maps(runs: Sequence[Run]) -> Figure:
 def best_and_worst(run: Run, score: str) -> Figure | None:
   """Draws the best and the worst video of each category (figure 7).
 
-  Three frames of each, with where people looked above and the prediction
-  below. None where no video has the score.
+  Three frames of each, with human fixation density above and the prediction
+  below. None if no video has the score.
   """
   chosen = []
   for category in run.categories or [None]:
@@ -76,8 +75,10 @@ def best_and_worst(run: Run, score: str) -> Figure | None:
   most = max(len(video.examples) for _, _, video in chosen)
   across = min(len(chosen), 2 if most > 1 else 4)
   down = -(-len(chosen) // across)
-  width = across * WIDTH / (2 if most > 1 else 4)
-  with new_figure(width, (2.2 if most > 1 else 2.9) * down) as figure:
+  width = WIDTH / (2 if most > 1 else 4)
+  shape = max(video.size[0] / video.size[1] for _, _, video in chosen)
+  height = 2 * shape * width / most + 0.6
+  with new_figure(width * across, height * down) as figure:
     parts = figure.subfigures(down, across, squeeze=False).ravel()
     for part, (what, value, video) in zip(parts, chosen, strict=False):
       part.suptitle(
@@ -91,17 +92,31 @@ def _draw_examples(part, video: VideoScores):
   panels = part.subplots(2, len(video.examples), squeeze=False)
   for column, example in zip(panels.T, video.examples, strict=True):
     image = cv2.imdecode(
-      np.frombuffer(example.picture, np.uint8), cv2.IMREAD_COLOR
-    )[..., ::-1]
+      np.frombuffer(example.picture, np.uint8), cv2.IMREAD_COLOR_RGB
+    )
     for panel, density in zip(
       column, (example.density, example.prediction), strict=True
     ):
-      panel.imshow(overlay.draw(np.ascontiguousarray(image), density))
-      _bare(panel)
+      _draw(panel, overlay.draw(image, density), video.size)
     if len(video.examples) > 1:
-      column[0].set_title(f'frame {example.frame + 1}', fontsize=6)
+      column[0].set_title(f'frame {example.frame}', fontsize=6)
   panels[0, 0].set_ylabel('people', fontsize=7)
   panels[1, 0].set_ylabel('prediction', fontsize=7)
+
+
+def _draw(panel, image, shape, **kwargs):
+  """Draws an image stretched to the proportions of the original frame."""
+  h, w = image.shape[:2]
+  panel.imshow(
+    image,
+    interpolation='bilinear',
+    aspect=(shape[0] / shape[1]) * (w / h),
+    **kwargs,
+  )
+  panel.set_xticks([])
+  panel.set_yticks([])
+  for spine in panel.spines.values():
+    spine.set_visible(False)
 
 
 def _of_category(run, category):
@@ -111,14 +126,3 @@ def _of_category(run, category):
     for video, entry in zip(run.videos, names.values(), strict=True)
     if category is None or entry['category'] == category
   ]
-
-
-def _mean(maps):
-  return np.mean(maps, axis=0)
-
-
-def _bare(panel):
-  panel.set_xticks([])
-  panel.set_yticks([])
-  for spine in panel.spines.values():
-    spine.set_visible(False)

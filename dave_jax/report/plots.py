@@ -1,4 +1,4 @@
-"""Figures of numbers: time curves, distributions, categories, context."""
+"""Figures of scores: over time, distributions, categories, sound sources."""
 
 from collections.abc import Sequence
 
@@ -12,15 +12,17 @@ from dave_jax.report.tables import shown
 from dave_jax.report.time_curve import POINTS, mean_curve, resample, smoothed
 from dave_jax.scoring.settings import CONTEXTUAL
 
-_SMOOTH = 21  # Points of the running mean, about 2% of a video.
+_SMOOTH = 21  # Points of the running mean, 2% of a video.
 _BINS = 60
 
 
 def time_curves(runs: Sequence[Run], score: str) -> Figure | None:
   """Draws a score over the course of the videos (the paper's figure 6).
 
-  Each video resampled to 1,000 points; mean over videos, running mean of 21
-  points, band of one standard error. None where no video has two frames.
+  Each video is resampled to 1,000 points; drawn is the mean over videos,
+  smoothed by a running mean of 21 points, with a band of one standard error. A
+  single video is drawn over its time in seconds. None if no video has two
+  frames.
   """
   if not any(len(video.frames) > 1 for video in runs[0].videos):
     return None
@@ -28,13 +30,13 @@ def time_curves(runs: Sequence[Run], score: str) -> Figure | None:
     axes = figure.subplots()
     lone = len(runs[0].videos) == 1
     places = np.linspace(0, 100, POINTS)
-    label = 'part of the video (%)'
+    label = 'position in the video (%)'
     if lone and runs[0].videos[0].times[-1] > 0:
       places = np.linspace(*runs[0].videos[0].times[[0, -1]], POINTS)
       label = 'time (s)'
     for number, run in enumerate(runs):
       curves = [
-        resample(video.frames, video.score(score), POINTS)
+        resample(video.times, video.score(score), POINTS)
         for video in run.videos
         if len(video.frames) > 1
       ]
@@ -59,9 +61,9 @@ def time_curves(runs: Sequence[Run], score: str) -> Figure | None:
 
 
 def distribution(runs: Sequence[Run], score: str) -> Figure | None:
-  """Draws how a score is distributed over frames (the paper's figure 10).
+  """Draws the distribution of a score over frames (the paper's figure 10).
 
-  None where no frame has the score.
+  None if no frame has the score.
   """
   values = [
     np.concatenate([video.score(score) for video in run.videos]) for run in runs
@@ -71,7 +73,7 @@ def distribution(runs: Sequence[Run], score: str) -> Figure | None:
     return None
   every = np.concatenate(values)
   low, high = np.percentile(every, [0.1, 99.9])
-  # A frame beyond is counted in the last bin.
+  # Frames beyond are counted in the outermost bins.
   edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
   with new_figure(COLUMN, 2.3) as figure:
     axes = figure.subplots()
@@ -96,9 +98,9 @@ def distribution(runs: Sequence[Run], score: str) -> Figure | None:
 
 
 def categories(runs: Sequence[Run], score: str) -> Figure | None:
-  """Draws a score per category, mean over videos with 95% intervals.
+  """Draws a score per category: means over videos, 95% confidence intervals.
 
-  None where nothing is sorted.
+  None without categories.
   """
   names = runs[0].categories
   if not names:
@@ -111,18 +113,20 @@ def categories(runs: Sequence[Run], score: str) -> Figure | None:
 
 
 def contextual(runs: Sequence[Run]) -> Figure | None:
-  """Draws NSS at the sound source, in the rest and in the whole (figure 9).
+  """Draws NSS at the sound source, elsewhere and in the whole (figure 9).
 
-  None where the runs have no boxes.
+  None if the runs have no boxes.
   """
   if not set(CONTEXTUAL) <= set(runs[0].metrics['scores']):
     return None
   groups = [[run.of_videos(name, None) for run in runs] for name in CONTEXTUAL]
-  return _bars(runs, ['sound source', 'rest', 'whole frame'], groups, 'NSS')
+  return _bars(
+    runs, ['sound source', 'elsewhere', 'whole frame'], groups, 'NSS'
+  )
 
 
 def _bars(runs, labels, groups, unit):
-  """Draws a group of bars for each label, a bar for each run."""
+  """Draws a group of bars for each label, with one bar for each run."""
   with new_figure(
     max(COLUMN, min(WIDTH, 1.3 * len(labels) + 1)), 2.4
   ) as figure:

@@ -1,5 +1,6 @@
 """Finished evaluations, read to be compared."""
 
+import collections
 import dataclasses
 import functools
 import json
@@ -9,11 +10,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dave_jax.evaluation.options import BASELINES
 from dave_jax.evaluation.run_folder import VideoScores, read_metrics, read_video
 from dave_jax.evaluation.summary import FORMAT, UNCATEGORISED
 
-# What scores of two runs must have in common to be compared.
+# What runs must share to be compared.
 _COMPARED = ('data', 'settings', 'mean_eye_position', 'boxes')
+# Settings of a network that runs may differ in: (key, default, text).
+_DIFFERENCES = (
+  ('sound', 'own', {'other': 'other sound', 'none': 'no sound'}),
+  ('alignment', 'exact', {'causal': 'causal'}),
+  ('dtype', 'float32', {'bfloat16': 'bfloat16'}),
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,9 +29,9 @@ class Run:
   """A finished evaluation.
 
   Attributes:
-    name: What tables call it.
+    name: Its name in tables.
     metrics: `metrics.json`, see `evaluation.summary`.
-    folder: Of its videos' scores.
+    folder: The folder of the evaluation.
   """
 
   name: str
@@ -32,15 +40,15 @@ class Run:
 
   @functools.cached_property
   def videos(self) -> list[VideoScores]:
-    """The scores of its videos, in the data set's order."""
+    """The scores of its videos, in the order of the data set."""
     return [read_video(self.folder, name) for name in self.metrics['videos']]
 
   def of_videos(self, score: str, category: str | None) -> np.ndarray:
-    """Returns a score of each video [n], NaN where it has none.
+    """Returns a score of each video [n]; NaN where undefined.
 
     Args:
       score: Its name.
-      category: Whose videos; None is all.
+      category: Only videos of this category; None is all.
     """
     values = [
       entry[score]
@@ -51,32 +59,46 @@ class Run:
 
   @property
   def categories(self) -> list[str]:
-    """Names of the categories; none where nothing is sorted."""
+    """Names of the categories; empty if no video has one."""
     names = list(self.metrics['categories'])
     return [] if names == [UNCATEGORISED] else names
+
+  @property
+  def data(self) -> str:
+    """The data set and split, without the settings of the build."""
+    data = self.metrics['run']['data']
+    name, _, config = data['set'].partition('/')
+    config = config.split('_')[0]
+    parts = [name] if config in ('', 'default') else [name, config]
+    return f'{"/".join(parts)}, {data["split"]}'
+
+  @property
+  def of_people(self) -> bool:
+    """Whether it is the Human Infinite baseline: people, not a model."""
+    source = self.metrics['run'].get('maps', {})
+    return source.get('name') == BASELINES['human_infinite']
 
 
 def read_runs(folders: Sequence[str | os.PathLike]) -> list[Run]:
   """Reads evaluations that can be compared with each other.
 
+  Runs of one name are told apart by what differs between them, as in
+  'network (other sound)', else by their folders.
+
+  Args:
+    folders: FOLDER or, to name the run, NAME=FOLDER.
+
   Raises:
-    ValueError: One is given twice or not finished, two have one name, or they
-      differ in data or settings.
-    OSError: One cannot be read.
+    ValueError: A run is given twice, names are equal, or runs differ in data or
+      settings.
+    OSError: A run is unfinished or cannot be read.
   """
-  paths = [pathlib.Path(folder) for folder in folders]
-  resolved = [path.resolve() for path in paths]
-  for place, path in enumerate(resolved):
-    if path in resolved[:place]:
-      raise ValueError(f'{paths[place]} is given twice; leave one out')
-  runs = [_read(path) for path in paths]
-  for place, run in enumerate(runs):
-    for other in runs[:place]:
-      if other.name == run.name:
-        raise ValueError(
-          f"{other.folder} and {run.folder} are both called '{run.name}'; "
-          'evaluate one again with another --name'
-        )
+  runs, named = zip(*map(_read, folders), strict=True)
+  paths = [run.folder.resolve() for run in runs]
+  for place, path in enumerate(paths):
+    if path in paths[:place]:
+      raise ValueError(f'{folders[place]} is given twice; remove one')
+  runs = _distinct(runs, named)
   first = runs[0]
   for run in runs[1:]:
     differ = [
@@ -92,13 +114,51 @@ def read_runs(folders: Sequence[str | os.PathLike]) -> list[Run]:
   return runs
 
 
-def _read(folder):
+def _distinct(runs, named):
+  """Returns the runs with distinct names; those of `named` runs are kept."""
+  names = [run.name for run in runs]
+  for suffix_of in (_differences, lambda run: run.folder.name):
+    counts = collections.Counter(names)
+    for place, run in enumerate(runs):
+      name, suffix = names[place], suffix_of(run)
+      if counts[name] > 1 and suffix and not named[place]:
+        names[place] = f'{name} ({suffix})'
+  for place, name in enumerate(names):
+    if name in names[:place]:
+      first, second = runs[names.index(name)].folder, runs[place].folder
+      raise ValueError(
+        f"{first} and {second} are both called '{name}'; name them, as "
+        f'FIRST={first} SECOND={second}'
+      )
+  return [
+    dataclasses.replace(run, name=name)
+    for run, name in zip(runs, names, strict=True)
+  ]
+
+
+def _differences(run):
+  """Returns how a network was run, where that is not the default."""
+  source = run.metrics['run'].get('maps', {})
+  return ', '.join(
+    values.get(source[key], source[key])
+    for key, default, values in _DIFFERENCES
+    if source.get(key, default) != default
+  )
+
+
+def _read(argument):
+  """Reads FOLDER or NAME=FOLDER; returns the run and whether it is named."""
+  folder, name = pathlib.Path(argument), None
+  if not folder.exists() and '=' in str(argument):
+    name, _, path = str(argument).partition('=')
+    folder = pathlib.Path(path)
   metrics = read_metrics(folder)
   if not isinstance(metrics, dict) or metrics.get('format') != FORMAT:
     raise ValueError(
       f"{folder}/metrics.json: expected the format '{FORMAT}'; evaluate again"
     )
-  return Run(metrics['run']['name'], metrics, folder)
+  run = Run(name or metrics['run']['name'], metrics, folder)
+  return run, name is not None
 
 
 def _shown(run, key):

@@ -1,4 +1,4 @@
-"""What sound adds: networks that hear against networks that do not."""
+"""What sound adds: audio-visual networks against video-only ones."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,51 +12,54 @@ _ALL = 'all'
 
 
 def gain_table(
-  hearing: Sequence[Run],
-  seeing: Sequence[Run],
+  audio_visual: Sequence[Run],
+  video_only: Sequence[Run],
   swapped: Sequence[Run],
   score: str = 'NSS',
 ) -> Table:
-  """Returns what sound adds to a score in each category.
+  """Returns the gain in a score from sound, in each category.
 
   Args:
-    hearing: The audio-visual networks, one of each seed.
-    seeing: The video-only networks, of the same seeds.
-    swapped: The audio-visual networks with the sound of other clips.
-    score: Its name.
+    audio_visual: The audio-visual networks, one for each seed.
+    video_only: The video-only networks of the same seeds.
+    swapped: The audio-visual networks, with the sound of other clips.
+    score: The name of the score.
 
   Returns:
-    Of each category: both scores, the gain, its standard deviation over seeds,
-    what another clip's sound costs, and the share of the gain that this is.
+    A row for each category: both scores, the gain and its standard deviation
+    over seeds, the loss with another clip's sound, and this loss as a share of
+    the gain.
   """
   rows = []
-  for category in (*hearing[0].categories, None):
-    heard, seen, other = (
-      _of_seeds(runs, score, category) for runs in (hearing, seeing, swapped)
+  for category in (*audio_visual[0].categories, None):
+    both, video, other = (
+      _of_seeds(runs, score, category)
+      for runs in (audio_visual, video_only, swapped)
     )
-    gain, cost = (heard - seen).mean(), (heard - other).mean()
+    gain, loss = (both - video).mean(), (both - other).mean()
     rows.append(
       [
         category or _ALL,
-        float(heard.mean()),
-        float(seen.mean()),
+        float(both.mean()),
+        float(video.mean()),
         float(gain),
-        _deviation(heard - seen),
-        float(cost),
-        float(cost / gain) if gain > 0 else None,
+        _deviation(both - video),
+        float(loss),
+        float(loss / gain) if gain > 0 else None,
       ]
     )
   return Table(
     name='sound_gain',
-    title=f'{score} with sound and without',
+    title=f'{score} with and without sound',
+    note=f'Means over {len(audio_visual)} seeds; sd is the standard deviation.',
     columns=[
       'category',
       'audio-visual',
       'video only',
       'gain',
       'sd over seeds',
-      "lost with another clip's sound",
-      'share of the gain',
+      "loss with another clip's sound",
+      'loss / gain',
     ],
     rows=rows,
     digits=2,
@@ -64,7 +67,7 @@ def gain_table(
 
 
 def seeds_table(models: Mapping[str, Sequence[Run]]) -> Table:
-  """Returns mean and standard deviation over seeds, of models by name."""
+  """Returns means and standard deviations over seeds of {name: runs}."""
   runs = next(iter(models.values()))
   rows = []
   for category in (*runs[0].categories, None):
@@ -79,7 +82,7 @@ def seeds_table(models: Mapping[str, Sequence[Run]]) -> Table:
     columns += [score, f'{score} sd']
   return Table(
     name='seeds',
-    title='Means over seeds, and standard deviations',
+    title='Mean scores and standard deviations (sd) over seeds',
     columns=columns,
     rows=rows,
     digits=2,
@@ -88,7 +91,7 @@ def seeds_table(models: Mapping[str, Sequence[Run]]) -> Table:
 
 
 def _of_seeds(runs, score, category):
-  """Returns the mean over videos [seeds]."""
+  """Returns the mean over videos for each seed [seeds]."""
   return np.array([np.nanmean(run.of_videos(score, category)) for run in runs])
 
 

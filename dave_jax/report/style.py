@@ -1,4 +1,4 @@
-"""How figures look, and their files."""
+"""The style of figures, and their files."""
 
 import contextlib
 import pathlib
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import matplotlib
 import matplotlib.figure
 
-WIDTH = 7.0  # Inches, of a page of two columns.
-COLUMN = 3.4  # Of one.
-# Okabe and Ito's, which the colour-blind can tell apart.
+WIDTH = 7.0  # Inches; the width of a page.
+COLUMN = 3.4  # Inches; the width of one of two columns.
+# Okabe and Ito: distinguishable by the colour-blind.
 COLOURS = (
   '#0072B2',
   '#D55E00',
@@ -45,7 +45,7 @@ _SETTINGS = {
 def new_figure(
   width: float, height: float
 ) -> Iterator[matplotlib.figure.Figure]:
-  """Gives an empty figure of some inches, and the style while it is drawn."""
+  """Yields an empty figure, sizes in inches; the style holds in the block."""
   with matplotlib.rc_context(_SETTINGS):
     yield matplotlib.figure.Figure(
       figsize=(width, height), layout='constrained'
@@ -53,12 +53,12 @@ def new_figure(
 
 
 def save(figure: matplotlib.figure.Figure, stem: pathlib.Path) -> None:
-  """Writes STEM.png and STEM.pdf, the same for the same plot."""
+  """Writes STEM.png and STEM.pdf, reproducibly."""
   with matplotlib.rc_context(_SETTINGS):
     figure.savefig(stem.with_suffix('.png'))
     figure.savefig(stem.with_suffix('.pdf'), metadata={'CreationDate': None})
 
 
 def colour(number: int) -> str:
-  """Returns the colour of a run; they repeat after eight."""
+  """Returns the colour of a run; colours repeat after eight."""
   return COLOURS[number % len(COLOURS)]

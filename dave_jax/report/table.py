@@ -4,7 +4,7 @@ import csv
 import dataclasses
 import io
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 _SPECIAL = str.maketrans(
   {c: f'\\{c}' for c in '&%$#_{}'}
@@ -18,33 +18,42 @@ _SPECIAL = str.maketrans(
 )
 
 
+_LATEX_ROWS = 40  # At most on a page.
+# Shrinks a table that is wider than the text, and no other.
+_FIT = r'\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%'
+
+
 @dataclasses.dataclass(frozen=True)
 class Table:
-  """Numbers and text in rows.
+  """A table of numbers and text.
 
   Attributes:
-    name: Of its files.
+    name: Stem of its files.
     title: What it shows.
-    columns: Their headings.
-    rows: Of numbers, text, or None for nothing; as many as columns each.
-    digits: Decimals of numbers that are not whole.
-    groups: How many rows belong together, before each rule; () for none.
-    best: Columns whose best number of a group is set bold, and whether the
-      lowest is best.
-    p_values: Columns that are printed as articles print p.
+    columns: Headings.
+    rows: Numbers, text or None (empty); as many cells as columns.
+    note: What else a reader must know, below the title.
+    digits: Decimals of floats.
+    groups: Numbers of rows between rules; () for no rules.
+    best: {column: whether the lowest is best}; the best number of a column in
+      each group is set bold.
+    unranked: Rows that are never bold.
+    p_values: Columns formatted as p values.
   """
 
   name: str
   title: str
   columns: Sequence[str]
   rows: Sequence[Sequence]
+  note: str = ''
   digits: int = 4
   groups: Sequence[int] = ()
   best: dict[int, bool] = dataclasses.field(default_factory=dict)
+  unranked: Collection[int] = ()
   p_values: Sequence[int] = ()
 
   def markdown(self) -> str:
-    """Returns the table as GitHub draws it."""
+    """Returns the table in GitHub's Markdown."""
     lines = [
       f'| {" | ".join(self.columns)} |',
       '|' + '|'.join(' --- ' for _ in self.columns) + '|',
@@ -60,37 +69,58 @@ class Table:
     return '\n'.join(lines)
 
   def latex(self) -> str:
-    """Returns a `table` for the package booktabs."""
+    """Returns `table` environments for the packages booktabs and graphicx.
+
+    They fit the width of the text; a long table is continued on further pages.
+    """
+    cells = self._latex_cells()
+    ends = self._ends()
+    parts = range(0, max(1, len(cells)), _LATEX_ROWS)
+    return '\n'.join(
+      self._latex_part(cells, first, ends, last_part=first == parts[-1])
+      for first in parts
+    )
+
+  def _latex_cells(self):
     bold = self._bold()
+    return [
+      [
+        rf'\textbf{{{cell}}}' if (number, column) in bold else cell
+        for column, cell in enumerate(map(_escaped, self._texts(row)))
+      ]
+      for number, row in enumerate(self.rows)
+    ]
+
+  def _latex_part(self, cells, first, ends, *, last_part):
     left = [
       all(isinstance(row[c], str) or row[c] is None for row in self.rows)
       for c in range(len(self.columns))
     ]
+    title = self.title + ('. ' + self.note if self.note else '')
+    if first:
+      title = f'{self.title} (continued)'
     lines = [
-      r'\begin{table}',
+      r'\begin{table}[p]' if not last_part or first else r'\begin{table}',
       r'\centering',
-      rf'\caption{{{self.title.translate(_SPECIAL)}}}',
-      rf'\label{{tab:{self.name}}}',
+      r'\footnotesize',
+      rf'\caption{{{_escaped(title)}}}',
+      *([rf'\label{{tab:{self.name}}}'] if not first else []),
+      _FIT,
       rf'\begin{{tabular}}{{{"".join("l" if x else "r" for x in left)}}}',
       r'\toprule',
-      ' & '.join(c.translate(_SPECIAL) for c in self.columns) + r' \\',
+      ' & '.join(map(_escaped, self.columns)) + r' \\',
       r'\midrule',
     ]
-    ends = self._ends()
-    for number, row in enumerate(self.rows):
-      cells = [text.translate(_SPECIAL) for text in self._texts(row)]
-      cells = [
-        rf'\textbf{{{cell}}}' if (number, column) in bold else cell
-        for column, cell in enumerate(cells)
-      ]
-      lines.append(' & '.join(cells) + r' \\')
-      if number + 1 in ends and number + 1 < len(self.rows):
+    last = min(first + _LATEX_ROWS, len(cells))
+    for number in range(first, last):
+      lines.append(' & '.join(cells[number]) + r' \\')
+      if number + 1 in ends and number + 1 < last:
         lines.append(r'\midrule')
-    lines += [r'\bottomrule', r'\end{tabular}', r'\end{table}']
+    lines += [r'\bottomrule', r'\end{tabular}}', r'\end{table}']
     return '\n'.join(lines) + '\n'
 
   def csv(self) -> str:
-    """Returns the numbers in full."""
+    """Returns the numbers with all their digits, as CSV."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(self.columns)
@@ -122,7 +152,7 @@ class Table:
     return ends
 
   def _bold(self):
-    """Returns {(row, column)} of the best numbers."""
+    """Returns {(row, column)} of the best number of each group."""
     edges = sorted({0, len(self.rows), *self._ends()})
     found = set()
     for first, last in itertools.pairwise(edges):
@@ -130,7 +160,8 @@ class Table:
         numbers = [
           (row, self.rows[row][column])
           for row in range(first, last)
-          if isinstance(self.rows[row][column], float)
+          if row not in self.unranked
+          and isinstance(self.rows[row][column], float)
           and self.rows[row][column] == self.rows[row][column]
         ]
         if len(numbers) > 1:
@@ -138,3 +169,7 @@ class Table:
           top = pick(value for _, value in numbers)
           found |= {(row, column) for row, value in numbers if value == top}
     return found
+
+
+def _escaped(text):
+  return text.translate(_SPECIAL)

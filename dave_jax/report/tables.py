@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dave_jax.report import paper
-from dave_jax.report.anova import Anova, Design, anova
+from dave_jax.report import published
+from dave_jax.report.anova import Design, anova, compact_letters
 from dave_jax.report.runs import Run
 from dave_jax.report.table import Table
 from dave_jax.report.time_curve import share_better
@@ -15,34 +15,45 @@ from dave_jax.scoring.settings import CONTEXTUAL, LOWER_IS_BETTER
 
 _SHOWN = {'AUC_Judd': 'AUC-J', 'AUC_Borji': 'AUC-B'}
 _ALL = 'all'
+_ALPHA = 0.05
 # Headings of `anova.Pair`.
 _PAIR = ('first', 'second', 'difference', '95% low', '95% high', 'p', 'd')
+_TESTS = {
+  'repeated': 'Pairwise paired t-tests (p Holm-corrected)',
+  'independent': "Pairwise comparisons (Tukey's honest significant difference)",
+}
 
 
 def overall_table(runs: Sequence[Run]) -> Table:
-  """Returns the means of every run, and the paper's Table 3 below."""
-  names = _plain(runs[0].metrics['scores'])
+  """Returns the mean scores of every run, above published results if any."""
+  names = _plain(runs[0])
   rows = [
     [run.name, *(_number(run.metrics['overall'][name]) for name in names)]
     for run in runs
   ]
+  results = published.overall(runs[0])
   theirs = [
-    [f'{name} (paper)', *_paper_row(scores, names)]
-    for name, scores in paper.OVERALL.items()
+    [name, *(scores.get(score) for score in names)]
+    for name, scores in results.rows.items()
   ]
+  count = runs[0].metrics['counts']['videos']
   return Table(
     name='overall',
-    title=f'Scores on {_data(runs[0])}; below, those of the paper on DAVoS',
+    title=f'Mean scores on {runs[0].data}',
+    note=f'Means over {_clips(count)}.'
+    + (' ' + results.note if results.rows else ''),
     columns=['model', *map(shown, names)],
     rows=rows + theirs,
     groups=(len(rows), len(theirs)),
     best=_best(names),
+    unranked=_people(runs)
+    | {len(rows) + k for k, (name, *_) in enumerate(theirs) if 'Human' in name},
   )
 
 
 def spread_table(runs: Sequence[Run]) -> Table | None:
-  """Returns the spread of what is drawn at random; None where nothing is."""
-  names = _plain(runs[0].metrics['scores'])
+  """Returns the spread over random repeats; None if no run has any."""
+  names = _plain(runs[0])
   rows = [
     [run.name, *(_number(run.metrics['overall']['spread'][n]) for n in names)]
     for run in runs
@@ -52,29 +63,30 @@ def spread_table(runs: Sequence[Run]) -> Table | None:
     return None
   return Table(
     name='spread',
-    title='Standard deviation of the mean score over repeated random splits',
+    title='Standard deviation of the mean scores over repeated random splits',
     columns=['model', *map(shown, names)],
     rows=rows,
   )
 
 
 def category_table(runs: Sequence[Run]) -> Table | None:
-  """Returns the means of each category, with those of Tables 4 and 5.
-
-  None where nothing is sorted.
-  """
-  names = _plain(runs[0].metrics['scores'])
-  rows, groups = [], []
+  """Returns the mean scores in each category; None without categories."""
+  names = _plain(runs[0])
+  rows, groups, unranked = [], [], set()
   for category in runs[0].categories:
+    unranked |= {len(rows) + k for k in _people(runs)}
     before = len(rows)
     for run in runs:
       entry = run.metrics['categories'][category]
       scores = [_number(entry[name]) for name in names]
       rows.append([category, entry['videos'], run.name, *scores])
     groups.append(len(rows) - before)
-    theirs = paper.CATEGORIES.get(category, {})
+    theirs = published.category(runs[0], category)
+    unranked |= {
+      len(rows) + k for k, name in enumerate(theirs) if 'Human' in name
+    }
     rows += [
-      [category, None, f'{name} (paper)', *_paper_row(scores, names)]
+      [category, None, name, *(scores.get(score) for score in names)]
       for name, scores in theirs.items()
     ]
     groups += [len(theirs)] if theirs else []
@@ -82,16 +94,17 @@ def category_table(runs: Sequence[Run]) -> Table | None:
     return None
   return Table(
     name='categories',
-    title=f'Scores per category of {_data(runs[0])}',
+    title=f'Mean scores in each category of {runs[0].data}',
     columns=['category', 'videos', 'model', *map(shown, names)],
     rows=rows,
     groups=groups,
     best={column + 2: low for column, low in _best(names).items()},
+    unranked=unranked,
   )
 
 
 def contextual_table(runs: Sequence[Run]) -> Table | None:
-  """Returns NSS at the sound source, in the rest and in the whole frame."""
+  """Returns NSS at the sound source, elsewhere and in the whole frame."""
   names = [name for name in CONTEXTUAL if name in runs[0].metrics['scores']]
   if not names:
     return None
@@ -101,15 +114,17 @@ def contextual_table(runs: Sequence[Run]) -> Table | None:
   ]
   return Table(
     name='contextual',
-    title='NSS over fixations of the sound source, the rest, the whole frame',
-    columns=['model', 'sound source', 'rest', 'whole frame'],
+    title='NSS of fixations on the sound source, elsewhere, and of all',
+    note='Frames with a visible sound source.',
+    columns=['model', 'sound source', 'elsewhere', 'whole frame'],
     rows=rows,
     best=dict.fromkeys((1, 2, 3), False),
+    unranked=_people(runs),
   )
 
 
 def share_table(runs: Sequence[Run], score: str) -> Table | None:
-  """Returns in what share of frames the model of a row beats that of a column.
+  """Returns the share of frames in which a row's model beats a column's.
 
   None for a single run.
   """
@@ -129,7 +144,8 @@ def share_table(runs: Sequence[Run], score: str) -> Table | None:
   ]
   return Table(
     name='share',
-    title=f'Share of frames in which the row beats the column ({score})',
+    title=f'Share of frames in which the row beats the column ({shown(score)})',
+    note=f'Means over {_clips(len(frames[0]))}.',
     columns=['', *(run.name for run in runs)],
     rows=rows,
     digits=3,
@@ -149,98 +165,112 @@ def video_table(runs: Sequence[Run], score: str) -> Table:
   ]
   return Table(
     name='videos',
-    title=f'{score} of every video',
+    title=f'{shown(score)} of every video',
     columns=['video', 'category', *(run.name for run in runs)],
     rows=rows,
   )
 
 
-def anova_tables(
-  runs: Sequence[Run], design: Design
-) -> tuple[Table | None, Table | None, list[str]]:
-  """Returns the analyses of variance, the pairs, and what was not analysed.
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+  """The statistical comparison of runs.
 
-  Each score, over all videos and in each category, with the models as the
-  factor and videos as units.
+  Attributes:
+    anova: The analyses of variance.
+    letters: The pairwise comparisons as a compact letter display.
+    pairs: The pairwise comparisons in full.
+    skipped: What was not analysed, and why.
   """
+
+  anova: Table | None
+  letters: Table | None
+  pairs: Table | None
+  skipped: list[str]
+
+
+def compare(runs: Sequence[Run], design: Design) -> Comparison:
+  """Compares the models by each score, over all videos and in each category."""
   if len(runs) < 2:
-    return None, None, ['one run alone has nothing to be compared with']
-  rows, pairs, left_out = [], [], defaultdict(list)
-  names = _plain(runs[0].metrics['scores'])
+    return Comparison(None, None, None, ['a single run has no comparison'])
+  rows, letters, pairs, skipped = [], [], [], defaultdict(list)
   for category in (None, *runs[0].categories):
     place = category or _ALL
-    for name in names:
+    for name in _plain(runs[0]):
       scores = {run.name: run.of_videos(name, category) for run in runs}
-      units = int(np.all([~np.isnan(v) for v in scores.values()], axis=0).sum())
-      if units < 2:
-        left_out[place, units].append(name)
+      known = ~np.isnan(list(scores.values())).any(axis=0)
+      if known.sum() < 2:
+        skipped[place, int(known.sum())].append(name)
         continue
       found = anova(scores, design=design)
-      rows.append([place, name, *_anova_row(found)])
+      degrees = f'{found.between}, {found.error}'
+      effects = found.effects.values()
+      rows.append(
+        [place, name, found.units, found.f, degrees, found.p, *effects]
+      )
       pairs += [
         [place, name, *dataclasses.astuple(pair)] for pair in found.pairs
       ]
+      means = {key: values[known].mean() for key, values in scores.items()}
+      order = sorted(means, key=means.get, reverse=name not in LOWER_IS_BETTER)
+      letter = compact_letters(order, found.pairs, _ALPHA)
+      letters.append(
+        [place, shown(name), found.units]
+        + [f'{means[run.name]:.3f} {letter[run.name]}' for run in runs]
+      )
   reasons = [
-    f'{place}, {", ".join(map(shown, names))}: videos with a score of every '
-    f'model: {units}, wanted two or more'
-    for (place, units), names in left_out.items()
+    f'{place}, {", ".join(map(shown, names))}: expected 2 or more videos with '
+    f'a score of every model, got {units}'
+    for (place, units), names in skipped.items()
   ]
   if not rows:
-    return None, None, reasons
+    return Comparison(None, None, None, reasons)
   effects = ['partial eta2', 'generalised eta2', 'epsilon']
-  corrected = 'paired t-tests, p after Holm'
   if design == 'independent':
     effects = ['eta2', 'omega2']
-    corrected = "Tukey's honest significant difference"
-  head = ['category', 'score']
-  return (
-    Table(
+  return Comparison(
+    anova=Table(
       name='anova',
       title=f'Analysis of variance over videos, models as factor ({design})',
-      columns=[*head, 'videos', 'F', 'df', 'p', *effects],
+      note='p is that of equal means of all models'
+      + (' (Greenhouse-Geisser-corrected).' if design == 'repeated' else '.'),
+      columns=['category', 'score', 'videos', 'F', 'df', 'p', *effects],
       rows=rows,
       digits=3,
       p_values=(5,),
     ),
-    Table(
+    letters=Table(
+      name='letters',
+      title=_TESTS[design],
+      note='Means over videos; models that share a letter do not differ at '
+      f'p < {_ALPHA}. Differences, intervals, p and effect sizes of all pairs '
+      'are in pairs.csv.',
+      columns=['category', 'score', 'videos', *(run.name for run in runs)],
+      rows=letters,
+    ),
+    pairs=Table(
       name='pairs',
-      title=f'Models compared by twos ({corrected}); d is the effect size',
-      columns=[*head, *_PAIR],
+      title=_TESTS[design],
+      note='d is the effect size.',
+      columns=['category', 'score', *_PAIR],
       rows=pairs,
       digits=3,
       p_values=(7,),
     ),
-    reasons,
+    skipped=reasons,
   )
 
 
-def _anova_row(found: Anova):
-  degrees = f'{found.between}, {found.error}'
-  return [
-    found.units,
-    found.f,
-    degrees,
-    found.p,
-    *found.effects.values(),
-  ]
-
-
 def shown(name: str) -> str:
-  """Returns a score's name as tables print it."""
+  """Returns the name of a score in tables."""
   return _SHOWN.get(name, name)
 
 
-def _plain(names):
-  return [name for name in names if name not in CONTEXTUAL]
+def _plain(run):
+  return [name for name in run.metrics['scores'] if name not in CONTEXTUAL]
 
 
 def _number(value):
   return float('nan') if value is None else float(value)
-
-
-def _paper_row(scores, names):
-  known = dict(zip(paper.SCORES, scores, strict=True))
-  return [known.get(name) for name in names]
 
 
 def _best(names):
@@ -249,6 +279,9 @@ def _best(names):
   }
 
 
-def _data(run):
-  data = run.metrics['run']['data']
-  return f'{data["set"]}, {data["split"]}'
+def _people(runs) -> set[int]:
+  return {number for number, run in enumerate(runs) if run.of_people}
+
+
+def _clips(count):
+  return f'{count} clip{"s" if count != 1 else ""}'

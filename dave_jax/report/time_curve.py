@@ -1,25 +1,24 @@
-"""Scores over the course of a video, and which of two models leads when."""
+"""Scores over the course of a video."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-POINTS = 1000  # Of the paper (section 5.4, figure 6).
+POINTS = 1000  # As in the paper (section 5.4, figure 6).
 
 
 def resample(times: np.ndarray, values: np.ndarray, points: int) -> np.ndarray:
-  """Returns a score at equal steps from a video's start to its end.
+  """Resamples a score at equal steps from the first frame to the last.
 
-  Linear between frames; frames without a score are left out.
+  Interpolates linearly between the frames that have the score.
 
   Args:
     times: [n], ascending, in any unit.
     values: [n], NaN where undefined.
-    points: How many.
+    points: Number of steps.
 
   Returns:
-    float64 [points]; NaN without a single score; a video with one score has it
-    at every point.
+    float64 [points]; NaN if no frame has the score.
   """
   known = ~np.isnan(values)
   if not known.any():
@@ -29,13 +28,14 @@ def resample(times: np.ndarray, values: np.ndarray, points: int) -> np.ndarray:
 
 
 def mean_curve(curves: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-  """Returns mean and standard error [points] over videos.
+  """Returns the mean over videos and its standard error, [points] each.
 
   Args:
-    curves: Of each video [points]; those that are NaN are left out.
+    curves: The curve [points] of each video; curves with NaN are dropped.
 
   Returns:
-    (mean, standard error); NaN without a video, the error with fewer than two.
+    (mean, standard error); the mean of no curves is NaN, and so is the error of
+    fewer than two.
   """
   table = np.array([curve for curve in curves if not np.isnan(curve).any()])
   if not len(table):
@@ -48,7 +48,7 @@ def mean_curve(curves: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def smoothed(curve: np.ndarray, width: int) -> np.ndarray:
-  """Returns the running mean [points] over `width` points, less at the ends."""
+  """Returns the running mean over `width` points, fewer at the ends."""
   half = width // 2
   sums = np.concatenate([[0], np.cumsum(curve)])
   at = np.arange(len(curve))
@@ -60,17 +60,17 @@ def smoothed(curve: np.ndarray, width: int) -> np.ndarray:
 def share_better(
   first: Sequence[np.ndarray], second: Sequence[np.ndarray], *, lower: bool
 ) -> tuple[float, float, int]:
-  """Returns in what share of frames one model beats another.
+  """Returns the share of frames in which one model scores better than another.
 
-  The share within each video, then the mean over videos. A frame counts where
-  both have a score; a tie counts for neither.
+  The mean over videos of the share within each video. Frames in which either
+  has no score are ignored; a tie counts for neither.
 
   Args:
-    first, second: For each video the scores of its frames [n].
+    first, second: For each video, the scores of its frames [n].
     lower: Whether lower is better.
 
   Returns:
-    (share in which the first leads, share of ties, frames compared); NaN where
+    (share in which the first is better, share of ties, frames compared); NaN if
     no frame can be compared.
   """
   wins, ties, frames = [], [], 0

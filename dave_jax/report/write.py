@@ -18,9 +18,9 @@ def write_report(
   """Writes tables and figures; returns the path of report.md.
 
   Args:
-    runs: See `run.read_runs`.
-    out: The folder; files of the same names are replaced.
-    score: Shown over time, as a distribution, per video and category.
+    runs: See `runs.read_runs`.
+    out: The folder; existing files of the same names are replaced.
+    score: Score of the figures, the table of videos and the share of frames.
     design: See `anova.anova`.
 
   Raises:
@@ -28,35 +28,35 @@ def write_report(
   """
   if score not in runs[0].metrics['scores']:
     raise ValueError(
-      f'score {score!r} was not evaluated; choose of '
-      f'{", ".join(runs[0].metrics["scores"])}'
+      f'expected a score from {", ".join(runs[0].metrics["scores"])}, got '
+      f'{score!r}'
     )
   out = pathlib.Path(out)
   out.mkdir(parents=True, exist_ok=True)
-  about = runs[0].metrics['run']
-  lines = ['# Scores', '', *_heading(runs, about), '']
-  found, pairs, left_out = tables.anova_tables(runs, design)
+  lines = ['# Scores', '', *_heading(runs), '']
+  compared = tables.compare(runs, design)
   for table in (
     tables.overall_table(runs),
     tables.spread_table(runs),
     tables.category_table(runs),
     tables.share_table(runs, score),
     tables.contextual_table(runs),
-    found,
-    pairs,
+    compared.anova,
+    compared.letters,
   ):
     if table is not None:
       lines += _write(table, out)
-  if left_out:
-    lines += ['Not analysed:', '', *(f'- {line}' for line in left_out), '']
-  for name, title, figure in _figures(runs, score):
+  if compared.pairs is not None:
+    _write(compared.pairs, out)
+  if compared.skipped:
+    lines += ['Not compared:', '', *(f'- {x}' for x in compared.skipped), '']
+  for name, title, caption, figure in _figures(runs, score):
     if figure is not None:
       save(figure, out / name)
-      lines += [f'## {title}', '', f'![{title}]({name}.png)', '']
+      lines += [f'## {title}', '', f'![{title}]({name}.png)', '', caption, '']
   if len(runs[0].metrics['videos']) > 1:
     lines += _write(tables.video_table(runs, score), out)
-  write_text(out / 'report.md', '\n'.join(lines))
-  return out / 'report.md'
+  return _put(out / 'report.md', lines)
 
 
 def write_tables(
@@ -68,32 +68,39 @@ def write_tables(
   lines = [f'# {title}', '']
   for table in tables_:
     lines += _write(table, path.parent)
+  return _put(path, lines)
+
+
+def _put(path, lines):
   write_text(path, '\n'.join(lines))
   return path
 
 
-def _heading(runs, about):
+def _heading(runs):
+  about = runs[0].metrics['run']
   data, settings = about['data'], about['settings']
   counts = runs[0].metrics['counts']
+  size = data['size']
+  size = size if isinstance(size, str) else 'x'.join(map(str, size))
   yield (
-    f'Data: {data["set"]}, {data["split"]}: {counts["videos"]} videos, '
-    f'{counts["frames"]} frames scored (every {data["stride"]}), '
-    f'{counts["empty"]} without fixations left out; size {data["size"]}.'
+    f'Data: {runs[0].data}: {counts["videos"]} clips, {counts["frames"]} '
+    f'frames scored (every {data["stride"]} with fixations), {counts["empty"]} '
+    f'without fixations skipped; maps scored at size {size}.'
   )
   yield (
     f'Protocol {settings["protocol"]}, seed {settings["seed"]}, means over '
-    f'{settings["average"]}. Of KLD less is better.'
+    f'{settings["average"]}. Lower is better for KLD, higher for the others.'
   )
   mean = about['mean_eye_position']
   if mean:
-    yield f'IG is over the mean eye position of {mean["split"]}.'
+    yield f'IG is relative to the mean eye position of {mean["split"]}.'
   for run in runs:
     counts = run.metrics['counts']
     lost = [
       f'{counts[key]} frames {what}'
       for key, what in (
         ('missing', 'without a map'),
-        ('broken', 'whose map holds NaN'),
+        ('broken', 'whose map contains NaN or infinity'),
       )
       if counts[key]
     ] + [
@@ -106,26 +113,56 @@ def _heading(runs, about):
 
 
 def _figures(runs, score):
-  shown = tables.shown(score)
-  yield 'time', f'{shown} over time', plots.time_curves(runs, score)
+  """Yields (file, title, caption, figure or None)."""
+  name = tables.shown(score)
+  clips = len(runs[0].metrics['videos'])
+  bars = (
+    f'Bars are means over clips, {clips} in all; error bars are 95% confidence '
+    'intervals of the mean (t distribution).'
+  )
+  yield (
+    'time',
+    f'{name} over time',
+    f'Lines are means over {clips} clips, each resampled to 1,000 points from '
+    'its first frame to its last and smoothed by a running mean of 21 points; '
+    'bands are one standard error of the mean either side.',
+    plots.time_curves(runs, score),
+  )
   yield (
     'distribution',
-    f'{shown} of frames',
+    f'{name} of frames',
+    f'Histograms over the frames of all {clips} clips; dotted lines and '
+    'numbers are means over frames.',
     plots.distribution(runs, score),
   )
-  yield 'by_category', f'{shown} per category', plots.categories(runs, score)
-  yield 'sound_source', 'NSS and the sound source', plots.contextual(runs)
-  yield 'mean_maps', 'Mean maps', map_figures.mean_maps(runs)
+  yield (
+    'by_category',
+    f'{name} per category',
+    f'{bars} Numbers of clips are in brackets.',
+    plots.categories(runs, score),
+  )
+  yield 'sound_source', 'NSS and the sound source', bars, plots.contextual(runs)
+  yield (
+    'mean_maps',
+    'Mean maps',
+    'Means over frames, then over clips, of maps that sum to 1, slightly '
+    'smoothed; each row has one scale. Numbers of clips are in brackets.',
+    map_figures.mean_maps(runs),
+  )
   for number, run in enumerate(runs, 1):
     yield (
       f'examples_{number}',
-      f'Best and worst of {run.name}',
+      f'Best and worst clips of {run.name}',
+      f'Clips with the best and the worst mean {name} of each category, with '
+      'the density of human fixations above and the prediction below. Frames '
+      'count from 0.',
       map_figures.best_and_worst(run, score),
     )
 
 
 def _write(table: Table, out):
   """Writes a table's files; returns its lines of the report."""
-  (out / f'{table.name}.csv').write_text(table.csv())
-  (out / f'{table.name}.tex').write_text(table.latex())
-  return [f'## {table.title}', '', table.markdown(), '']
+  write_text(out / f'{table.name}.csv', table.csv())
+  write_text(out / f'{table.name}.tex', table.latex())
+  note = [table.note, ''] if table.note else []
+  return [f'## {table.title}', '', *note, table.markdown(), '']

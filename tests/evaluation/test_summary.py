@@ -14,6 +14,7 @@ def video(clip, category, *columns, names=('NSS', 'CC'), repeats=None):
   return VideoScores(
     clip=clip,
     category=category,
+    size=(200, 300),
     names=names,
     frames=np.arange(len(values)),
     times=np.arange(len(values)) / 25,

@@ -1,10 +1,12 @@
 """Analyses of variance, against sums done by hand and SciPy."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from dave_jax.report.anova import anova, holm
+from dave_jax.report.anova import Pair, anova, compact_letters, holm
 
 _INDEPENDENT = {
   'a': np.array([1.0, 2, 3]),
@@ -105,7 +107,37 @@ def test_holm_by_hand():
 
 
 def test_too_little_is_refused():
-  with pytest.raises(ValueError, match='got 1 models'):
+  with pytest.raises(ValueError, match='got 1 with'):
     anova({'a': np.ones(3)}, design='repeated')
-  with pytest.raises(ValueError, match='got 1 videos'):
+  with pytest.raises(ValueError, match=r'got 1$'):
     anova({'a': np.ones(1), 'b': np.ones(1)}, design='repeated')
+
+
+def test_letters_are_shared_by_models_that_do_not_differ():
+  def pair(first, second, p):
+    return Pair(first, second, 0.0, 0.0, 0.0, p, 0.0)
+
+  # A chain: a and b do not differ, nor do b and c, but a and c do.
+  chain = [pair('a', 'b', 0.3), pair('a', 'c', 0.01), pair('b', 'c', 0.2)]
+  found = compact_letters(['a', 'b', 'c'], chain, 0.05)
+  assert found == {'a': 'a', 'b': 'ab', 'c': 'b'}
+  apart = [pair('a', 'b', 0.01), pair('a', 'c', 0.01), pair('b', 'c', 0.01)]
+  found = compact_letters(['c', 'b', 'a'], apart, 0.05)
+  assert found == {'c': 'a', 'b': 'b', 'a': 'c'}
+  alike = [pair('a', 'b', 0.9), pair('a', 'c', float('nan'))]
+  found = compact_letters(['a', 'b', 'c'], alike, 0.05)
+  assert set(found.values()) == {'a'}
+
+
+@pytest.mark.parametrize('seed', range(20))
+def test_letters_say_all_differences_and_no_others(seed):
+  rng = np.random.default_rng(seed)
+  names = 'abcdefg'
+  pairs = [
+    Pair(first, second, 0.0, 0.0, 0.0, rng.choice([0.01, 0.5]), 0.0)
+    for first, second in itertools.combinations(names, 2)
+  ]
+  letters = compact_letters(names, pairs, 0.05)
+  for pair in pairs:
+    shared = set(letters[pair.first]) & set(letters[pair.second])
+    assert bool(shared) == (pair.p >= 0.05)

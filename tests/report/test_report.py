@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+import subprocess
 
 import cv2
 import numpy as np
@@ -21,11 +23,12 @@ _GAZE = {
 }
 
 
-def _write(folder, name, shift, *, seed=0):
+def _write(folder, name, shift, *, seed=0, dataset='davos/raw', **maps):
   """Writes a finished evaluation; returns its folder."""
   heading = {
     'name': name,
-    'data': {'set': 'made', 'split': 'test', 'stride': 1, 'size': 'original'},
+    'maps': {'kind': 'checkpoint', 'name': name, 'sound': 'own'} | maps,
+    'data': {'set': dataset, 'split': 'test', 'stride': 1, 'size': 'original'},
     'settings': {'protocol': 'videosal', 'seed': seed, 'average': 'videos'},
     'mean_eye_position': None,
     'boxes': None,
@@ -97,8 +100,8 @@ def test_category_of_one_video_is_told_and_not_analysed(runs, tmp_path):
   assert report.main([*runs, f'--out={out}']) == report.DONE
   text = (out / 'report.md').read_text()
   assert (
-    '- Social, NSS, CC: videos with a score of every model: 1, wanted two'
-    in text
+    '- Social, NSS, CC: expected 2 or more videos with a score of every model, '
+    'got 1' in text
   )
   assert not any(
     row['category'] == 'Social' for row in _rows(out / 'anova.csv')
@@ -120,7 +123,7 @@ def test_everything_the_report_names_is_there(runs, tmp_path):
 def test_one_run_is_reported_alone(runs, tmp_path):
   assert report.main([runs[0], f'--out={tmp_path / "report"}']) == report.DONE
   text = (tmp_path / 'report' / 'report.md').read_text()
-  assert 'nothing to be compared with' in text
+  assert 'a single run has no comparison' in text
 
 
 def test_one_run_given_twice_is_refused(runs, tmp_path, capsys):
@@ -130,10 +133,90 @@ def test_one_run_given_twice_is_refused(runs, tmp_path, capsys):
   assert not (tmp_path / 'r').exists()
 
 
-def test_runs_of_one_name_are_refused(runs, tmp_path):
-  twin = _write(tmp_path / 'twin', 'Plain', 1.0)
-  with pytest.raises(ValueError, match="both called 'Plain'"):
-    read_runs([runs[0], twin])
+def test_runs_of_one_name_are_told_apart_by_what_differs(tmp_path):
+  folders = [
+    _write(tmp_path / 'a', 'dave', 0.0),
+    _write(tmp_path / 'b', 'dave', 0.1, sound='other'),
+    _write(tmp_path / 'c', 'dave', 0.2, sound='none', alignment='causal'),
+    _write(tmp_path / 'd', 'video', 0.3),
+  ]
+  names = [run.name for run in read_runs(folders)]
+  assert names == [
+    'dave',
+    'dave (other sound)',
+    'dave (no sound, causal)',
+    'video',
+  ]
+  # Nothing but the folder differs; a name that is given stays.
+  twin = _write(tmp_path / 'twin', 'dave', 1.0)
+  names = [run.name for run in read_runs([folders[0], twin])]
+  assert names == ['dave (a)', 'dave (twin)']
+  names = [run.name for run in read_runs([folders[0], f'new={twin}'])]
+  assert names == ['dave', 'new']
+  with pytest.raises(ValueError, match="both called 'dave'"):
+    read_runs([f'dave={folders[0]}', f'dave={twin}'])
+
+
+def test_published_rows_stand_beside_their_data_alone(tmp_path):
+  out = tmp_path / 'report'
+  for dataset, published in (
+    ('davos/raw', 'DAVE, audio + video (paper)'),
+    ('avimos/default', 'AIM 2024 winner (published)'),
+    ('sounding_shapes/default_kinds_3_128x160_q95', None),
+  ):
+    name = dataset.partition('/')[0]
+    run = _write(tmp_path / name, 'Mine', 0.0, dataset=dataset)
+    assert report.main([str(run), f'--out={out}']) == report.DONE
+    models = [row['model'] for row in _rows(out / 'overall.csv')]
+    if published:
+      assert published in models
+    else:
+      assert models == ['Mine']
+  # The settings of the build are not part of the name.
+  assert 'Data: sounding_shapes, test: ' in (out / 'report.md').read_text()
+
+
+def test_people_are_never_the_best_model(tmp_path):
+  people = _write(tmp_path / 'people', 'Human Infinite', 2.0)
+  models = [
+    _write(tmp_path / name, name, shift)
+    for name, shift in (('first', 0.0), ('second', 0.5))
+  ]
+  out = tmp_path / 'report'
+  report.main([*map(str, [people, *models]), f'--out={out}'])
+  lines = (out / 'report.md').read_text().splitlines()
+  overall = [
+    x for x in lines if x.startswith(('| Human Infinite |', '| second'))
+  ][:2]
+  assert '**' not in overall[0]
+  # (3.5 + 2 + 6.5) / 3.
+  assert '**4.0000**' in overall[1]
+  (paper, *_) = [x for x in lines if 'Human Infinite (paper)' in x]
+  assert '**' not in paper
+
+
+@pytest.mark.skipif(shutil.which('pdflatex') is None, reason='needs pdflatex')
+@pytest.mark.slow
+def test_latex_tables_compile_and_fit_the_page(tmp_path):
+  runs = [
+    str(_write(tmp_path / f'{k}', f'A rather long name of run {k}', k / 10))
+    for k in range(8)
+  ]
+  out = tmp_path / 'report'
+  assert report.main([*runs, f'--out={out}']) == report.DONE
+  page = r'\documentclass{article}\usepackage{booktabs,graphicx}'
+  page += r'\begin{document}'
+  page += ''.join(rf'\input{{{path.stem}}}' for path in out.glob('*.tex'))
+  (out / 'page.tex').write_text(page + r'\end{document}')
+  done = subprocess.run(
+    ['pdflatex', '-interaction=nonstopmode', '-halt-on-error', 'page'],
+    cwd=out,
+    capture_output=True,
+    text=True,
+    check=False,
+  )
+  assert done.returncode == 0, done.stdout[-2000:]
+  assert 'Overfull' not in done.stdout
 
 
 def test_runs_scored_differently_are_refused(runs, tmp_path):
@@ -158,4 +241,4 @@ def test_unfinished_and_foreign_runs_are_refused(runs, tmp_path):
 def test_score_that_was_not_evaluated_is_refused(runs, tmp_path, capsys):
   arguments = [*runs, f'--out={tmp_path / "r"}', '--score=sAUC']
   assert report.main(arguments) == report.FAILED
-  assert 'choose of NSS, CC' in capsys.readouterr().err
+  assert 'expected a score from NSS, CC' in capsys.readouterr().err

@@ -37,6 +37,28 @@ def test_latex_escapes_and_separates_groups():
   assert lines[-1] == r'\end{table}'
 
 
+def test_long_latex_tables_are_continued():
+  rows = [[f'row {k}', float(k)] for k in range(90)]
+  text = Table(name='long', title='T', columns=['a', 'b'], rows=rows).latex()
+  assert text.count(r'\begin{table}') == 3
+  assert text.count(r'\caption{T (continued)}') == 2
+  assert text.count(r'\label') == 1
+  assert all(rf'row {k} &' in text for k in range(90))
+
+
+def test_unranked_rows_are_not_bold():
+  table = Table(
+    name='t',
+    title='T',
+    columns=['model', 'NSS'],
+    rows=[['people', 4.0], ['a', 2.0], ['b', 3.0]],
+    best={1: False},
+    unranked={0},
+  )
+  assert table.markdown().count('**') == 2
+  assert '| b | **3.0000** |' in table.markdown()
+
+
 def test_csv_has_numbers_in_full():
   assert _TABLE.csv().splitlines() == [
     'model,NSS,KLD,p',
