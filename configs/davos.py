@@ -1,15 +1,15 @@
 """DAVE on DAVoS: the paper's recipe (Tavakoli et al., arXiv 1905.10693).
 
-  python -m dave_jax.main --config=configs/davos.py --workdir=runs/davos
-  python -m dave_jax.main --config=configs/davos.py:video --workdir=runs/video
-  python -m dave_jax.main --config=configs/davos.py:audio --workdir=runs/audio
+  python -m dave_jax.main --config=configs/davos.py
+  python -m dave_jax.main --config=configs/davos.py:video
+  python -m dave_jax.main --config=configs/davos.py:audio
 
-The three networks of the paper's Table 3; every field can be set on the command
-line, as --config.train.batch_size=20. What the paper says: two 3D ResNet-18
-with Kinetics weights, the audio one trained to classify sounds; 16 frames of
-256x320; KL divergence; Adam from 1e-3; batch 10; 10 epochs, alternately one of
-audio-visual windows and one of still images. All else is chosen here, and says
-why.
+These train the three networks of the paper's Table 3, in runs/davos,
+runs/davos_video and runs/davos_audio. The paper gives: two 3D ResNet-18
+encoders with Kinetics weights, the audio one then trained to classify sounds;
+16 frames of 256x320; KL divergence; Adam with a learning rate from 1e-3;
+batches of 10; 10 epochs, in turn one of audio-visual windows and one of still
+images. All other values are chosen here, for the reasons given.
 """
 
 import dataclasses
@@ -26,27 +26,30 @@ def get_config(variant: str = '') -> ConfigDict:
   """Returns the config of a variant: '', 'video' or 'audio'."""
   if variant not in _MODALITIES:
     raise ValueError(
-      f'got variant {variant!r} of configs/davos.py, wanted none, or one of '
-      "'video' and 'audio'"
+      f"expected configs/davos.py, or its variant 'video' or 'audio', got "
+      f'{variant!r}'
     )
   config = ConfigDict()
   config.task = 'saliency'
-  config.seed = 0  # Of fresh weights, order of examples and augmentation.
-  # Made-up batches and fresh weights in place of data and `start`, to try a
-  # config or a machine with nothing on disk; nothing is evaluated.
+  # Seed of the random weights, the order of examples and the augmentation.
+  config.seed = 0
+  # True trains on random batches from random weights, to try a config or a
+  # machine without data. Nothing is evaluated.
   config.fake_data = False
 
   model = config.model = ConfigDict()
   model.modality = _MODALITIES[variant]
   model.depth = 18  # Of the encoders: 10, 18, 34 or 50.
-  model.width = 64  # Channels of their stems.
-  model.shortcut = 'A'  # As the Kinetics weights of 2018 have it.
-  model.detach_shortcut = False  # True: gradients as the original code's.
-  model.decoder_batch_norm = (
-    True  # As in the paper; the published code has none.
-  )
-  model.frame_size = (256, 320)  # Height, width; as the data sets were built.
-  model.dtype = 'float32'  # Of the computation; or 'bfloat16', on accelerators.
+  model.width = 64  # Channels of the first convolution of each encoder.
+  model.shortcut = 'A'  # The type of the Kinetics weights published in 2018.
+  # True computes gradients as the authors' code does, which cuts those of
+  # shortcuts.
+  model.detach_shortcut = False
+  # True as in the paper; the authors' code has no batch norm in the decoder.
+  model.decoder_batch_norm = True
+  # Height and width. Data sets are prepared with the same.
+  model.frame_size = (256, 320)
+  model.dtype = 'float32'  # Of computation: 'float32' or 'bfloat16'.
   # True: the backward pass recomputes activations inside blocks, a third more
   # work for less memory.
   model.rematerialise = False
@@ -54,87 +57,96 @@ def get_config(variant: str = '') -> ConfigDict:
   # quarter of the time and runs several times slower.
   model.lax_kernels = False
 
-  # Checkpoint folders to start from, '' for fresh weights. `convert` makes them
-  # of PyTorch files, training those of sounds (configs/speech_commands.py).
+  # Checkpoint folders of initial weights; '' for random ones.
+  # `dave_jax.convert` makes the first encoder's from PyTorch weights, training
+  # configs/speech_commands.py the second's.
   start = config.start = ConfigDict()
-  start.network = ''  # A whole network; the encoders' come after it.
+  start.network = ''  # All layers; the next two override its encoders.
   start.video_encoder = 'weights/kinetics'
   start.audio_encoder = 'runs/speech_commands/best'
-  # A fresh network ends in a ReLU and may give maps of zeros alone, which have
-  # no gradient. These start it from nearly even maps instead.
-  start.head_scale = 0.1  # Times the last layer's fresh kernel.
+  # The network ends in a ReLU. With its usual initialization all of its outputs
+  # may be zero, which has no gradient; these begin with a nearly constant map.
+  start.head_scale = 0.1  # Factor on the random kernel of the last layer.
   start.head_bias = 1.0
-  # 'identity' starts the layer that mixes sound in from the visual features
-  # alone, as images take past it, and faint sound: for a `network` that has
-  # learnt without sound.
+  # Initial weights of the layer that fuses video and audio features. 'fresh':
+  # random. 'identity': the video features plus faint audio, for a
+  # `start.network` that was trained without sound.
   start.mix = 'fresh'
 
-  # Sets are NAME:SPLIT, several with commas between them, '' for none.
+  # Data sets are written NAME:SPLIT, several separated by commas, '' for none.
   data = config.data = ConfigDict()
-  data.data_dir = 'data'  # Where `datasets.prepare` put them.
+  data.data_dir = 'data'  # The --data_dir of dave_jax.datasets.prepare.
   data.audio_visual = 'davos:train'  # Windows of video with sound.
-  # The paper does not name its images. SALICON is the largest set there is.
+  # The paper does not name its images; SALICON is the largest public set.
   data.images = '' if variant == 'audio' else 'salicon:train'
   data.silent_video = ''  # Windows without sound, such as 'dhf1k:train'.
   data.validation = 'davos:val'
   data.test = 'davos:test'  # For --mode=evaluate.
-  # How often examples of several sets come, as '2,1'; '': each once an epoch.
+  # Sampling weights of several sets, such as '2,1'; '' samples each example
+  # once an epoch.
   data.audio_visual_weights = ''
   data.images_weights = ''
   data.silent_video_weights = ''
-  # An epoch has a window of every 16 frames, anywhere in them: neighbours share
-  # nearly all they show, and other epochs draw other frames.
+  # An epoch samples one window in every 16 frames, because neighbouring frames
+  # are nearly alike. Other epochs draw other frames.
   data.stride = 16
   data.random_frames = True
-  data.alignment = 'exact'  # Or 'causal', 'reference'; see media/clock.py.
-  # Blur of fixations in pixels of the original; None: one degree, as recorded.
+  # Time of a window's sound relative to its frames: 'exact', 'causal' or
+  # 'reference', see media/clock.py.
+  data.alignment = 'exact'
+  # Standard deviation of the Gaussian that blurs fixations, in pixels of the
+  # original; None for the one that the data set was prepared with.
   data.sigma = config_dict.placeholder(float)
-  # Mirroring moves what sounds with what is seen, for sound is mono here.
-  data.flip = 0.5  # Probability.
-  # Mild: weights of Kinetics were trained without; 0 leaves colours alone.
-  data.brightness = 0.0  # Share of the range, up and down.
+  # Probability of a horizontal flip. The sound is mono and stays as it is.
+  data.flip = 0.5
+  # Largest change of brightness and contrast, as a share of the range. 0: the
+  # Kinetics weights were trained without either.
+  data.brightness = 0.0
   data.contrast = 0.0
-  data.workers = 0  # Processes that read; 0: threads of this one.
-  data.prefetch = 4  # Batches ready for each worker, or this process without.
+  data.workers = 0  # Worker processes; 0 reads in threads of this process.
+  data.prefetch = 4  # Batches read ahead, by each worker or by this process.
 
-  # Weights of the terms; the paper has the divergence alone.
+  # Weights of the terms of the loss; the paper uses the KL divergence alone.
   loss = config.loss = ConfigDict()
   loss.kl = 1.0
   loss.cc = 0.0
   loss.nss = 0.0
   loss.sim = 0.0
-  # Share of the probability spread evenly: the ReLU gives zeros, where the
-  # divergence would be infinite. Costs 0.001 nats at most in the loss.
+  # Share of each predicted map that is spread evenly: where the ReLU gives 0,
+  # the divergence would be infinite. Adds 0.001 nats to the loss at most.
   loss.epsilon = 1e-3
 
   optimizer = config.optimizer = ConfigDict()
   optimizer.learning_rate = 1e-3
-  # The paper says "from 1e-3" and not how it falls.
+  # The paper says "from 1e-3" without a schedule.
   optimizer.schedule = 'cosine'  # Or 'constant', 'linear'.
-  # Adam's first steps are of full size whatever the gradient, too much for
-  # weights that were trained elsewhere.
-  optimizer.warmup = 0.01  # Share of the steps.
+  # Share of the steps. Adam's first updates have full size whatever the
+  # gradient, which is too much for pre-trained weights.
+  optimizer.warmup = 0.01
   optimizer.b1 = 0.9
   optimizer.b2 = 0.999
   optimizer.epsilon = 1e-8
   optimizer.weight_decay = 0.0
-  optimizer.clip_norm = 0.0  # Of the whole gradient; 0 does not clip.
+  optimizer.clip_norm = 0.0  # Largest global norm of gradients; 0: no clipping.
 
   train = config.train = ConfigDict()
-  train.batch_size = 10  # Of all devices together.
+  train.batch_size = 10  # On all devices together.
   train.epochs = 10  # Of windows and of images together.
-  train.steps = 0  # 0: what the epochs take.
-  # 'epochs': one of windows, one of images, as in the paper. Or 'steps'.
+  train.steps = 0  # 0: as many as the epochs take.
+  # 'epochs': an epoch of windows, then one of images, as in the paper.
+  # 'steps': one batch of each in turn.
   train.schedule = 'epochs'
-  # 'cond': one program that routes on the device. 'static': a program for each
-  # route, chosen on the host. 'auto' is static on CPUs, where the heavy branch
-  # of a cond is slower, and cond elsewhere.
+  # 'cond': one program that chooses the route on the device. 'static': one
+  # program for each route. 'auto': static on CPUs, where the larger branch of a
+  # cond is slower, and cond elsewhere.
   train.routing = 'auto'
-  train.accumulate = 1  # Parts that a batch is computed in, to save memory.
+  # Gradient accumulation: parts that a batch is computed in, to save memory.
+  train.accumulate = 1
 
   evaluation = config.evaluation = ConfigDict()
-  evaluation.every = 0  # Steps; 0: as often as there are epochs.
-  evaluation.stride = 16  # Frames from one window to the next.
+  # Validation: steps between two, 0 for once an epoch; frames between windows.
+  evaluation.every = 0
+  evaluation.stride = 16
   evaluation.batch_size = 10
   # Validation scores maps at the size of the network's frames.
   # dave_jax/scoring/settings.py documents the fields and holds their defaults.
@@ -146,12 +158,12 @@ def get_config(variant: str = '') -> ConfigDict:
   evaluation.test = options_section()
 
   checkpoint = config.checkpoint = ConfigDict()
-  checkpoint.every = 500  # Steps; evaluations and the end make one too.
-  checkpoint.keep = 2  # The newest; the best weights stay besides.
+  checkpoint.every = 500  # Steps; one more is saved when the run stops.
+  checkpoint.keep = 2  # Number of checkpoints; the best weights are kept apart.
 
   log = config.log = ConfigDict()
-  log.every = 20  # Steps between lines.
-  log.pictures = 4  # Validation examples drawn at each evaluation.
+  log.every = 20  # Steps between two lines.
+  log.pictures = 4  # Validation examples drawn at each validation.
 
   mesh = config.mesh = ConfigDict()
   mesh.data = -1  # Number of devices that share a batch; -1: all.
@@ -159,7 +171,8 @@ def get_config(variant: str = '') -> ConfigDict:
   # the parameters, and the devices exchange the results.
   mesh.shard_optimizer = False
 
+  # Trace for TensorBoard or Perfetto.
   profile = config.profile = ConfigDict()
-  profile.first_step = 10
-  profile.steps = 0  # How many are recorded, for TensorBoard or Perfetto.
+  profile.first_step = 10  # Counted from the start or resumption of the run.
+  profile.steps = 0  # Number of steps recorded.
   return config

@@ -1,13 +1,15 @@
 """From nothing to a report on what sound adds, on a laptop's CPU.
 
-  python -m dave_jax.main --config=configs/demo.py --workdir=runs/demo
+  python -m dave_jax.main --config=configs/demo.py
 
-builds sounding_shapes and sounding_images (a SIMULATION, gaze included: things
-that sound in turn, and still images of them), trains the three networks on
-them, scores all beside people and mean eye position, and reports: tables and
-figures in WORKDIR/report. Interrupted, the same command goes on.
+builds the simulated data sets sounding_shapes (clips of objects that make a
+sound in turn) and sounding_images (still images of them), both with SIMULATED
+gaze; trains an audio-visual, a video-only and an audio-only network; evaluates
+them, half of the viewers against the others, and the mean eye position; and
+writes a report with tables and figures to runs/demo/report. Run the same
+command to resume.
 
-The recipe is that of configs/davos.py; what departs from it says why.
+The recipe is that of configs/davos.py, with the differences explained here.
 """
 
 from ml_collections import ConfigDict
@@ -21,20 +23,21 @@ def get_config() -> ConfigDict:
   config = ConfigDict()
   config.task = 'study'
   config.seed = 0  # Of the voices.
-  config.seeds = (0,)  # Of the networks, and of the order of their examples.
-  config.frame_size = (128, 160)  # 4 x 5 at its deepest; less tells no places.
-  # Fields of each set's source. Which voice goes with which look is the slowest
-  # to learn, and three kinds are the fewest there can be.
+  config.seeds = (0,)  # Each trains all networks, in another order of examples.
+  # The deepest features are 4 x 5, the coarsest that can tell objects apart.
+  config.frame_size = (128, 160)
+  # Settings of each data set. With three kinds of objects, the least that there
+  # may be, a network learns soonest which voice belongs to which look.
   config.sets = ConfigDict(
     {
       'sounding_shapes': {'kinds': 3, 'train': 160, 'val': 18, 'test': 36},
       'sounding_images': {'kinds': 3, 'train': 800, 'val': 40, 'test': 0},
     }
   )
-  config.voices = 60  # Files of each.
-  # Both encoders learn apart before they meet, as in the paper: the audio
-  # encoder to tell voices apart, a video-only network where images are looked
-  # at (the paper has Kinetics weights).
+  config.voices = 60  # Number of sound files of each kind.
+  # As in the paper, both encoders are trained separately first: the audio
+  # encoder classifies voices, and a video-only network learns from still images
+  # (in place of the Kinetics weights).
   config.pretrain_audio = _pretrain_audio()
   config.pretrain_video = _pretrain_video()
   config.networks = ConfigDict(
@@ -65,7 +68,7 @@ def _pretrain_audio():
   config.start.audio_encoder = ''
   config.train.batch_size = 32
   config.train.steps = 40
-  config.optimizer.learning_rate = 4e-3  # Fresh weights.
+  config.optimizer.learning_rate = 4e-3  # From random weights.
   return config
 
 
@@ -86,19 +89,19 @@ def _network(variant):
   model.width = 8
   model.frame_size = (128, 160)
   start.video_encoder = ''
-  start.mix = 'identity'  # The decoder has learnt from images.
+  start.mix = 'identity'  # The decoder was trained without sound.
   data.audio_visual = 'sounding_shapes:train'
   data.images = '' if variant == 'audio' else 'sounding_images:train'
-  # Simulated viewers look where they heard something 0.3 to 0.6 s ago. Of the
-  # 1.3 s of sound that a window has by the paper's way, half comes later.
+  # Simulated viewers look at what sounded 0.3 to 0.6 s before. With 'exact'
+  # alignment, half of the 1.3 s of sound in a window comes after the frame.
   data.alignment = 'causal'
   data.validation = 'sounding_shapes:val'
   data.test = ''
   config.train.batch_size = 8
-  # Without a picture there is little to learn.
+  # From sound alone there is little to learn.
   config.train.steps = 200 if variant == 'audio' else 600
-  # In turns of epochs a small network forgets, and what it forgets first is
-  # what things look like, which images alone ask for.
+  # In alternate epochs a small network forgets in one what it learns in the
+  # other, first of all what objects look like.
   config.train.schedule = 'steps'
   config.optimizer.learning_rate = 4e-3
   config.evaluation.batch_size = 16

@@ -1,9 +1,8 @@
-"""What sound adds on sounding_shapes (a SIMULATION), over three seeds.
+"""What sound adds on the simulated sounding_shapes, over three seeds.
 
-  python -m dave_jax.main --config=configs/sounding_shapes.py \
-      --workdir=runs/shapes
+  python -m dave_jax.main --config=configs/sounding_shapes.py
 
-configs/demo.py with three seeds of each network, which train longer.
+The study of configs/demo.py with three seeds and longer training.
 """
 
 from ml_collections import ConfigDict

@@ -1,24 +1,24 @@
-"""Audio pre-training: the audio encoder as a classifier (paper, section 3.1).
+"""Pre-training of the audio encoder as a classifier (paper, section 3.1).
 
   python -m dave_jax.main --config=configs/speech_commands.py \
-      --workdir=runs/sounds --config.data.folder=speech_commands_v0.02
+      --config.data.folder=speech_commands_v0.02
 
-of Speech Commands as it is unpacked, or of any folder of LABEL/*.wav or
-LABEL_*.wav; with --config.data.tfds=speech_commands, of what TFDS prepared as
-array_record, the folder then being its data_dir. `runs/sounds/best` is what
---config.start.audio_encoder of configs/davos.py takes.
+trains on the unpacked Speech Commands, or on any folder of LABEL/*.wav or
+LABEL_*.wav. With --config.data.tfds=speech_commands it reads what TFDS prepared
+as array_record instead, and data.folder is the data_dir of TFDS. The result,
+runs/speech_commands/best, is the start.audio_encoder of configs/davos.py.
 
-Measured on the Free Spoken Digit Dataset (ten digits, six speakers), two cores
-that others used too, with
+Measured on the Free Spoken Digit Dataset (ten digits, six speakers) on two
+shared cores, with
   --config.data.held_out=0,1,2,3,4 --config.data.held_out_field=2
   --config.data.speed=0 --config.start.audio_encoder= --config.model.depth=10
   --config.model.width=8 --config.train.batch_size=32 --config.train.epochs=3
   --config.optimizer.learning_rate=4e-3
-95.3% of 300 held-out takes after 6 minutes (the best of three epochs; known
-speakers).
+95.3% of 300 held-out recordings of known speakers are classified correctly
+after 6 minutes (the best of three epochs).
 
-The paper: 3D ResNet-18 from Kinetics weights, trained on 30 words. All else is
-chosen here.
+The paper gives: a 3D ResNet-18 from Kinetics weights, trained on 30 words. All
+other values are chosen here.
 """
 
 from ml_collections import ConfigDict
@@ -28,12 +28,12 @@ def get_config() -> ConfigDict:
   """Returns the config."""
   config = ConfigDict()
   config.task = 'sound_classification'
-  config.seed = 0  # Of fresh weights, order of examples and augmentation.
-  # Made-up batches and fresh weights in place of data and `start`; nothing is
-  # evaluated.
+  # Seed of the random weights, the order of examples and the augmentation.
+  config.seed = 0
+  # True trains on random batches from random weights, without evaluation.
   config.fake_data = False
 
-  # Of the encoder, as in the network that starts from it.
+  # The encoder, as in the config of the network that starts from it.
   model = config.model = ConfigDict()
   model.depth = 18
   model.width = 64
@@ -41,28 +41,28 @@ def get_config() -> ConfigDict:
   model.dtype = 'float32'
   model.lax_kernels = False  # See configs/davos.py.
 
-  # A checkpoint folder to start from, '' for fresh weights: `convert
-  # --encoders=audio_encoder` makes it of Kinetics weights.
+  # Checkpoint folder of initial weights, made by `dave_jax.convert
+  # --encoders=video_encoder,audio_encoder`; '' for random ones.
   start = config.start = ConfigDict()
   start.audio_encoder = 'weights/kinetics'
 
   data = config.data = ConfigDict()
   data.folder = 'speech_commands'
-  data.tfds = ''  # Name of a prepared set in it; '': it holds files.
-  # Labels that count, with commas between them, the others being one more;
-  # '': each is one of its own.
+  data.tfds = ''  # Name of a TFDS data set in the folder; '' for sound files.
+  # Labels separated by commas, all others become one more class; '' makes every
+  # label a class.
   data.words = ''
-  # What is validated with: recordings that have one of these at that place
-  # between the underscores of their names (from 0), such as speakers; '': what
-  # validation_list.txt lists.
+  # Validation takes the recordings with one of these values (separated by
+  # commas), such as speakers, in field `held_out_field` (from 0) of their
+  # names, which underscores divide; '' takes those in validation_list.txt.
   data.held_out = ''
   data.held_out_field = 1
-  # Faster or slower by a factor of up to 1 + speed, pitch and all: voices of
-  # speakers that were never heard.
+  # Resamples to another speed and pitch, by a factor of up to 1 + speed, for
+  # robustness to unknown speakers.
   data.speed = 0.15
-  data.gain = 6.0  # Decibels, up and down.
-  data.noise = 0.005  # Largest standard deviation of white noise.
-  data.prefetch = 4  # Batches ready.
+  data.gain = 6.0  # Largest change of loudness in decibels.
+  data.noise = 0.005  # Largest standard deviation of added white noise.
+  data.prefetch = 4  # Batches read ahead.
 
   optimizer = config.optimizer = ConfigDict()
   optimizer.learning_rate = 1e-3
@@ -77,10 +77,10 @@ def get_config() -> ConfigDict:
   train = config.train = ConfigDict()
   train.batch_size = 64
   train.epochs = 20
-  train.steps = 0  # 0: what the epochs take.
+  train.steps = 0  # 0: as many as the epochs take.
 
   evaluation = config.evaluation = ConfigDict()
-  evaluation.every = 0  # Steps; 0: once an epoch.
+  evaluation.every = 0  # Steps between validations; 0: once an epoch.
   evaluation.batch_size = 64
 
   checkpoint = config.checkpoint = ConfigDict()
@@ -91,7 +91,7 @@ def get_config() -> ConfigDict:
   log.every = 20
 
   mesh = config.mesh = ConfigDict()
-  mesh.data = -1  # Devices that share a batch; -1: all.
+  mesh.data = -1  # Number of devices that share a batch; -1: all.
   mesh.shard_optimizer = False  # See configs/davos.py.
 
   profile = config.profile = ConfigDict()
