@@ -1,22 +1,20 @@
 """Any folder of videos or images with a table of fixations."""
 
-import csv
 import dataclasses
 import functools
-import math
 import pathlib
+import unicodedata
+from collections.abc import Iterable
 
-import numpy as np
-
-from dave_jax.datasets import gaze as gaze_lib
 from dave_jax.datasets.builder import Config, SaliencyBuilder
-from dave_jax.datasets.gaze import Fixations, Gaze
-from dave_jax.datasets.schema import POOLED
+from dave_jax.datasets.fixation_table import Units, read_fixations
+from dave_jax.datasets.gaze import Gaze
 from dave_jax.datasets.source import (
   IMAGES,
   VIDEOS,
   Picture,
   SourceClip,
+  by_frame,
   files_in,
   gaps,
   listing,
@@ -24,205 +22,260 @@ from dave_jax.datasets.source import (
   numbered,
   seeded_splits,
 )
+from dave_jax.datasets.tables import read_table
 
 _PARTS = ('train', 'val', 'test')
+_SMALL = 10  # Clips; a smaller set without clips.csv is all for testing.
 
 
 @dataclasses.dataclass(frozen=True)
 class FolderSource:
   """A folder with videos, images or folders of frames, and fixations.csv.
 
-  fixations.csv has columns name, frame or time, viewer, x, y, a row a fixation
-  and frame: the file's name (with or without its suffix), the frame from 0 or
-  seconds from the first frame (neither for images), any name of the viewer
-  (empty: not known), pixels of the picture from its top left corner. Rows
-  whose numbers are empty or NaN are left out and counted.
+  fixations.csv has a row for each fixation and the columns name, the file (with
+  or without its suffix); frame, counted from 0, or time, in seconds from the
+  first frame (neither for images); duration, if fixations last for more than
+  one frame; viewer, any name, or empty; x and y, pixels of the picture from its
+  top left corner. Common other names of columns are understood, times in
+  milliseconds and coordinates from 0 to 1 are recognised, and the report says
+  so. Rows without numbers (empty, NA, a dot) are left out and counted.
 
-  clips.csv, if there, has columns name, split (train, val, test) and category;
-  without it 80, 10 and 10 percent of the files are drawn. Density maps, if
-  there, are maps/NAME.png of images and maps/NAME/00001.png of videos, numbered
-  from 1. A folder of frames has a name that ends in its rate, as clip_25.
+  clips.csv, if present, has the columns name, split (train, val, test) and
+  category. Without it, 80, 10 and 10 percent of the files are drawn at random;
+  fewer than 10 files are all test. Density maps, if present, are maps/NAME.png
+  of images and maps/NAME/00001.png of videos, numbered from 1. The name of a
+  folder of frames ends in its frame rate, as clip_25.
 
   Attributes:
-    pixels_per_degree: One degree of visual angle, in pixels of the picture;
-      fixations without a map are blurred by it.
-    seed: Of the splits.
+    pixels_per_degree: Pixels of the picture per degree of visual angle, the
+      standard deviation that fixations without a map are blurred with.
+    seed: Seed of the splits.
+    time_unit: Unit of times and durations: s, ms, or auto.
+    coordinates: pixels, shares (0 to 1 of the picture's width and height), or
+      auto.
   """
 
   pixels_per_degree: float = 0.0
   seed: int = 0
+  time_unit: str = 'auto'
+  coordinates: str = 'auto'
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
-    pictures = {
-      path.name: path for path in files_in(root, (*VIDEOS, *IMAGES))
-    } | {
-      path.name: path
-      for path in sorted(root.glob('*/'), key=natural_order)
-      if path.name != 'maps' and not path.name.startswith('.')
-    }
     table = root / 'fixations.csv'
     if not table.exists():
       return [], [f'{table} is missing']
-    if not pictures:
-      return [], [f'{root}: holds no videos or images']
-    named = set(_table(table))
-    stems = {pathlib.Path(name).stem: name for name in pictures}
-    problems = []
-    strays = sorted(named - set(pictures) - set(stems), key=natural_order)
-    if strays:
-      problems.append(
-        f'{table}: names {len(strays)} files that are not there: '
-        f'{listing(strays)}'
-      )
-    idle = [
-      name
-      for name, path in pictures.items()
-      if name not in named and path.stem not in named
-    ]
+    rows = read_fixations(table, self._units).rows
+    listed = root / 'clips.csv'
+    splits_table = read_table(listed) if listed.exists() else None
+    named = set(rows)
+    if splits_table:
+      named |= {value for _, values in splits_table.rows for value in values}
+    files = _Clips(root, named)
+    if not files.paths:
+      return [], [f'{root}: no videos or images found']
+    found, problems = files.resolve(rows)
+    problems = [f'{table}: {problem}' for problem in problems]
+    idle = [path.name for n, path in files.paths.items() if n not in found]
     if idle:
-      problems.append(f'{table}: has no fixations of {listing(idle)}')
-    splits, categories, odd = self._listed(root, stems)
+      problems.append(f'{table}: no fixations of {listing(idle)}')
+    splits, categories, odd = self._splits(splits_table, files)
     clips = []
-    for stem, name in stems.items():
-      if stem not in splits:
+    for name, path in files.paths.items():
+      if name not in splits:
         continue
-      density, lacking = _maps(root / 'maps', stem)
-      odd += lacking
+      density, missing = _maps(root / 'maps', path)
+      odd += missing
+      notes = ()
+      if name in files.thumbnails:
+        image = files.thumbnails[name]
+        notes = (f'{image} was taken for a thumbnail of it and left out',)
       clips.append(
         SourceClip(
-          name=stem,
-          source=root.resolve().name,
-          split=splits[stem],
-          category=categories.get(stem, ''),
-          picture=pictures[name],
-          still=pictures[name].suffix.lower() in IMAGES,
+          name=name,
+          source=_composed(root.resolve().name),
+          split=splits[name],
+          category=categories.get(name, ''),
+          picture=path,
+          still=_is_image(path),
           gaze=table,
           density=density,
+          notes=notes,
         )
       )
     if self.pixels_per_degree <= 0 and any(c.density is None for c in clips):
       odd.append(
-        f'{root}: not every file has a map in maps/; give the pixels of a '
+        f'{root}: not every file has a map in maps/; give the pixels per '
         'degree of visual angle, as --set pixels_per_degree=40'
       )
     return clips, problems + odd
 
   def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
-    tables = _table(clip.gaze)
-    # Both ways of naming a file may be in one table.
-    names = {clip.picture.name, clip.name} & set(tables)
-    kept = [row for name in sorted(names) for row in tables[name].kept]
+    table = read_fixations(clip.gaze, self._units)
+    state = tuple(p.stat().st_mtime_ns for p in (clip.gaze, clip.gaze.parent))
+    found = _names_in_table(clip.gaze, state, self._units)
+    fixations, viewers, counts, notes = table.gaze(
+      found.get(clip.name, []), picture, self._units
+    )
     density = ()
     if clip.density is not None and clip.density.is_dir():
-      maps = numbered(clip.density, '*.png')
-      density = tuple(maps.get(i) for i in range(1, max(maps) + 1))
+      density = by_frame(numbered(clip.density, '*.png'))
     elif clip.density is not None:
       density = (clip.density,)
-    viewers = sorted({viewer for _, viewer, _, _ in kept} - {''})
-    numbers = {viewer: number for number, viewer in enumerate(viewers)}
-    fixations = gaze_lib.no_fixations()
-    if kept:
-      fixations = Fixations(
-        xy=np.array([row[2:] for row in kept], np.float64),
-        when=np.array([row[0] for row in kept], np.float64),
-        viewer=np.array(
-          [numbers.get(row[1], POOLED) for row in kept], np.int32
-        ),
-        timed=any(tables[name].timed for name in names),
-      )
     return Gaze(
       fixations=fixations,
       height=picture.height,
       width=picture.width,
       frames=None,
-      viewers=len(viewers),
+      viewers=viewers,
       density=density,
       sigma=self.pixels_per_degree,
-      counts={'missing': sum(tables[name].missing for name in names)},
+      counts=counts,
+      notes=notes,
     )
 
-  def _listed(self, root, stems):
+  @property
+  def _units(self):
+    return Units(self.time_unit, self.coordinates)
+
+  def _splits(self, table, files):
     """Returns ({name: split}, {name: category}, problems)."""
-    table = root / 'clips.csv'
-    if not table.exists():
-      return seeded_splits(list(stems), self.seed), {}, []
+    names = list(files.paths)
+    if table is None:
+      if len(names) < _SMALL:
+        return dict.fromkeys(names, 'test'), {}, []
+      return seeded_splits(names, self.seed), {}, []
+    columns = {
+      role: table.column(role, names_of)
+      for role, names_of in (
+        ('name', 'name file filename clip video image'),
+        ('split', 'split part'),
+        ('category', 'category class'),
+      )
+    }
+    if columns['name'] is None or columns['split'] is None:
+      raise ValueError(
+        f'{table.path}: expected the columns name, split and category '
+        f'(optional), got {", ".join(table.headers)}'
+      )
     splits, categories, problems = {}, {}, []
-    with table.open(newline='') as file:
-      reader = csv.DictReader(file)
-      for row in reader:
-        name = pathlib.Path(row.get('name') or '').stem
-        if name not in stems:
-          problems.append(f'{table}: no file {row.get("name")}')
-        elif row.get('split') not in _PARTS:
-          problems.append(
-            f'{table}, line {reader.line_num}: split {row.get("split")!r}, '
-            f'wanted one of {", ".join(_PARTS)}'
-          )
-        else:
-          splits[name] = row['split']
-          categories[name] = row.get('category') or ''
-    unlisted = [name for name in stems if name not in splits]
+    for line, values in table.rows:
+      row = {role: values[c.index] for role, c in columns.items() if c}
+      place = f'{table.path}, line {line}: '
+      found, odd = files.resolve([row['name']])
+      problems += [place + problem for problem in odd]
+      split = row['split'].lower()
+      if split not in _PARTS:
+        problems.append(
+          f'{place}expected a split of {", ".join(_PARTS)}, got '
+          f"'{row['split']}'"
+        )
+        continue
+      for name in found:
+        splits[name] = split
+        categories[name] = row.get('category', '')
+    unlisted = [name for name in names if name not in splits]
     if unlisted:
-      problems.append(f'{table}: gives no split of {listing(unlisted)}')
+      problems.append(f'{table.path}: no split of {listing(unlisted)}')
     return splits, categories, problems
 
 
-@dataclasses.dataclass
-class _Rows:
-  """Rows (frame or time, viewer, x, y) of one file."""
+class _Clips:
+  """The clips of a folder by their names.
 
-  timed: bool
-  kept: list[tuple[float, str, float, float]]
-  missing: int = 0
+  A clip's name is its file's without the suffix, in Unicode's composed form; or
+  with it, if several files differ only in the suffix. An image beside one video
+  of its name, as downloaders write them, is left out unless a table names it
+  with its suffix.
+
+  Attributes:
+    paths: {name of the clip: path}, in natural order.
+    thumbnails: {name of a video: file name of the image left out}.
+  """
+
+  def __init__(self, root: pathlib.Path, named: Iterable[str]):
+    folders = (p for p in root.iterdir() if p.is_dir() and p.name[0] != '.')
+    paths = files_in(root, VIDEOS | IMAGES) + sorted(
+      (p for p in folders if p.name != 'maps'), key=natural_order
+    )
+    named = set(named)
+    groups: dict[str, list[pathlib.Path]] = {}
+    for path in paths:
+      groups.setdefault(_stem(path), []).append(path)
+    self.paths: dict[str, pathlib.Path] = {}
+    self.thumbnails: dict[str, str] = {}
+    self._clips: dict[str, list[str]] = {}  # Of each name in a table.
+    for stem, group in groups.items():
+      images = [p for p in group if _is_image(p)]
+      spare = [p for p in images if _composed(p.name) not in named]
+      if len(group) == 2 and len(images) == 1 and spare:
+        group.remove(spare[0])
+        self.thumbnails[stem] = spare[0].name
+      for path in group:
+        name = stem if len(group) == 1 else _composed(path.name)
+        self.paths[name] = path
+        for key in {stem, _composed(path.name)}:
+          self._clips.setdefault(key, []).append(name)
+
+  def resolve(
+    self, names: Iterable[str]
+  ) -> tuple[dict[str, list[str]], list[str]]:
+    """Returns ({name of a clip: its names in a table}, problems)."""
+    found: dict[str, list[str]] = {}
+    unknown, problems = [], []
+    for name in names:
+      clips = self._clips.get(name, [])
+      if len(clips) == 1:
+        found.setdefault(clips[0], []).append(name)
+      elif clips:
+        problems.append(
+          f"'{name}' may be {' or '.join(clips)}; give the name with its suffix"
+        )
+      else:
+        unknown.append(name)
+    if unknown:
+      unknown.sort(key=natural_order)
+      problems.append(
+        f'names {len(unknown)} files that are missing: {listing(unknown)}'
+      )
+    return found, problems
 
 
 @functools.lru_cache(maxsize=1)
-def _table(path) -> dict[str, _Rows]:
-  """Returns {name: its rows} of a table of fixations."""
-  tables: dict[str, _Rows] = {}
-  with path.open(newline='') as file:
-    reader = csv.DictReader(file)
-    columns = reader.fieldnames or []
-    lacking = {'name', 'x', 'y'} - set(columns)
-    if lacking or ('frame' in columns and 'time' in columns):
-      raise ValueError(
-        f'{path}: has columns {", ".join(columns) or "none"}; wanted name, '
-        'frame or time, viewer, x, y'
-      )
-    when = next((c for c in ('frame', 'time') if c in columns), None)
-    for row in reader:
-      rows = tables.setdefault(row['name'], _Rows(when == 'time', []))
-      try:
-        numbers = [
-          float(row[column] or 'nan') for column in (when, 'x', 'y') if column
-        ]
-      except (TypeError, ValueError) as error:
-        raise ValueError(
-          f'{path}, line {reader.line_num}: wanted numbers, got {row}'
-        ) from error
-      if not all(map(math.isfinite, numbers)):
-        rows.missing += 1
-        continue
-      *moment, x, y = numbers
-      rows.kept.append(
-        (moment[0] if moment else 0.0, row.get('viewer') or '', x, y)
-      )
-  return tables
+def _names_in_table(table, state, units):
+  """Returns {name of a clip: its names in a table of fixations}."""
+  del state  # A changed folder or table is read again.
+  rows = read_fixations(table, units).rows
+  found, _ = _Clips(table.parent, rows).resolve(rows)
+  return found
 
 
-def _maps(folder, name):
-  """Returns (map or folder of maps or None, problems)."""
+def _stem(path):
+  # The name of a folder may have dots, as clip_29.97, but has no suffix.
+  return _composed(path.stem if path.is_file() else path.name)
+
+
+def _is_image(path):
+  return path.is_file() and path.suffix.lower() in IMAGES
+
+
+def _composed(name):
+  return unicodedata.normalize('NFC', name)
+
+
+def _maps(folder, path):
+  """Returns (map, or folder of maps, or None; problems)."""
+  name = path.stem if path.is_file() else path.name
   still, moving = folder / f'{name}.png', folder / name
-  if still.exists():
+  if still.is_file():
     return still, []
   if moving.is_dir():
-    lacking = gaps(moving, '*.png')
-    return (None if lacking else moving), lacking
+    missing = gaps(moving, '*.png')
+    return (None if missing else moving), missing
   return None, []
 
 
 class Folder(SaliencyBuilder):
-  """Videos or images of one's own."""
+  """Videos or images of your own."""
 
   BUILDER_CONFIGS = (
     Config(

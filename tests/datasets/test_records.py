@@ -141,7 +141,7 @@ def test_short_sound_is_told_and_leaves_silence(tmp_path):
   layouts.write_wav(sound, 0.5)
   content, records = _read(picture, sound=sound)
   assert content.counts['seconds_without_sound'] == pytest.approx(1.46)
-  assert 'the sound ends 1.46 s before the last frame; silence there' in (
+  assert 'the sound ends 1.46 s before the last frame; padded with silence' in (
     content.notes
   )
   last = records[-1]

@@ -82,9 +82,9 @@ def test_viewers_have_colours_of_their_own():
 
 
 def test_a_clip_is_written_with_its_sound(tmp_path, own):
-  clip = next(c for c in own.clips('train') if c.name == 'v')
+  clip = next(c for c in own.clips('test') if c.name == 'v')
   path = tmp_path / 'v.mp4'
-  pictures.write_clip(path, own.records('train'), clip, seconds=1)
+  pictures.write_clip(path, own.records('test'), clip, seconds=1)
   with av.open(path) as media:
     assert len(media.streams.audio) == 1
     frames = list(media.decode(video=0))
@@ -92,7 +92,7 @@ def test_a_clip_is_written_with_its_sound(tmp_path, own):
 
 
 def test_statistics_count_what_is_there(own):
-  found = statistics.gather(own, 'train', most=100, seed=0)
+  found = statistics.gather(own, 'test', most=100, seed=0)
   assert found.per_frame.sum() == 52
   assert found.per_viewer == {0: 51, 1: 1}
   assert found.places.sum() == pytest.approx(1)
@@ -111,12 +111,12 @@ def test_the_command_writes_a_page_of_all(tmp_path, own):
   )
   assert status == 0
   page = (out / 'README.md').read_text()
-  for name in ('train.png', 'train_statistics.png', 'train_v.mp4'):
+  for name in ('test.png', 'test_statistics.png', 'test_v.mp4'):
     assert name in page
     assert (out / name).stat().st_size > 0
   assert '| clips | 2 |' in page
   assert '52 fixations kept' in page
-  assert cv2.imread(str(out / 'train.png')).shape[0] == 2 * (256 + 18 + 4)
+  assert cv2.imread(str(out / 'test.png')).shape[0] == 2 * (256 + 18 + 4)
 
 
 def test_a_set_that_is_not_there_is_said_shortly(tmp_path, capsys):
@@ -127,7 +127,7 @@ def test_a_set_that_is_not_there_is_said_shortly(tmp_path, capsys):
 
 def test_sheets_are_drawn_with_the_seed(own):
   sheets = [
-    pictures.contact_sheet(own, 'train', rows=2, columns=3, seed=seed)
+    pictures.contact_sheet(own, 'test', rows=2, columns=3, seed=seed)
     for seed in (0, 0)
   ]
   np.testing.assert_array_equal(*sheets)
