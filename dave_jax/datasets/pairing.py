@@ -8,9 +8,6 @@ from dave_jax.datasets.gaze import Fixations, Gaze
 from dave_jax.datasets.source import Picture, SourceClip
 
 _ROUNDING = 1e-3  # Seconds that time stamps are rounded by.
-# A hole is a step between frames of more than this many median steps, and of
-# more than this many seconds; cameras stretch steps up to threefold.
-_HOLE_STEPS, _HOLE_SECONDS = 3.0, 0.1
 
 
 def pair(
@@ -73,31 +70,25 @@ def _frame_at(since_first, time):
   return np.searchsorted(since_first, time, 'right') - 1
 
 
-def refuse_holes(clip: SourceClip, times: np.ndarray) -> None:
+def refuse_holes(clip: SourceClip, counts: dict) -> None:
   """Refuses a clip with gaze by frame number if its time has a hole.
 
   Frames lost there would pair every later row of gaze with a later picture.
 
   Args:
     clip: The clip.
-    times: [n], times of its frames in seconds.
+    counts: Counts of the video's reader.
 
   Raises:
     ValueError: There is a hole.
   """
-  steps = np.diff(times)
-  if not steps.size:
-    return
-  limit = max(_HOLE_STEPS * np.median(steps), _HOLE_SECONDS)
-  holes = np.flatnonzero(steps > limit + _ROUNDING)
-  if holes.size:
-    first = holes[0]
+  holes = counts.get('holes')
+  if holes:
     raise ValueError(
-      f'{clip.picture}: the time of its frames has {holes.size} hole(s), the '
-      f'first of {steps[first]:.2f} s after frame {first} (at '
-      f'{times[first] - times[0]:.2f} s), so the gaze of later frame numbers '
-      'may belong to other pictures; use an undamaged file, or '
-      'give the gaze by time'
+      f'{clip.picture}: {holes} hole(s) in the time of its frames, '
+      f'{counts["hole_seconds"]:.2f} s in all, so the gaze of later frame '
+      'numbers may belong to other pictures; use an undamaged file, or give '
+      'the gaze by time'
     )
 
 

@@ -132,8 +132,8 @@ def _read(clip, source, storage):
   if clip.still:
     picture, jpegs, times = _still(clip, storage)
   else:
-    picture, jpegs, times, info = _video(clip, storage, notes)
-    waveform, begin = _sound(clip, info, notes)
+    picture, jpegs, times, reader = _video(clip, storage, notes)
+    waveform, begin = _sound(clip, reader.info, notes)
   # Without sound, the first frame is at 0.
   shown = times - (times[0] if waveform is None else begin)
   gaze = source.gaze(clip, picture)
@@ -143,8 +143,8 @@ def _read(clip, source, storage):
       f'the picture has {picture.width} x {picture.height} pixels, gaze is in '
       f'{gaze.width} x {gaze.height}, which is kept'
     )
-  if not gaze.fixations.timed and len(gaze.fixations):
-    pairing.refuse_holes(clip, times)
+  if not (clip.still or gaze.fixations.timed) and len(gaze.fixations):
+    pairing.refuse_holes(clip, reader.counts)
   counts = {'frames': len(jpegs), 'viewers': gaze.viewers, **gaze.counts}
   fixations = pairing.pair(gaze, times - times[0], picture, counts)
   if not len(fixations):
@@ -194,14 +194,15 @@ def _video(clip, storage, notes):
         f'{clip.picture}: {"; ".join(reader.problems)}; gaze cannot be matched '
         'to frames; download the file again'
       )
-    info = reader.info
   if not jpegs:
     raise ValueError(f'{clip.picture}: expected frames, got none')
   notes += reader.problems
   times = np.array(times)
+  info = reader.info
   rate = _measured_rate(times, info.rate, notes)
   duration = times[-1] - times[0] + 1 / rate
-  return Picture(info.height, info.width, rate, duration), jpegs, times, info
+  picture = Picture(info.height, info.width, rate, duration)
+  return picture, jpegs, times, reader
 
 
 def _measured_rate(times, stated, notes):

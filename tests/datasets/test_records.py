@@ -251,7 +251,7 @@ def test_a_cut_off_frame_of_a_folder_is_an_error(tmp_path):
   with pytest.raises(ValueError, match=r'img_00003\.jpg: the JPEG is cut off'):
     _read(folder, rate=25.0)
   broken.write_bytes(b'\xff\xd8 no image \xff\xd9')
-  with pytest.raises(ValueError, match='1 images do not decode'):
+  with pytest.raises(ValueError, match='1 images cannot be decoded'):
     _read(folder, rate=25.0)
 
 
@@ -262,3 +262,40 @@ def test_an_image_that_is_none_or_cut_off_is_an_error(tmp_path, content):
   path.write_bytes(path.read_bytes()[:-20] if content is None else content)
   with pytest.raises(ValueError, match=r'a\.jpg.*download it again'):
     read_complete_image(path, 'rgb')
+
+
+def _with_hole(path):
+  """Writes 60 frames of 0.04 s with a hole of 1 s; Matroska has no index."""
+  times = np.arange(60) / 25
+  times[30:] += 1
+  return clips.write_clip(path, frames=range(60), times=times)
+
+
+def test_gaze_by_frame_number_over_a_hole_is_refused(tmp_path):
+  path = _with_hole(tmp_path / 'a.mkv')
+  with pytest.raises(ValueError, match=r'1 hole.*1\.00 s in all.*gaze by time'):
+    _read(path, _fixations([2, 40]))
+
+
+def test_gaze_by_time_finds_its_frames_after_a_hole(tmp_path):
+  # Frame 40 is shown at 40 / 25 + 1 s.
+  _, records = _read(
+    _with_hole(tmp_path / 'a.mkv'), _fixations([2.61, 0.09], timed=True)
+  )
+  assert _where(records) == [2, 40]
+
+
+def test_rate_is_that_of_the_time_stamps(tmp_path):
+  """Stated are 25 frames per second; stamps are 1 / 15 s apart."""
+  times = np.arange(30) / 15
+  path = clips.write_clip(tmp_path / 'a.mkv', frames=range(30), times=times)
+  content, records = _read(path, _fixations([1.01], timed=True))
+  assert content.entry.rate == pytest.approx(15, rel=0.01)
+  assert _where(records) == [15]
+
+
+def test_coordinates_that_float32_rounds_up_stay_inside(video):
+  width, height = layouts.SIZE[1], layouts.SIZE[0]
+  _, records = _read(video, _fixations([0], xy=(width - 1e-7, height - 1e-7)))
+  x, y = records[0]['fixation_xy'][0]
+  assert x < width and y < height
