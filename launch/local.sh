@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Trains with several processes on this machine:
+# Trains with several processes on this machine, to try a distributed run:
 #
 #   PROCESSES=2 launch/local.sh --config=configs/davos.py --workdir=runs/davos
 #
-# All arguments go to dave_jax.main. SIGTERM and Control-C reach every process;
-# when one fails the others are ended.
+# All arguments go to dave_jax.main; the batch size must be divisible by the
+# number of devices of all processes. SIGTERM and Control-C reach every process.
+# When one fails, the others are stopped.
 set -euo pipefail
 
 processes=${PROCESSES:-2}
@@ -17,16 +18,16 @@ for ((process = 0; process < processes; process++)); do
     --processes="$processes" --process="$process" &
   children+=($!)
 done
-asked=0
+stopping=0
 stop() { kill -TERM "${children[@]}" 2>/dev/null || true; }
-trap 'asked=1; stop' TERM INT
+trap 'stopping=1; stop' TERM INT
 
 status=0
 while [[ -n $(jobs -rp) ]]; do
   code=0
   wait -n || code=$?
-  # A signal ends the waiting, and went on to the processes.
-  if ((asked && (code == 130 || code == 143))); then
+  # A signal interrupts `wait`; it was passed on to the processes.
+  if ((stopping && (code == 130 || code == 143))); then
     continue
   fi
   if ((code != 0 && status == 0)); then
