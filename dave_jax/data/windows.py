@@ -64,7 +64,8 @@ def find_windows(
 
   Args:
     clips: See `Dataset.clips`.
-    stride: Frames from one window of a clip to the next; 1 is every frame.
+    stride: Takes every n-th frame of each clip, from its first; or, with
+      `random_frames`, one of every n.
     random_frames: Whether a window may end at any of the `stride` frames of
       its slot, one of which is drawn each epoch, instead of at the first.
     fixated_only: Whether only frames that have a fixation count, as training
@@ -87,18 +88,20 @@ def find_windows(
     candidates = (
       clip.fixated_frames() if fixated_only else np.arange(clip.frames)
     )
-    starts = np.arange(0, candidates.size, stride)
-    sizes = np.minimum(stride, candidates.size - starts)
+    if not random_frames:
+      candidates = candidates[candidates % stride == 0]
+    step = stride if random_frames else 1
+    starts = np.arange(0, candidates.size, step)
     frames.append(candidates)
     owner.append(np.full(starts.size, number))
     first.append(offset + starts)
-    count.append(sizes if random_frames else np.ones_like(sizes))
+    count.append(np.minimum(step, candidates.size - starts))
     offset += candidates.size
   if not offset:
     raise ValueError(
-      f'not one frame of {len(clips)} clips '
-      + ('has a fixation' if fixated_only else 'is there')
-      + '; look at the report of the data set'
+      f'no frame of {len(clips)} clips that stride {stride} takes '
+      + ('has fixations' if fixated_only else 'exists')
+      + '; choose another split, or a smaller stride'
     )
 
   def joined(parts):

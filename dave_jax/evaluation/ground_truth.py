@@ -195,7 +195,7 @@ def read_ground_truth(
 
   Args:
     dataset, split: What to read.
-    stride: Takes every n-th fixated frame of each clip.
+    stride: Takes every n-th frame of each clip, from its first, if fixated.
     size: Height and width that maps are scored at; None is the original's.
     sigma: Standard deviation of the Gaussian that blurs fixations of frames
       without a density map, in pixels of the original; None is the record's.
@@ -206,12 +206,13 @@ def read_ground_truth(
   if stride < 1:
     raise ValueError(f'expected a stride of 1 or more, got {stride}')
   clips = dataset.clips(split)
-  frames = [clip.fixated_frames()[::stride] for clip in clips]
+  fixated_frames = [clip.fixated_frames() for clip in clips]
+  frames = [fixated[fixated % stride == 0] for fixated in fixated_frames]
   name = f'{dataset.name}:{split}'
   if not any(map(len, frames)):
     raise ValueError(
-      f'{name}: none of its {len(clips)} clips has fixations; choose another '
-      'split'
+      f'{name}: no frame of its {len(clips)} clips that stride {stride} takes '
+      'has fixations; choose another split, or a smaller stride'
     )
   return GroundTruth(
     name=name,

@@ -111,7 +111,9 @@ class RunFolder:
     path = self.folder / _RUN
     if path.exists():
       earlier = _read_json(path)
-      if earlier != self.heading and not overwrite:
+      # A run that failed before its first video blocks nothing.
+      empty = not any((self.folder / _VIDEOS).glob('[!.]*'))
+      if earlier != self.heading and not overwrite and not empty:
         raise ValueError(
           f'{self.folder}: holds the evaluation of another run '
           f'({_difference(earlier, self.heading)}); choose another folder, or '

@@ -48,6 +48,13 @@ def test_a_stride_begins_anew_with_each_clip():
   assert frames_of(windows) == [(0, 0), (0, 3), (0, 6), (1, 0), (2, 0), (2, 3)]
 
 
+def test_a_stride_counts_from_the_first_frame_of_a_clip():
+  windows = find_windows(
+    VIDEOS, stride=2, random_frames=False, fixated_only=True
+  )
+  assert frames_of(windows) == [(0, 2), (0, 6), (2, 0)]
+
+
 def test_random_frames_stay_in_their_slots_and_reach_all_of_them():
   windows = find_windows(
     VIDEOS, stride=3, random_frames=True, fixated_only=False
@@ -75,5 +82,5 @@ def test_stills_among_videos_are_refused():
 
 
 def test_a_split_without_fixations_is_refused():
-  with pytest.raises(ValueError, match='not one frame of 1 clips'):
+  with pytest.raises(ValueError, match='no frame of 1 clips'):
     find_windows(VIDEOS[1:2], stride=1, random_frames=False, fixated_only=True)

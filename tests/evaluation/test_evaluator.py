@@ -158,8 +158,15 @@ def test_overwriting_ignores_the_scores_of_the_earlier_run(scorer, tmp_path):
     run_folder.read_metrics(tmp_path / 'run')
 
 
-def test_folder_of_another_run_is_refused(tmp_path):
-  RunFolder(tmp_path / 'run', {'seed': 1, 'b': 2}, overwrite=False)
+def test_run_that_scored_nothing_blocks_no_other(tmp_path):
+  RunFolder(tmp_path / 'run', {'seed': 1}, overwrite=False)
+  RunFolder(tmp_path / 'run', {'seed': 3}, overwrite=False)
+
+
+def test_folder_of_another_run_is_refused(scorer, tmp_path):
+  (video, *_) = _evaluate(_noise, scorer)
+  folder = RunFolder(tmp_path / 'run', {'seed': 1, 'b': 2}, overwrite=False)
+  folder.add(video)
   with pytest.raises(ValueError, match='seed: 1 then, 3 now'):
     RunFolder(tmp_path / 'run', {'seed': 3, 'b': 2}, overwrite=False)
   RunFolder(tmp_path / 'run', {'seed': 3, 'b': 2}, overwrite=True)
