@@ -21,6 +21,8 @@ class Config(tfds.core.BuilderConfig):
     citation: BibTeX entry.
     licence: Terms of use of the data.
     homepage: Official page of the data.
+    size: Size of the downloads.
+    download: What to download, or to ask the authors for.
   """
 
   source: Source
@@ -28,6 +30,8 @@ class Config(tfds.core.BuilderConfig):
   citation: str = ''
   licence: str = ''
   homepage: str = ''
+  size: str = 'not stated'
+  download: str = ''
 
   @property
   def synthetic(self) -> bool:

@@ -279,6 +279,10 @@ class Davos(SaliencyBuilder):
       citation='\n'.join([_DAVE_CITATION, _DIEM_CITATION, _COUTROT_CITATION]),
       licence='DIEM: CC BY-NC-SA 3.0. Coutrot: for research.',
       homepage='https://thediemproject.wordpress.com',
+      download='The folder of each of the 76 DIEM videos, from '
+      'https://thediemproject.wordpress.com/videos-and%c2%a0data/; gaze and '
+      'videos (ERB3_Stimuli, ERB4_Stimuli) of databases 1 and 2, from '
+      'http://antoinecoutrot.magix.net/public/databases.html.',
     ),
     Config(
       name='stavis',
@@ -287,5 +291,6 @@ class Davos(SaliencyBuilder):
       citation='\n'.join([_DAVE_CITATION, stavis.CITATION]),
       licence=stavis.LICENCE,
       homepage=stavis.HOMEPAGE,
+      download=stavis.DOWNLOAD,
     ),
   )

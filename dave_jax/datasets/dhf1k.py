@@ -111,6 +111,7 @@ class Dhf1k(SaliencyBuilder):
       source=Dhf1kSource(),
       licence='CC BY 4.0',
       homepage='https://github.com/wenguanwang/DHF1K',
+      download='The videos and the annotations of videos 1 to 700.',
       citation="""@article{wang2021revisiting,
   title={Revisiting video saliency prediction in the deep learning era},
   author={Wang, Wenguan and Shen, Jianbing and Xie, Jianwen and Cheng,

@@ -60,6 +60,9 @@ class FolderSource:
   time_unit: str = 'auto'
   coordinates: str = 'auto'
 
+  def __post_init__(self):
+    Units(self.time_unit, self.coordinates)  # Raises for other values.
+
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     table = root / 'fixations.csv'
     if not table.exists():
@@ -283,5 +286,7 @@ class Folder(SaliencyBuilder):
       description='Your own videos or images with fixations.',
       source=FolderSource(),
       licence='Your own.',
+      size='your own',
+      download='Nothing.',
     ),
   )

@@ -265,6 +265,8 @@ class Osie(SaliencyBuilder):
       source=TableOfFixations(name='osie', pixels_per_degree=24.0),
       licence='MIT',
       homepage='https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels',
+      download='data/stimuli/ of the repository, and its '
+      'data/eye/fixations.mat converted to fixations.npz.',
       citation="""@article{xu2014predicting,
   title={Predicting human gaze beyond pixels},
   author={Xu, Juan and Jiang, Ming and Wang, Shuo and Kankanhalli, Mohan S
@@ -288,6 +290,7 @@ class Scene500(SaliencyBuilder):
         name='scene500', pixels_per_degree=None, degrees_high=25.0
       ),
       licence='MIT, copyright 2015 Haoran Liang',
+      download='The images and the fixations, converted to fixations.npz.',
     ),
   )
 
@@ -302,6 +305,7 @@ class Mit1003(SaliencyBuilder):
       source=Mit1003Source(),
       licence='Provided for research; see the homepage.',
       homepage='https://people.csail.mit.edu/tjudd/WherePeopleLook/',
+      download='ALLSTIMULI.zip and ALLFIXATIONMAPS.zip.',
       citation="""@inproceedings{judd2009learning,
   title={Learning to predict where humans look},
   author={Judd, Tilke and Ehinger, Krista and Durand, Fr{\\'e}do and
@@ -321,6 +325,7 @@ class Cat2000(SaliencyBuilder):
       source=Cat2000Source(),
       licence='Provided for research; see the homepage.',
       homepage='http://saliency.mit.edu/results_cat2000.html',
+      download='The training set, trainSet.zip.',
       citation="""@article{borji2015cat2000,
   title={CAT2000: A large scale fixation dataset for boosting saliency
          research},

@@ -2,19 +2,22 @@
 
   python -m dave_jax.datasets.prepare NAME --source=DIR --data_dir=DIR
 
-NAME is one of the sets that --list shows; --source is the folder that its
-downloads lie in, as --list says; sets that are made up take none. First all
-that is missing is listed at once; then clips are built in parallel.
-Interrupted, the same command goes on. In the end DATA_DIR/NAME/ holds the
-records and report.txt.
+NAME is one of the sets that --list shows. NAME alone prints where to get its
+downloads, the folder they belong in and the command; synthetic sets need no
+downloads. All missing files are listed before anything is built; then clips
+are built in parallel. After an interruption, the same command resumes. The
+result is DATA_DIR/NAME/CONFIG/VERSION/ with the records and report.txt; other
+commands take NAME, for its newest build, or NAME/CONFIG.
 """
 
 import argparse
 import dataclasses
+import inspect
 import os
 import pathlib
 import re
 import sys
+import textwrap
 
 from absl import logging
 
@@ -32,7 +35,6 @@ from dave_jax.datasets.simulation.sounding_shapes import (
   SoundingImages,
   SoundingShapes,
 )
-from dave_jax.datasets.source import SyntheticSource
 from dave_jax.datasets.stavis import Stavis
 
 BUILDERS: dict[str, type[SaliencyBuilder]] = {
@@ -49,36 +51,44 @@ BUILDERS: dict[str, type[SaliencyBuilder]] = {
   'sounding_images': SoundingImages,
 }
 DONE, FAILED, INTERRUPTED = 0, 1, 130
+_TYPES = {int: 'a whole number', float: 'a number', str: 'text'}
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Builds as the command line says; returns the exit status."""
+  """Builds a data set and returns the exit status."""
   parser = _parser()
   args = parser.parse_args(argv)
   if args.list:
-    print(_listing())
+    print('\n\n'.join(instructions(name) for name in names()))
     return DONE
-  if None in (args.name, args.data_dir):
-    parser.error('give NAME, --source and --data_dir')
+  if args.name is None:
+    parser.error('expected NAME; --list shows the data sets')
   # TFDS warns of every changed setting, at length.
   logging.set_verbosity(logging.ERROR)
   try:
     builder = make_builder(
       args.name,
-      args.data_dir,
+      args.data_dir or '',
       storage=Storage(
         frame_size=_size(args.frame_size), jpeg_quality=args.jpeg_quality
       ),
       settings=dict(map(_setting, args.set)),
+      build_name=args.build_name,
     )
-    made = isinstance(builder.builder_config.source, SyntheticSource)
-    if args.source is None and not made:
-      parser.error(f'{args.name} is read from downloads: give --source')
+    synthetic = builder.builder_config.synthetic
+    if args.data_dir is None or (args.source is None and not synthetic):
+      print(instructions(args.name))
+      if args.data_dir is None and args.source is None:
+        return DONE
+      missing = '--data_dir' if args.data_dir is None else '--source'
+      print(f'prepare: expected {missing}, see above', file=sys.stderr)
+      return FAILED
     report = build(
       builder,
-      None if made else pathlib.Path(args.source),
+      None if synthetic else pathlib.Path(args.source),
       processes=args.processes,
       partial=args.partial,
+      overwrite=args.overwrite,
     )
   except (ValueError, OSError) as error:
     print(f'prepare: {error}', file=sys.stderr)
@@ -89,8 +99,55 @@ def main(argv: list[str] | None = None) -> int:
     )
     return INTERRUPTED
   print(report_lib.as_text(report))
-  print(f'{builder.data_dir} is whole')
+  print(f'Done: {builder.data_dir}')
   return DONE
+
+
+def instructions(name: str) -> str:
+  """Returns where to get a data set, its folder, and the command to build it.
+
+  Raises:
+    ValueError: There is no such set.
+  """
+  _, config = _find(name)
+  command = f'python -m dave_jax.datasets.prepare {name}'
+  lines = [
+    name,
+    f'  {config.description}',
+    f'  Licence: {config.licence}',
+  ]
+  if not config.synthetic:
+    command += ' --source=FOLDER'
+    layout = inspect.getdoc(type(config.source)) or ''
+    layout = layout.partition('\n\nAttributes:')[0]
+    lines += [
+      f'  Official page: {config.homepage or "not stated"}',
+      f'  Size: {config.size}',
+      *_wrapped(f'Download: {config.download}'),
+      f'  FOLDER: {layout.splitlines()[0]}',
+      *(f'    {line}'.rstrip() for line in layout.splitlines()[1:] if line),
+    ]
+  settings = [
+    field.name
+    for field in dataclasses.fields(config.source)
+    if type(getattr(config.source, field.name)) in _TYPES
+    and field.name not in ('name', 'set_name')
+  ]
+  if settings:
+    lines += _wrapped(f'Settings (--set FIELD=VALUE): {", ".join(settings)}')
+  lines.append(f'  Command: {command} --data_dir=data')
+  return '\n'.join(lines)
+
+
+def _wrapped(text):
+  return textwrap.wrap(
+    text,
+    78,
+    initial_indent='  ',
+    subsequent_indent='    ',
+    break_long_words=False,
+    break_on_hyphens=False,
+  )
 
 
 def make_builder(
@@ -99,31 +156,22 @@ def make_builder(
   *,
   storage: Storage | None = None,
   settings: dict[str, str] | None = None,
+  build_name: str | None = None,
 ) -> SaliencyBuilder:
   """Returns the builder of a data set.
 
   Args:
-    name: Such as 'osie' or 'stavis/diem'.
-    data_dir: The folder that data sets are in.
+    name: Name of the set, such as 'osie' or 'stavis/diem'.
+    data_dir: The folder of built data sets.
     storage: How records are stored.
-    settings: Fields of the source to change, as text. What is changed is
-      added to the set's name.
+    settings: Fields of the source to change, as text.
+    build_name: Name of the build, NAME/BUILD_NAME; None derives it from the
+      configuration and what is changed in it.
 
   Raises:
-    ValueError: There is no such set or field, or it cannot take that value.
+    ValueError: There is no such set or field, or a value is not allowed.
   """
-  set_name, _, config_name = name.partition('/')
-  if set_name not in BUILDERS:
-    raise ValueError(
-      f"there is no data set '{name}'; wanted one of {', '.join(names())}"
-    )
-  kind = BUILDERS[set_name]
-  configs = {config.name: config for config in kind.BUILDER_CONFIGS}
-  config = configs.get(config_name or kind.BUILDER_CONFIGS[0].name)
-  if config is None:
-    raise ValueError(
-      f"{set_name} has no '{config_name}'; it has {', '.join(configs)}"
-    )
+  kind, config = _find(name)
   source, changes = config.source, []
   for field, text in (settings or {}).items():
     source = dataclasses.replace(source, **{field: _value(source, field, text)})
@@ -132,11 +180,36 @@ def make_builder(
     height, width = storage.frame_size
     changes.append(f'{height}x{width}_q{storage.jpeg_quality}')
     config = dataclasses.replace(config, storage=storage)
-  if changes:
-    # Sets that differ lie beside each other.
+  if build_name is not None:
+    if not re.fullmatch(r'[A-Za-z]\w*', build_name):
+      raise ValueError(
+        'expected --name to be letters, digits and _, beginning with a letter, '
+        f"got '{build_name}'"
+      )
+    config = dataclasses.replace(config, name=build_name, source=source)
+  elif changes:
     changed = re.sub(r'[^\w.]', '_', '_'.join([config.name, *changes]))
     config = dataclasses.replace(config, name=changed, source=source)
   return kind(config=config, data_dir=data_dir, file_format='array_record')
+
+
+def _find(name):
+  """Returns (builder class, configuration) of a data set."""
+  set_name, _, config_name = name.partition('/')
+  if set_name not in BUILDERS:
+    raise ValueError(
+      f"expected a data set of {', '.join(names())}; got '{name}'"
+    )
+  kind = BUILDERS[set_name]
+  configs = {config.name: config for config in kind.BUILDER_CONFIGS}
+  config: Config | None = configs.get(
+    config_name or kind.BUILDER_CONFIGS[0].name
+  )
+  if config is None:
+    raise ValueError(
+      f"expected {set_name}/ followed by {' or '.join(configs)}, got '{name}'"
+    )
+  return kind, config
 
 
 def names() -> list[str]:
@@ -151,7 +224,7 @@ def names() -> list[str]:
 def _setting(text):
   field, equals, value = text.partition('=')
   if not equals:
-    raise ValueError(f'got --set {text}, wanted --set FIELD=VALUE')
+    raise ValueError(f'expected --set FIELD=VALUE, got --set {text}')
   return field, value
 
 
@@ -159,14 +232,18 @@ def _value(source, field, text):
   """Returns a field's new value, of the type of its old one."""
   known = {f.name: getattr(source, f.name) for f in dataclasses.fields(source)}
   if field not in known:
-    raise ValueError(f'got --set {field}, wanted one of {", ".join(known)}')
+    raise ValueError(
+      f'expected --set with a field of {", ".join(known)}; got {field}'
+    )
   kind = float if known[field] is None else type(known[field])
-  if kind not in (int, float, str):
+  if kind not in _TYPES:
     raise ValueError(f'{field} cannot be set from the command line')
   try:
     return kind(text)
   except ValueError as error:
-    raise ValueError(f'--set {field}={text}: wanted {kind.__name__}') from error
+    raise ValueError(
+      f'--set {field}={text}: expected {_TYPES[kind]}'
+    ) from error
 
 
 def _size(text):
@@ -174,24 +251,9 @@ def _size(text):
     height, width = map(int, text.split('x'))
   except ValueError as error:
     raise ValueError(
-      f'--frame_size={text}: wanted height x width, such as 256x320'
+      f'--frame_size={text}: expected height x width, such as 256x320'
     ) from error
   return height, width
-
-
-def _listing():
-  lines = []
-  for name, kind in BUILDERS.items():
-    for config in kind.BUILDER_CONFIGS:
-      source: Config = config
-      several = len(kind.BUILDER_CONFIGS) > 1
-      lines.append(f'{name}/{config.name}' if several else name)
-      lines.append(f'  {source.description}')
-      layout = type(source.source).__doc__ or ''
-      lines += [f'  {line.strip()}' for line in layout.strip().splitlines()]
-      lines.append(f'  Licence: {source.licence}')
-      lines.append('')
-  return '\n'.join(lines)
 
 
 def _parser():
@@ -202,39 +264,52 @@ def _parser():
   )
   add = parser.add_argument
   add('--version', action='version', version=VERSION)
-  add('name', nargs='?', metavar='NAME', help='data set, see --list')
-  add('--list', action='store_true', help='lists the data sets')
-  add('--source', help='folder of downloads')
-  add('--data_dir', help='folder that data sets are in')
+  add('name', nargs='?', metavar='NAME', help='data set; see --list')
+  add('--list', action='store_true', help='list all data sets')
+  add('--source', metavar='FOLDER', help='folder of the downloads')
+  add('--data_dir', metavar='FOLDER', help='folder of built data sets')
+  add(
+    '--name',
+    dest='build_name',
+    metavar='BUILD',
+    help='name of this build, which is then NAME/BUILD (default: derived from '
+    'what is changed)',
+  )
+  add(
+    '--overwrite',
+    action='store_true',
+    help='replace a build of the same name, once the new one is complete',
+  )
   add(
     '--processes',
     type=int,
     default=os.cpu_count() or 1,
-    help='clips read at a time (default: one a processor, %(default)s)',
+    help='clips to read in parallel (default: number of processors, '
+    '%(default)s)',
   )
   add(
     '--partial',
     action='store_true',
-    help='leaves out what is missing or cannot be read, and says so',
+    help='leave out, and list, clips that are missing or cannot be read',
   )
   add(
     '--frame_size',
+    metavar='HxW',
     default='256x320',
-    help='height x width of frames: the input of the network (default: '
-    '%(default)s)',
+    help='height x width that frames are stored in (default: %(default)s)',
   )
   add(
     '--jpeg_quality',
     type=int,
     default=95,
-    help='of frames, 1 to 100 (default: %(default)s)',
+    help='JPEG quality of frames, 1 to 100 (default: %(default)s)',
   )
   add(
     '--set',
     action='append',
     default=[],
     metavar='FIELD=VALUE',
-    help='changes a field of the source, such as pixels_per_degree=48',
+    help='change a setting of the source, such as pixels_per_degree=48',
   )
   return parser
 

@@ -116,6 +116,8 @@ class Salicon(SaliencyBuilder):
       source=SaliconSource(),
       licence='CC BY 4.0 (SALICON); the photographs are under COCO terms.',
       homepage='http://salicon.net',
+      download='Images, maps and fixations of train and val, from '
+      'http://salicon.net/download/.',
       citation="""@inproceedings{jiang2015salicon,
   title={{SALICON}: Saliency in context},
   author={Jiang, Ming and Huang, Shengsheng and Duan, Juanyong and Zhao, Qi},

@@ -32,6 +32,10 @@ CITATION = """@inproceedings{tsiami2020stavis,
   booktitle={CVPR}, year={2020}}"""
 LICENCE = 'CC BY-NC-SA 4.0 and the terms of each set.'
 HOMEPAGE = 'http://cvsp.cs.ntua.gr/research/stavis/'
+DOWNLOAD = (
+  'The data of the project page, by hand or with fetch_data.sh of '
+  'https://github.com/atsiami/STAViS, whose folder data/ is the folder.'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -156,6 +160,7 @@ class Stavis(SaliencyBuilder):
       citation=CITATION,
       licence=LICENCE,
       homepage=HOMEPAGE,
+      download=DOWNLOAD,
     )
     for name, set_name in SETS.items()
   )

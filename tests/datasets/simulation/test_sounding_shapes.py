@@ -162,12 +162,6 @@ def test_images_are_looked_at_by_all_viewers(build_set):
   assert set(record['fixation_viewer']) == set(range(16))
 
 
-def test_a_set_from_downloads_still_wants_them(tmp_path, capsys):
-  with pytest.raises(SystemExit):
-    prepare.main(['osie', f'--data_dir={tmp_path}'])
-  assert 'give --source' in capsys.readouterr().err
-
-
 def test_a_negative_count_is_said(tmp_path, capsys):
   arguments = ['sounding_shapes', f'--data_dir={tmp_path}', '--set=val=-1']
   assert prepare.main(arguments) == 1
