@@ -95,8 +95,8 @@ def _clip_scores(scenario, other, mep):
 def _expected(scenario: Scenario, time: float, sound: Scenario | None):
   """Returns where gaze is expected, [h, w]."""
   shot = scenario.shot_at(time)
-  things = shot.scene.things
-  chance, centre = np.zeros(len(things)), 0.0
+  objects = shot.scene.objects
+  chance, centre = np.zeros(len(objects)), 0.0
   for ago in _AGO:
     if time - ago < shot.begin:
       centre += 1
@@ -106,10 +106,14 @@ def _expected(scenario: Scenario, time: float, sound: Scenario | None):
     )
     if sound is not None and sound is not scenario:
       for turn in sound.turns:
-        # By number, where the other clip's voice has a thing here.
+        # By number, where the other clip's voice has an object here.
         on = turn.begin <= time - ago < turn.end
-        if on and turn.thing is not None and turn.thing < len(things):
-          pull[turn.thing] += _MEDIAN.sound
+        if (
+          on
+          and turn.object_index is not None
+          and turn.object_index < len(objects)
+        ):
+          pull[turn.object_index] += _MEDIAN.sound
     total = middle + pull.sum()
     chance, centre = chance + pull / total, centre + middle / total
   now = np.array([time])
@@ -125,10 +129,10 @@ def _expected(scenario: Scenario, time: float, sound: Scenario | None):
 
   spread = viewers._CENTRE_SPREAD if time > 0.6 else 0.04
   result = centre * blob((0.5, 0.5), spread, spread)
-  for thing, share in zip(things, chance, strict=True):
+  for item, share in zip(objects, chance, strict=True):
     # A network learns densities, which are fixations blurred by a degree.
-    spread = np.hypot(viewers._LANDING * thing.diameter, 1 / 16)
-    place = thing.eyes(now)[0]
+    spread = np.hypot(viewers._LANDING * item.diameter, 1 / 16)
+    place = item.eyes(now)[0]
     result = result + share * blob(place, spread / ASPECT, spread)
   return result
 

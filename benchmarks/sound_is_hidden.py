@@ -2,13 +2,13 @@
 
   python benchmarks/sound_is_hidden.py --clips=400
 
-Nothing is drawn. At each moment at which one of the things on the screen
+Nothing is drawn. At each moment at which one of the objects on the screen
 sounds, a conditional logistic regression ranks them by what a picture can
 tell: what each is, where, how large, how fast it moves and turns and how
 lively it is, then and half a second and a second before and after. It is
 fitted on the training split and counts its hits on the test split, set against
 guessing; the difference should be within two standard errors of 0. As a check
-of the check, the same regression is told whether the thing sounded a moment
+of the check, the same regression is told whether the object sounded a moment
 before, and should be right nearly always.
 """
 
@@ -23,7 +23,7 @@ from dave_jax.datasets.simulation.sounding_shapes import ShapesSource
 
 _EVERY = 5  # Frames from one moment to the next.
 _AROUND = (-1.0, -0.5, 0.0, 0.5, 1.0)  # Seconds.
-_MOST = 4  # Things.
+_MOST = 4  # Objects.
 _RIDGE = 1e-3
 
 
@@ -79,13 +79,13 @@ def _moments(scenarios):
     frames, sounding = scenario.sounding()
     before = dict(zip(frames.tolist(), sounding.tolist(), strict=True))
     frames, sounding = frames[::_EVERY], sounding[::_EVERY]
-    things = scenario.shots[0].scene.things
+    objects = scenario.shots[0].scene.objects
     features = np.zeros((len(frames), _MOST, _width()))
-    for i, thing in enumerate(things):
-      features[:, i] = _seen(thing, frames / scenario.rate)
+    for i, item in enumerate(objects):
+      features[:, i] = _seen(item, frames / scenario.rate)
       earlier = frames - round(0.2 * scenario.rate)
       features[:, i, -1] = [before.get(int(f)) == i for f in earlier]
-    there = np.broadcast_to(np.arange(_MOST) < len(things), features.shape[:2])
+    there = np.broadcast_to(np.arange(_MOST) < len(objects), features.shape[:2])
     clip = np.full(len(frames), number)
     columns.append((features, there, sounding, clip))
   return tuple(map(np.concatenate, zip(*columns, strict=True)))
@@ -95,21 +95,21 @@ def _width():
   return len(KINDS) + 1 + 5 * len(_AROUND) + 1
 
 
-def _seen(thing, time):
-  """Returns what a picture tells of a thing, [n, k], its last column empty."""
+def _seen(item, time):
+  """Returns the visible features of an object, [n, k]; the last one is 0."""
   step = 0.04
-  parts = [np.eye(len(KINDS))[[KINDS.index(thing.kind)] * len(time)]]
-  parts.append(np.full((len(time), 1), thing.diameter))
+  parts = [np.eye(len(KINDS))[[KINDS.index(item.kind)] * len(time)]]
+  parts.append(np.full((len(time), 1), item.diameter))
   for around in _AROUND:
     now = time + around
-    place = thing.places(now)
-    moved = (thing.places(now + step) - place) * [ASPECT, 1.0] / step
-    turned = np.abs(thing.angles(now + step) - thing.angles(now)) / step
+    place = item.places(now)
+    moved = (item.places(now + step) - place) * [ASPECT, 1.0] / step
+    turned = np.abs(item.angles(now + step) - item.angles(now)) / step
     parts += [
       np.abs(place - 0.5),
       np.linalg.norm(moved, axis=1)[:, None],
       turned[:, None],
-      thing.liveliness(now)[:, None],
+      item.liveliness(now)[:, None],
     ]
   return np.hstack([*parts, np.zeros((len(time), 1))])
 

@@ -12,7 +12,7 @@ from dave_jax.datasets import boxes
 from dave_jax.datasets.build import build
 from dave_jax.datasets.prepare import make_builder
 from dave_jax.datasets.records import Storage
-from dave_jax.datasets.simulation import voice_files
+from dave_jax.datasets.simulation.voices import write_voices
 from dave_jax.datasets.store import open_dataset
 from dave_jax.evaluation.options import BASELINES, options_from
 from dave_jax.evaluation.run import evaluate
@@ -108,7 +108,7 @@ class Study:
       build(builder, None, processes=os.cpu_count(), partial=False)
 
   def _write_voices(self):
-    voice_files.write_voices(
+    write_voices(
       self._workdir / 'voices', self._config.voices, self._config.seed
     )
 

@@ -1,10 +1,10 @@
-"""Writes clips of sounding_shapes, a simulation, as files.
+"""Writes clips of the simulated set sounding_shapes as video files.
 
   python -m dave_jax.datasets.simulation.export --out=clips --clips=4
 
-OUT/NAME.mp4 with sound, fixations.csv and clips.csv as prepare's `folder` set
-reads them, and boxes.csv as `datasets.boxes` says. The clips are the first of a
-split.
+writes OUT/NAME.mp4 with sound, fixations.csv and clips.csv for the data set
+`folder` of `dave_jax.datasets.prepare`, and boxes.csv (see `datasets.boxes`).
+The clips are the first of a split.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from dave_jax.media.video import VideoInfo
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Writes as the command line says; returns the exit status."""
+  """Runs the command line; returns the exit status."""
   args = _parser().parse_args(argv)
   try:
     height, width = map(int, args.frame_size.split('x'))
@@ -49,8 +49,8 @@ def export(
   """Writes all clips of a source and their tables into a folder.
 
   Args:
-    source: Says which clips.
-    out: The folder.
+    source: The clips.
+    out: Folder to write.
     size: Height and width of frames, both even.
   """
   out.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def write_clip(
   """Writes a clip as MP4 with its sound.
 
   Args:
-    path: The file.
+    path: File to write.
     scenario: The clip.
     size: Height and width of frames, both even.
   """
@@ -131,13 +131,20 @@ def _parser():
   )
   add = parser.add_argument
   add('--out', required=True, help='folder to write')
-  add('--clips', type=int, default=4, help='how many (%(default)s)')
+  add(
+    '--clips',
+    type=int,
+    default=4,
+    help='number of clips (default: %(default)s)',
+  )
   add('--split', choices=('train', 'val', 'test'), default='test')
-  add('--seed', type=int, default=0, help='of the set (%(default)s)')
+  add(
+    '--seed', type=int, default=0, help='seed of the set (default: %(default)s)'
+  )
   add(
     '--frame_size',
     default='256x320',
-    help='height x width, both even (%(default)s)',
+    help='HEIGHTxWIDTH, both even (default: %(default)s)',
   )
   return parser
 

@@ -1,8 +1,7 @@
-"""The kinds of things: what each looks like.
+"""The kinds of simulated objects and how they look.
 
-A kind is a shape, a texture and a colour; `voices` says what it sounds like.
-Which look goes with which voice is fixed, the same in all splits: that is what
-a network can learn.
+A kind has a shape, a texture, a colour and a voice (see `voices`). Which look
+goes with which voice is the same in all splits, so that a network can learn it.
 """
 
 import dataclasses
@@ -10,22 +9,22 @@ import dataclasses
 import cv2
 import numpy as np
 
-EYE = 0.25  # Of a thing's diameter: its eye is that far above its middle.
-_FINER = 4  # Sprites are drawn this many times larger, then averaged.
+EYE = 0.25  # Height of an object's eye above its centre, in diameters.
+_FINER = 4  # Factor of supersampling when sprites are drawn.
 
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-  """A kind of thing.
+  """A kind of object.
 
   Attributes:
     shape: 'disc', 'square', 'triangle', 'star', 'cross' or 'ring'.
     texture: 'stripes', 'checks', 'dots', 'rings', 'waves' or 'grain'.
-    hue: Degrees on the colour circle.
+    hue: Hue in degrees.
     voice: See `voices.voice`.
-    appeal: How much it draws the eye at rest and in silence, as faces do more
-      than walls. So pictures alone teach a network to tell kinds apart, which
-      is what it needs to find whose voice it hears.
+    appeal: How strongly it attracts gaze at rest and in silence. Kinds differ
+      in it so that images alone teach a network to tell them apart, which it
+      needs to find the source of a voice.
   """
 
   shape: str
@@ -35,7 +34,7 @@ class Kind:
   appeal: float
 
 
-# The first few are used where fewer are asked for.
+# Data sets of fewer kinds use the first.
 KINDS = (
   Kind('disc', 'stripes', 0.0, 'hum', 4.0),
   Kind('star', 'grain', 50.0, 'bell', 0.5),
@@ -47,16 +46,15 @@ KINDS = (
 
 
 def sprite(kind: Kind, diameter: float, seed: int) -> np.ndarray:
-  """Returns a thing of a kind, uint8 [n, n, 4]: red, green, blue, opacity.
+  """Returns an image of an object, uint8 [n, n, 4], premultiplied RGBA.
 
-  Colours are multiplied by the opacity already. Every thing has an eye, which
-  never changes. No two of a kind are quite alike: hue, brightness and texture
-  vary a little with the seed.
+  Hue, brightness and texture vary slightly with the seed; the eye does not.
 
   Args:
-    kind: What it is.
-    diameter: Pixels of the circle it fits in; n is a little more.
-    seed: Of what is its own.
+    kind: Kind of the object.
+    diameter: Diameter of its circumscribed circle in pixels; n is slightly
+      more.
+    seed: Seed of its variation.
   """
   rng = np.random.default_rng(seed)
   side = int(np.ceil(diameter)) + 2
@@ -82,7 +80,7 @@ def sprite(kind: Kind, diameter: float, seed: int) -> np.ndarray:
 
 
 def _mask(shape, side, radius):
-  """Returns float32 [side, side], 1 inside."""
+  """Returns the opacity, float32 [side, side], 1 inside the shape."""
   mask = np.zeros((side, side), np.float32)
   points = _outline(shape) * radius + side / 2
   cv2.fillPoly(mask, [np.rint(points).astype(np.int32)], 1.0)
@@ -108,14 +106,14 @@ def _outline(shape):
 
 
 def _texture(texture, x, y, rng):
-  """Returns a pattern of 0 to 1 on coordinates from -1 to 1."""
+  """Returns a pattern in 0..1 on coordinates in -1..1."""
   phase = rng.uniform(0, 2 * np.pi, 2)
   turn = rng.uniform(-0.15, 0.15)
   x, y = (
     x * np.cos(turn) - y * np.sin(turn),
     x * np.sin(turn) + y * np.cos(turn),
   )
-  pitch = np.pi * rng.uniform(2.6, 3.2)  # Radians in half a diameter.
+  pitch = np.pi * rng.uniform(2.6, 3.2)  # Radians per radius.
   if texture == 'stripes':
     wave = np.sin(pitch * x + phase[0])
   elif texture == 'checks':

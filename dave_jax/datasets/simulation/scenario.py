@@ -1,14 +1,16 @@
-"""A clip before it is drawn: what is seen, what is heard, when."""
+"""Scripts of simulated clips: what is visible and audible at which time."""
 
 import dataclasses
 import itertools
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 
 from dave_jax.datasets.simulation.kinds import KINDS
 from dave_jax.datasets.simulation.scene import Scene, make_scene
-from dave_jax.datasets.simulation.turns import Turn, heard, take_turns
+from dave_jax.datasets.simulation.voices import ambience, voice
+from dave_jax.media.audio import SAMPLE_RATE
 
 SORTS = ('nature', 'social', 'silent', 'unseen', 'cuts')
 CATEGORY = {
@@ -23,8 +25,24 @@ _RATES = (25, 30)
 
 
 @dataclasses.dataclass(frozen=True)
+class Turn:
+  """An interval in which one voice is audible.
+
+  Attributes:
+    begin, end: Seconds.
+    voice: See `voices.voice`.
+    object_index: Index of its source in the scene; None is off-screen.
+  """
+
+  begin: float
+  end: float
+  voice: str
+  object_index: int | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Shot:
-  """A stretch without a cut: its seconds in the clip, and what it shows."""
+  """An interval of a clip without a cut, in seconds, and its scene."""
 
   begin: float
   end: float
@@ -33,15 +51,15 @@ class Shot:
 
 @dataclasses.dataclass(frozen=True)
 class Scenario:
-  """A clip before it is drawn.
+  """The script of a clip.
 
   Attributes:
     sort: One of `SORTS`.
     rate: Frames per second.
-    frames: How many.
-    shots: What is seen; a scene's time is the clip's.
-    turns: What is heard; `Turn.thing` counts in the only shot there is.
-    key: Of the random numbers of its sound and viewers.
+    frames: Number of frames.
+    shots: The shots in order. Scenes use the time of the clip.
+    turns: The voices. Only clips of one shot have on-screen voices.
+    key: Seed of the random numbers of its sound and viewers.
   """
 
   sort: str
@@ -56,18 +74,18 @@ class Scenario:
     return self.frames / self.rate
 
   def shot_at(self, time: float) -> Shot:
-    """Returns the shot that is seen at a second, the last after the end."""
+    """Returns the shot at a time in seconds; the last shot after the end."""
     for shot in self.shots:
       if time < shot.end:
         return shot
     return self.shots[-1]
 
   def stream(self, purpose: str) -> np.random.Generator:
-    """Returns random numbers of their own for a purpose."""
+    """Returns an independent random stream, see `stream`."""
     return stream(self.key, purpose)
 
   def pictures(self, size: tuple[int, int]):
-    """Yields the frames, uint8 [h, w, 3], of a height and width."""
+    """Yields the frames, uint8 [h, w, 3], RGB, of size (height, width)."""
     shot = paint = None
     for frame in range(self.frames):
       time = frame / self.rate
@@ -77,18 +95,18 @@ class Scenario:
       yield paint(time)
 
   def waveform(self) -> np.ndarray | None:
-    """Returns what is heard, float32 [samples] at 16 kHz; None if silent."""
+    """Returns the sound, float32 [samples] at 16 kHz; None if silent."""
     if self.sort == 'silent':
       return None
-    return heard(self.turns, self.seconds, self.stream('sound'))
+    return mix_turns(self.turns, self.seconds, self.stream('sound'))
 
   def sounding(self) -> tuple[np.ndarray, np.ndarray]:
-    """Returns what of the picture sounds: (frames [k], things [k])."""
+    """Returns the on-screen sound sources: (frames [k], object indices [k])."""
     time = np.arange(self.frames) / self.rate
     pairs = [
-      (frame, turn.thing)
+      (frame, turn.object_index)
       for turn in self.turns
-      if turn.thing is not None
+      if turn.object_index is not None
       for frame in np.flatnonzero((time >= turn.begin) & (time < turn.end))
     ]
     pairs = np.array(pairs, np.int64).reshape(-1, 2)
@@ -98,32 +116,32 @@ class Scenario:
 def make_scenario(
   sort: str, key: tuple[int, ...], kinds: int = len(KINDS), turn: float = TURN
 ) -> Scenario:
-  """Returns the clip of a sort that a key stands for.
+  """Draws the script of a clip.
 
-  Picture and turns have streams of random numbers of their own: with another
-  stream for the turns, every pixel stays as it is.
+  Frames and turns use independent random streams: the frames do not depend on
+  the turns.
 
-  - 'nature': one thing, that sounds now and then.
-  - 'social': two to four things that take turns, but one less than there are
-    kinds at most; one in ten turns is of an unseen voice.
-  - 'silent', 'unseen': things as in 'social', in silence or with one or two
-    voices off-screen.
-  - 'cuts': two or three shots of two or three things each, with a voice over
-    them that is not theirs.
+  - 'nature': one object, which sounds intermittently.
+  - 'social': two to four objects, at most one less than there are kinds, which
+    sound in turn; one turn in ten is of an off-screen voice.
+  - 'silent', 'unseen': objects as in 'social', in silence or with one or two
+    off-screen voices.
+  - 'cuts': two or three shots of two or three objects each, with off-screen
+    voices.
 
   Args:
     sort: One of `SORTS`.
-    key: Integers; the same key gives the same clip.
-    kinds: How many of `KINDS` there are, 3 or more.
-    turn: Seconds that a thing sounds in its turn, on average.
+    key: Seed; the same key gives the same clip.
+    kinds: Uses the first so many of `KINDS`, 3 or more.
+    turn: Mean duration of a turn in seconds.
 
   Raises:
-    ValueError: There are not so many kinds, or turns have no length.
+    ValueError: `kinds` or `turn` is out of range.
   """
   if not 3 <= kinds <= len(KINDS):
-    raise ValueError(f'got {kinds} kinds, wanted 3 to {len(KINDS)}')
+    raise ValueError(f'expected 3 to {len(KINDS)} kinds, got {kinds}')
   if not turn > 0:
-    raise ValueError(f'got turns of {turn} seconds, wanted more than 0')
+    raise ValueError(f'expected turns of more than 0 seconds, got {turn}')
   allowed = KINDS[:kinds]
   seen, said = stream(key, 'scene'), stream(key, 'turns')
   rate = int(seen.choice(_RATES))
@@ -135,7 +153,7 @@ def make_scenario(
     count = 1 if sort == 'nature' else int(seen.integers(2, min(5, kinds)))
     scene = make_scene(seen, count, allowed=allowed)
     shots = (Shot(0.0, seconds, scene),)
-    present = [thing.kind for thing in scene.things]
+    present = [item.kind for item in scene.objects]
   unseen = [kind.voice for kind in allowed if kind not in present]
   if sort == 'silent':
     turns = ()
@@ -151,12 +169,12 @@ def make_scenario(
 
 
 def stream(key: tuple[int, ...], purpose: str) -> np.random.Generator:
-  """Returns the random numbers of a key for one purpose."""
+  """Returns a random stream that depends on the key and the purpose only."""
   return np.random.default_rng([*key, zlib.crc32(purpose.encode())])
 
 
 def _cut(rng, seconds, kinds):
-  """Returns (shots, the kinds that may be in them): not all, four at most."""
+  """Returns the shots of a clip, and the kinds that they may contain."""
   most = min(4, len(kinds) - 1)
   allowed = tuple(kinds[i] for i in rng.permutation(len(kinds))[:most])
   count = int(rng.integers(2, 4))
@@ -171,3 +189,57 @@ def _cut(rng, seconds, kinds):
     for begin, end in itertools.pairwise(edges)
   )
   return shots, list(allowed)
+
+
+def take_turns(
+  voices: Sequence[str],
+  unseen: Sequence[str],
+  seconds: float,
+  rng: np.random.Generator,
+  *,
+  length: float,
+  off_screen: float,
+) -> tuple[Turn, ...]:
+  """Draws the turns of a clip, which do not overlap.
+
+  No object sounds twice in a row if there are others, which are equally likely.
+  Of the scene, only the number of objects matters, not how they move.
+
+  Args:
+    voices: Voice of each object in the scene.
+    unseen: Off-screen voices.
+    seconds: Duration of the clip.
+    rng: Random numbers.
+    length: Mean duration of a turn in seconds.
+    off_screen: Probability that a turn is of an off-screen voice.
+  """
+  turns, last = [], None
+  now = rng.uniform(0, 0.4)
+  while now < seconds - 0.4:
+    end = min(seconds, now + length * rng.uniform(0.55, 1.45))
+    others = [i for i in range(len(voices)) if i != last] or [last]
+    hidden = rng.uniform() < off_screen
+    chosen = others[rng.integers(len(others))] if voices else None
+    elsewhere = unseen[rng.integers(len(unseen))]
+    if hidden:
+      turns.append(Turn(now, end, elsewhere, None))
+    else:
+      turns.append(Turn(now, end, voices[chosen], chosen))
+      last = chosen
+    alone = len(voices) == 1
+    long_pause = rng.uniform() < (0.5 if alone else 0.15)
+    now = end + (rng.uniform(0.5, 1.1) if long_pause else rng.uniform(0, 0.3))
+  return tuple(turns)
+
+
+def mix_turns(
+  turns: Sequence[Turn], seconds: float, rng: np.random.Generator
+) -> np.ndarray:
+  """Returns the sound of turns and ambience, float32 [samples] at 16 kHz."""
+  sound = ambience(round(seconds * SAMPLE_RATE), rng)
+  for turn in turns:
+    begin = round(turn.begin * SAMPLE_RATE)
+    part = voice(turn.voice, turn.end - turn.begin, rng)
+    part = part[: len(sound) - begin]
+    sound[begin : begin + len(part)] += part
+  return np.clip(sound, -1, 1)

@@ -1,8 +1,8 @@
-"""Things that move over a background that moves: the picture of a shot.
+"""The visible part of a simulated shot: moving objects on a moving background.
 
-Positions are fractions of the frame's width and height, sizes fractions of its
-height, so that a scene is the same at any frame size. Nothing here knows of
-sound.
+Positions are fractions of the frame's width and height, sizes are fractions of
+its height ("heights"), so that a scene looks alike at every frame size. Nothing
+here depends on the sound.
 """
 
 import dataclasses
@@ -12,29 +12,31 @@ import numpy as np
 
 from dave_jax.datasets.simulation.kinds import EYE, KINDS, Kind, sprite
 
-ASPECT = 1.25  # Width to height that distances are measured with.
-_APART = 0.4  # Least distance of two homes, in heights.
-_MARGIN = 0.55  # Of the background on each side, in heights.
-_EDGE = 0.17  # Nearest that a middle comes to an edge, in heights.
+ASPECT = 1.25  # Width over height, for distances.
+_APART = 0.4  # Smallest distance between homes, in heights.
+_MARGIN = 0.55  # Margin of the background on each side, in heights.
+_EDGE = 0.17  # Smallest distance of a centre from an edge, in heights.
 
 
 @dataclasses.dataclass(frozen=True)
-class Thing:
-  """A thing and how it moves.
+class SceneObject:
+  """An object and its motion.
 
-  It wanders slowly about its home and now and then comes to life: it wiggles
-  and turns, for a second or so.
+  It drifts slowly around its home. In bursts of about a second it is lively: it
+  oscillates and rotates faster.
 
   Attributes:
-    kind: What it is.
-    diameter: In heights.
-    seed: Of its own look.
-    home: [2], about where it is.
-    wander: [2, 2, 3], for x and y two waves of amplitude in heights, hertz and
-      phase.
-    bursts: [n, 2], seconds from and to which it is lively.
-    wiggle: (amplitude in heights, hertz, direction in radians).
-    spin: (first angle, radians a second at rest, the same when lively).
+    kind: Kind of object.
+    diameter: Diameter in heights.
+    seed: Seed of its look, see `kinds.sprite`.
+    home: [2], mean position.
+    wander: [2, 2, 3], two sine waves each of x and y: amplitude in heights,
+      frequency in hertz, phase.
+    bursts: [n, 2], begin and end of each burst in seconds.
+    wiggle: Oscillation in bursts: amplitude in heights, frequency in hertz,
+      direction in radians.
+    spin: Initial angle in radians, rotation in radians a second at rest and in
+      bursts.
   """
 
   kind: Kind
@@ -47,7 +49,7 @@ class Thing:
   spin: tuple[float, float, float]
 
   def liveliness(self, time: np.ndarray) -> np.ndarray:
-    """Returns how lively it is, [n] of 0 to 1, at seconds [n]."""
+    """Returns its liveliness in 0..1, [n], at times [n] in seconds."""
     rise = 0.15
     begin, end = self.bursts.T[:, :, None]
     up, down = (time - begin) / rise, (end - time) / rise
@@ -55,7 +57,7 @@ class Thing:
     return level.max(axis=0, initial=0.0)
 
   def places(self, time: np.ndarray) -> np.ndarray:
-    """Returns its middle, [n, 2], at seconds [n]."""
+    """Returns its centre, [n, 2], at times [n] in seconds."""
     amplitude, hertz, phase = np.moveaxis(self.wander[..., None], 2, 0)
     waves = amplitude * np.sin(2 * np.pi * hertz * time + phase)
     offset = waves.sum(axis=1)  # [2, n]
@@ -70,15 +72,15 @@ class Thing:
     )
 
   def angles(self, time: np.ndarray) -> np.ndarray:
-    """Returns how far it is turned, radians [n], at seconds [n]."""
+    """Returns its angle in radians, [n], at times [n] in seconds."""
     first, slow, fast = self.spin
-    # Integrates the speed over bursts, whose flanks are short.
+    # The integral of the rotation; the short rise of bursts is neglected.
     begin, end = self.bursts.T[:, :, None]
     lively = np.clip(time - begin, 0, end - begin).sum(axis=0)
     return first + slow * time + (fast - slow) * lively
 
   def eyes(self, time: np.ndarray) -> np.ndarray:
-    """Returns where its eye is, [n, 2], at seconds [n]."""
+    """Returns the position of its eye, [n, 2], at times [n] in seconds."""
     angle = self.angles(time)
     away = EYE * self.diameter * np.stack([np.sin(angle), -np.cos(angle)], 1)
     return self.places(time) + away / [ASPECT, 1.0]
@@ -86,37 +88,37 @@ class Thing:
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-  """Things on a background; later things are in front."""
+  """Objects on a background; later ones occlude earlier ones."""
 
-  things: tuple[Thing, ...]
+  objects: tuple[SceneObject, ...]
   seed: int
 
   def painter(self, size: tuple[int, int]) -> 'Painter':
-    """Returns what draws it in frames of a height and width."""
+    """Returns what draws its frames of size (height, width)."""
     return Painter(self, size)
 
 
 def make_scene(
   rng: np.random.Generator, count: int, *, allowed: tuple[Kind, ...] = KINDS
 ) -> Scene:
-  """Returns a scene of `count` things, each of another kind of `allowed`.
+  """Draws a scene of objects of different kinds.
 
   Args:
-    rng: Of everything in it.
-    count: How many things; 1 has the whole frame to roam in.
-    allowed: Kinds they may be of.
+    rng: Random numbers.
+    count: Number of objects; a single one moves further.
+    allowed: The kinds to choose from.
   """
   chosen = rng.permutation(len(allowed))[:count]
   homes = _homes(rng, count)
-  things = [
-    _thing(rng, allowed[number], home, roams=count == 1)
+  objects = [
+    _make_object(rng, allowed[number], home, roams=count == 1)
     for number, home in zip(chosen, homes, strict=True)
   ]
-  return Scene(tuple(things), int(rng.integers(2**31)))
+  return Scene(tuple(objects), int(rng.integers(2**31)))
 
 
 def _homes(rng, count):
-  """Returns places [count, 2] that lie apart, more often near the centre."""
+  """Returns positions [count, 2] that lie apart, denser near the centre."""
   scale = np.array([ASPECT, 1.0])
   low, high = (_EDGE + 0.03) / scale, 1 - (_EDGE + 0.03) / scale
   apart = _APART
@@ -129,7 +131,7 @@ def _homes(rng, count):
     apart *= 0.9
 
 
-def _thing(rng, kind, home, *, roams):
+def _make_object(rng, kind, home, *, roams):
   reach = 0.22 if roams else 0.07
   wander = np.stack(
     [
@@ -145,7 +147,7 @@ def _thing(rng, kind, home, *, roams):
     bursts.append([now, end])
     now = end + rng.uniform(0.8, 3.0)
   slow = rng.uniform(-0.4, 0.4)
-  return Thing(
+  return SceneObject(
     kind=kind,
     diameter=rng.uniform(0.22, 0.33),
     seed=int(rng.integers(2**31)),
@@ -169,21 +171,20 @@ class Painter:
   """Draws the frames of a scene."""
 
   def __init__(self, scene: Scene, size: tuple[int, int]):
-    """Takes a scene and the height and width of frames."""
+    """Takes a scene and the (height, width) of frames."""
     self._scene, self._size = scene, size
     h, _ = size
     self._sprites = [
-      sprite(thing.kind, thing.diameter * h, thing.seed)
-      for thing in scene.things
+      sprite(item.kind, item.diameter * h, item.seed) for item in scene.objects
     ]
     rng = np.random.default_rng(scene.seed)
     self._background = _background(rng, size)
-    self._drift = rng.uniform(-0.06, 0.06, 2)  # Heights a second.
+    self._drift = rng.uniform(-0.06, 0.06, 2)  # Heights per second.
     self._sway = rng.uniform(0.0, 0.02), rng.uniform(0.1, 0.4)
     self._light = rng.uniform(0.85, 1.05)
 
   def __call__(self, time: float) -> np.ndarray:
-    """Returns the frame at a second of the shot, uint8 [h, w, 3], RGB."""
+    """Returns the frame at a time in seconds, uint8 [h, w, 3], RGB."""
     h, w = self._size
     size, hertz = self._sway
     shift = self._drift * time + size * np.sin(2 * np.pi * hertz * time)
@@ -197,20 +198,20 @@ class Painter:
       borderMode=cv2.BORDER_REFLECT_101,
     )
     now = np.array([time])
-    for thing, look in zip(self._scene.things, self._sprites, strict=True):
-      (place,), (angle,) = thing.places(now), thing.angles(now)
+    for item, look in zip(self._scene.objects, self._sprites, strict=True):
+      (place,), (angle,) = item.places(now), item.angles(now)
       _paste(image, look, place * [w, h], angle)
     return cv2.convertScaleAbs(image, alpha=self._light)
 
 
 def _paste(image, look, middle, angle):
-  """Blends a sprite, turned, into an image with its middle at x, y."""
+  """Blends a rotated sprite into an image in place, centred at (x, y)."""
   h, w, _ = image.shape
   side = look.shape[0]
   reach = side // 2 + 1
   left, top = np.floor(middle).astype(int) - reach
   right, bottom = left + 2 * reach + 1, top + 2 * reach + 1
-  # Pixel i has its middle at i + 0.5, OpenCV's at i.
+  # The centre of pixel i is at i + 0.5 here, and at i in OpenCV.
   x, y = middle - [left, top] - 0.5
   c, s, half = np.cos(angle), np.sin(angle), (side - 1) / 2
   move = np.float64(
@@ -229,7 +230,7 @@ def _paste(image, look, middle, angle):
 
 
 def _background(rng, size):
-  """Returns a greyish texture, uint8 [h, w, 3], with a margin all around."""
+  """Returns a greyish texture, uint8 [h, w, 3], with margins on all sides."""
   h, w = (n + round(2 * _MARGIN * size[0]) for n in size)
   total = np.zeros((h, w), np.float32)
   for cells, weight in ((6, 0.8), (14, 0.6), (32, 0.45), (72, 0.3)):

@@ -1,18 +1,16 @@
-"""A simulation: things that sound in turn, and viewers who follow them.
+"""The simulated data sets sounding_shapes and sounding_images.
 
-Nothing here was filmed and nobody looked: clips, sounds and gaze are computed
-(see `datasets.simulation`), for trying the system without a download and for
-measuring what sound adds where that is known. Scores on it say nothing of
-people.
+Clips, sounds and gaze are computed: nothing was filmed and nobody was recorded.
+They serve to try the system without a download, and to measure what sound adds
+where that is known. Scores on them say nothing about people.
 
-What sounds cannot be told from the picture alone. By construction: the turns
-are drawn from random numbers of their own and know only how many things there
-are, and with other turns every pixel stays the same (tested); a thing has no
-part that moves or shines with its voice. By measurement: a classifier of what
-each thing is, how it moves, its size and place, fitted on 400 clips, picks the
-thing that sounds in 258 others in 0.411 of moments, guessing in 0.418;
-difference -0.001, standard error 0.014
-(`benchmarks/sound_is_hidden.py`).
+The frames do not tell which object sounds. By construction: the turns come from
+an independent random stream and depend on the number of objects only, and no
+part of an object moves or lights up with its voice; with other turns every
+pixel is the same (tested). By measurement: a classifier of the kind, motion,
+size and position of objects, fitted on 400 clips, picks the sounding object of
+258 other clips in 0.411 of moments, a guess in 0.418; difference -0.001,
+standard error 0.014 (`benchmarks/sound_is_hidden.py`).
 """
 
 import dataclasses
@@ -37,9 +35,9 @@ from dave_jax.media.audio import SAMPLE_RATE
 from dave_jax.media.image_file import write_image
 
 _SPLITS = ('train', 'val', 'test')
-_CLIPS, _IMAGES = 0, 1  # Random numbers of the two sets differ.
-# The order in which sorts follow each other in a split: two in three clips are
-# social, which alone tell which voice goes with which look.
+_CLIPS, _IMAGES = 0, 1  # Different random streams of the two sets.
+# Sorts of successive clips in a split. Two in three clips are social: only
+# these tell which voice goes with which look.
 _SORTS = tuple(
   sort
   for misc in ('silent', 'unseen', 'cuts')
@@ -50,24 +48,24 @@ _IMAGE_SORTS = ('silent', 'silent', 'silent', 'nature')
 
 @dataclasses.dataclass(frozen=True)
 class ShapesSource:
-  """Made up: takes no downloads. A SIMULATION, gaze included.
+  """Simulated clips and gaze; needs no downloads.
 
-  Clips of 4 to 8 s at 25 or 30 frames a second, drawn at the size they are
-  stored in. Nature: one thing; Social: two or three (of five kinds or more, two
-  to four) that take turns in sounding; Misc: silence, voices off-screen, or
-  cuts with a voice over them. A larger split begins with the clips of a smaller
-  one.
+  Clips last 4 to 8 s at 25 or 30 frames a second and are drawn at the size of
+  the stored frames. Categories: Nature, one object; Social, two to four objects
+  that sound in turn; Misc, silence, off-screen voices, or cuts with off-screen
+  voices. A larger split begins with the clips of a smaller one.
 
   Attributes:
-    train, val, test: Clips of each split.
+    train, val, test: Number of clips of each split.
     seed: The same seed gives the same set.
-    kinds: How many kinds of things there are, 3 to 6. Which voice goes with
-      which look takes far longer to learn of six than of four.
-    turn: Seconds that a thing sounds in its turn, on average. A window holds
-      1.3 s of sound: with short turns most hold two voices, and where gaze is
-      depends on which came first.
-    viewers: Simulated viewers of each clip.
-    degrees: Visual angle of the frame's height; a degree blurs fixations.
+    kinds: Number of kinds of objects, 3 to 6. The more there are, the longer it
+      takes to learn which voice goes with which look.
+    turn: Mean duration of a turn in seconds. A window spans 1.3 s of sound:
+      with short turns most windows hold two voices, and gaze depends on their
+      order.
+    viewers: Number of viewers of each clip.
+    degrees: Visual angle of the frame's height; fixations are blurred by one
+      degree.
   """
 
   train: int = 240
@@ -113,19 +111,18 @@ class ShapesSource:
     )
 
   def scenario(self, name: str) -> Scenario:
-    """Returns what a clip of this set shows, by its name."""
+    """Returns the script of a clip, by its name."""
     return _scenario(self, _CLIPS, name, self.turn)
 
 
 @dataclasses.dataclass(frozen=True)
 class ShapesImagesSource:
-  """Made up: takes no downloads. A SIMULATION, gaze included.
+  """Simulated still images and fixations; needs no downloads.
 
-  Still images of the things of sounding_shapes, which rest and are silent, one
-  to three in an image, each looked at for 3 s.
+  Images show one to three objects of sounding_shapes. Each is viewed for 3 s.
 
   Attributes:
-    train, val, test, seed, kinds, viewers, degrees: As of sounding_shapes.
+    train, val, test, seed, kinds, viewers, degrees: See `ShapesSource`.
   """
 
   train: int = 400
@@ -161,30 +158,30 @@ class ShapesImagesSource:
     )
 
   def scenario(self, name: str) -> Scenario:
-    """Returns what an image of this set shows, in its first frame."""
+    """Returns the script of a clip whose first frame is the image."""
     return _scenario(self, _IMAGES, name, TURN)
 
 
 def boxes(
   scenario: Scenario, height: int, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns where what sounds is on the screen.
+  """Returns the bounding boxes of the on-screen sound sources.
 
   Args:
-    scenario: A clip; one whose voices have a place has no cut.
-    height, width: Of the frame.
+    scenario: The clip.
+    height, width: Size of the frame.
 
   Returns:
-    (int32 [k], frame of each box, ascending; float32 [k, 4], its left, top,
-    right and bottom in pixels, none of it beside the frame).
+    The frame of each box, int32 [k], ascending; and its left, top, right and
+    bottom in pixels, clipped to the frame, float32 [k, 4].
   """
   frames, numbers = scenario.sounding()
-  things = scenario.shots[0].scene.things
+  objects = scenario.shots[0].scene.objects
   box = np.zeros((len(frames), 4), np.float32)
-  for number, thing in enumerate(things):
+  for number, item in enumerate(objects):
     rows = numbers == number
-    middle = thing.places(frames[rows] / scenario.rate) * [width, height]
-    reach = thing.diameter * height / 2
+    middle = item.places(frames[rows] / scenario.rate) * [width, height]
+    reach = item.diameter * height / 2
     box[rows] = np.hstack([middle - reach, middle + reach])
   box = np.clip(box, 0, [width, height, width, height])
   return frames.astype(np.int32), box.astype(np.float32)
@@ -193,9 +190,9 @@ def boxes(
 def _listed(source, name, sorts, *, still):
   counts = {split: getattr(source, split) for split in _SPLITS}
   if min(counts.values()) < 0:
-    raise ValueError(f'got {counts}, wanted 0 or more of each split')
+    raise ValueError(f'expected 0 or more clips of each split, got {counts}')
   if not 3 <= source.kinds <= len(KINDS):
-    raise ValueError(f'got {source.kinds} kinds, wanted 3 to {len(KINDS)}')
+    raise ValueError(f'expected 3 to {len(KINDS)} kinds, got {source.kinds}')
   clips = []
   for split, count in counts.items():
     for number in range(count):
@@ -225,7 +222,7 @@ def _in_pixels(fixations, picture):
 
 
 def _write_pictures(path, scenario, size):
-  """Writes the frames as they are, without loss."""
+  """Writes the frames losslessly."""
   h, w = size
   with av.open(str(path), 'w', format='nut') as container:
     video = container.add_stream('rawvideo', rate=scenario.rate)
@@ -237,13 +234,13 @@ def _write_pictures(path, scenario, size):
 
 
 class SoundingShapes(SaliencyBuilder):
-  """A simulation: clips of things that sound in turn."""
+  """Simulated clips of objects that sound in turn."""
 
   BUILDER_CONFIGS = (
     Config(
       name='default',
-      description='A simulation: things that sound in turn, computed gaze of '
-      '16 viewers. Made up, not recorded.',
+      description='Simulated clips of objects that sound in turn, with the '
+      'simulated gaze of 16 viewers.',
       source=ShapesSource(),
       licence='Apache 2.0.',
     ),
@@ -251,13 +248,13 @@ class SoundingShapes(SaliencyBuilder):
 
 
 class SoundingImages(SaliencyBuilder):
-  """A simulation: still images of the same things."""
+  """Simulated still images of the same objects."""
 
   BUILDER_CONFIGS = (
     Config(
       name='default',
-      description='A simulation: still images in the manner of '
-      'sounding_shapes, computed gaze of 16 viewers. Made up, not recorded.',
+      description='Simulated still images in the style of sounding_shapes, '
+      'with the simulated gaze of 16 viewers.',
       source=ShapesImagesSource(),
       licence='Apache 2.0.',
     ),

@@ -1,13 +1,14 @@
-"""Simulated viewers: where people might look. No person was recorded.
+"""Simulated viewers: no person was recorded.
 
-Each viewer fixates, makes a saccade, fixates. A saccade goes to the eye of a
-thing or to somewhere near the centre, as likely as these pull: a thing pulls
-by what it is, more when it is lively, much more when it sounds or just did,
-and for a second or so when it interests everybody, for reasons that neither
-picture nor sound gives (people share more than a network is told). What pulls
-is what was seen and heard a reaction time, 200 to 300 ms, before. The onset of
-a voice on the screen, or a cut, often ends a fixation early, a reaction time
-after it. Fixations follow what moves; a saccade and a blink are no fixation.
+Each viewer alternates fixations and saccades. The target of a saccade is the
+eye of an object, or a point near the centre, drawn in proportion to their
+pulls. The pull of an object depends on its kind and grows when it is lively,
+much more when it sounds or has just sounded, and for a second or so when it
+interests all viewers, which neither frames nor sound tell (people share more
+than a network can see). Pulls are those of a reaction time before, 200 to 300
+ms. The onset of an on-screen voice, or a cut, often ends a fixation early, one
+reaction time later. Gaze follows moving objects; saccades and blinks are not
+fixations.
 """
 
 import dataclasses
@@ -19,25 +20,26 @@ from dave_jax.datasets.simulation.scenario import Scenario
 from dave_jax.datasets.simulation.scene import ASPECT
 
 VIEWERS = 16
-_SACCADE = 0.04  # Seconds.
-_AFTERGLOW = 0.35  # Seconds in which the pull of a voice that ended fades.
-_CENTRE_SPREAD = 0.16  # Of looks near the centre, in frame widths and heights.
-_LANDING = 0.1  # Spread of where gaze lands about an eye, in diameters.
-_JITTER = 0.006  # Within a fixation, in heights.
+_SACCADE = 0.04  # Duration in seconds.
+_AFTERGLOW = 0.35  # Decay time of the pull of a voice that ended, in seconds.
+_CENTRE_SPREAD = 0.16  # Deviation of gaze near the centre, as fractions.
+_LANDING = 0.1  # Deviation of landing points from an eye, in diameters.
+_JITTER = 0.006  # Deviation of gaze within a fixation, in heights.
 _IMAGE_SECONDS = 3.0
 
 
 @dataclasses.dataclass(frozen=True)
 class Viewer:
-  """How one viewer looks.
+  """The parameters of one viewer.
 
   Attributes:
-    sound, motion, interest: How much more a thing pulls when it sounds, is
-      lively, or interests everybody; at rest it pulls as `Kind.appeal` says.
-    centre: How much the centre pulls.
-    alert: How likely an onset ends a fixation.
-    fixation: Seconds a fixation lasts, the median.
-    offset: [2], error of the calibration, in heights.
+    sound, motion, interest: What is added to the pull of an object,
+      `Kind.appeal` at rest, when it sounds, is lively, or interests all
+      viewers.
+    centre: Pull of the centre.
+    alert: Probability that an onset ends a fixation.
+    fixation: Median duration of a fixation in seconds.
+    offset: [2], calibration error in heights.
   """
 
   sound: float
@@ -50,11 +52,11 @@ class Viewer:
 
 
 def make_viewer(rng: np.random.Generator) -> Viewer:
-  """Returns a viewer unlike the others.
+  """Draws the parameters of a viewer.
 
-  The pulls were chosen so that half the viewers tell about as much of the
-  other half as a map that knows all of picture and sound can, and that sound
-  adds more than a third to the NSS where things take turns
+  They were chosen so that half of the viewers predict the other half about as
+  well as a map computed from the script does, and so that sound adds more than
+  a third to the NSS where objects sound in turn
   (`benchmarks/gain_of_sound.py`).
   """
   return Viewer(
@@ -71,51 +73,51 @@ def make_viewer(rng: np.random.Generator) -> Viewer:
 def pulls(
   scenario: Scenario, viewer: Viewer, time: float, *, deaf: bool = False
 ) -> tuple[float, np.ndarray]:
-  """Returns what a viewer is drawn to by what happens at a second.
+  """Returns the pulls on a viewer by what happens at a time.
 
   Args:
-    scenario: What is seen and heard.
-    viewer: Who.
+    scenario: The clip.
+    viewer: The viewer.
     time: Seconds.
-    deaf: Leaves the sound out.
+    deaf: Ignores the sound.
 
   Returns:
-    (pull of the centre, [n] pulls of the things in the shot).
+    The pull of the centre, and [n] those of the objects in the shot.
   """
-  things = scenario.shot_at(time).scene.things
+  objects = scenario.shot_at(time).scene.objects
   now = np.array([time])
   pull = np.array(
-    [t.kind.appeal + viewer.motion * t.liveliness(now)[0] for t in things]
+    [t.kind.appeal + viewer.motion * t.liveliness(now)[0] for t in objects]
   )
   if not deaf:
     for turn in scenario.turns:
-      if turn.thing is not None and turn.begin <= time:
+      if turn.object_index is not None and turn.begin <= time:
         past = max(0.0, time - turn.end)
-        pull[turn.thing] += viewer.sound * np.exp(-past / _AFTERGLOW)
+        pull[turn.object_index] += viewer.sound * np.exp(-past / _AFTERGLOW)
   return viewer.centre, pull
 
 
 def interests(scenario: Scenario) -> list[tuple[float, float, int]]:
-  """Returns (begin, end, thing) of what interests everybody for a while."""
+  """Returns (begin, end, object index) of what interests all viewers."""
   rng = scenario.stream('interest')
   found = []
   for shot in scenario.shots:
     begin = shot.begin
     while begin < shot.end:
       end = min(shot.end, begin + rng.uniform(0.8, 2.0))
-      found.append((begin, end, int(rng.integers(len(shot.scene.things)))))
+      found.append((begin, end, int(rng.integers(len(shot.scene.objects)))))
       begin = end
   return found
 
 
 def watch(scenario: Scenario, viewers: int = VIEWERS) -> Fixations:
-  """Returns where viewers look in a clip, a row a viewer and frame.
+  """Returns gaze on a clip, one row for each viewer and frame.
 
-  Positions are fractions of the frame's width and height; some lie beside it.
+  Positions are fractions of the frame's width and height; some lie outside.
 
   Args:
     scenario: The clip.
-    viewers: How many.
+    viewers: Number of viewers.
   """
   shared = interests(scenario)
   rows = []
@@ -128,13 +130,13 @@ def watch(scenario: Scenario, viewers: int = VIEWERS) -> Fixations:
 
 
 def watch_image(scenario: Scenario, viewers: int = VIEWERS) -> Fixations:
-  """Returns where viewers look in the first frame, shown for 3 s.
+  """Returns fixations on the first frame, shown for 3 s as a still image.
 
-  The same viewers, but nothing moves or sounds. A row is a fixation; the first
-  one, at the centre, where the eye was before, is left out.
+  One row for each fixation of the same viewers as `watch`; the first one, at
+  the centre, is left out.
   """
-  things = scenario.shots[0].scene.things
-  pull = np.array([thing.kind.appeal for thing in things])
+  objects = scenario.shots[0].scene.objects
+  pull = np.array([item.kind.appeal for item in objects])
   start = np.zeros(1)
   rows = []
   for number in range(viewers):
@@ -146,8 +148,8 @@ def watch_image(scenario: Scenario, viewers: int = VIEWERS) -> Fixations:
       if chosen is None:
         place = _near_centre(rng)
       else:
-        thing = things[chosen]
-        place = thing.eyes(start)[0] + _landing(rng, thing)
+        item = objects[chosen]
+        place = item.eyes(start)[0] + _landing(rng, item)
       rows.append((0, number, *(place + _scaled(viewer.offset))))
       now += viewer.fixation * rng.lognormal(0, 0.3) + _SACCADE
   return _fixations(rows)
@@ -163,19 +165,19 @@ def _fixations(rows):
 
 
 def _scanpath(scenario, viewer, shared, rng):
-  """Yields (frame, place) of one viewer's fixations."""
+  """Yields (frame, position) of one viewer's gaze."""
   times = np.arange(scenario.frames) / scenario.rate
-  things = scenario.shots[0].scene.things
+  objects = scenario.shots[0].scene.objects
   cuts = [shot.begin for shot in scenario.shots[1:]]
-  target, spot = None, np.array([0.5, 0.5])  # As after a fixation cross.
+  target, spot = None, np.array([0.5, 0.5])  # A fixation cross came before.
   offset = rng.normal(0, 0.03, 2)
   begin = 0.0
   while begin < scenario.seconds:
     end = begin + viewer.fixation * rng.lognormal(0, 0.3)
     reaction, alert = rng.uniform(0.2, 0.3), rng.uniform() < viewer.alert
-    for onset, thing in _onsets(scenario, cuts):
+    for onset, item in _onsets(scenario, cuts):
       at = onset + reaction
-      new = thing is None or thing != target
+      new = item is None or item != target
       if alert and new and begin + 0.05 < at < end:
         end = at
     frames = np.flatnonzero((times >= begin) & (times < end))
@@ -184,37 +186,41 @@ def _scanpath(scenario, viewer, shared, rng):
     if target is None:
       places = np.broadcast_to(spot, (len(frames), 2))
     else:
-      # After a cut the eye stays, for a while, where the thing was.
+      # After a cut the eye stays, for a while, where the object was.
       cut = min([c for c in cuts if c > begin], default=np.inf)
-      places = things[target].eyes(np.minimum(times[frames], cut))
+      places = objects[target].eyes(np.minimum(times[frames], cut))
     places = places + _scaled(jitter + viewer.offset) + offset
     if not blinked:
       yield from zip(frames.tolist(), places, strict=True)
     before = max(0.0, end - reaction)
     begin = end + _SACCADE
-    things = scenario.shot_at(end).scene.things
+    objects = scenario.shot_at(end).scene.objects
     if scenario.shot_at(before) is not scenario.shot_at(end):
       target = None  # What was chosen is gone: the eye goes to the centre.
     else:
       centre, pull = pulls(scenario, viewer, before)
-      for since, until, thing in shared:
+      for since, until, item in shared:
         if since <= before < until:
-          pull[thing] += viewer.interest
+          pull[item] += viewer.interest
       target = _choose(rng, centre, pull)
     if target is None:
       spot, offset = _near_centre(rng), np.zeros(2)
     else:
-      offset = _landing(rng, things[target])
+      offset = _landing(rng, objects[target])
 
 
 def _onsets(scenario, cuts):
-  """Returns (second, thing) of what may end a fixation; None is a cut."""
-  voices = [(t.begin, t.thing) for t in scenario.turns if t.thing is not None]
+  """Returns (time, object index) of onsets; None is a cut."""
+  voices = [
+    (turn.begin, turn.object_index)
+    for turn in scenario.turns
+    if turn.object_index is not None
+  ]
   return sorted([*voices, *((cut, None) for cut in cuts)], key=lambda o: o[0])
 
 
 def _choose(rng, centre, pull):
-  """Returns the number of a thing, or None for near the centre."""
+  """Returns the index of an object, or None for the centre."""
   weights = np.append(pull, centre)
   chosen = int(rng.choice(len(weights), p=weights / weights.sum()))
   return None if chosen == len(pull) else chosen
@@ -224,10 +230,10 @@ def _near_centre(rng):
   return 0.5 + rng.normal(0, _CENTRE_SPREAD, 2)
 
 
-def _landing(rng, thing):
-  return _scaled(rng.normal(0, _LANDING * thing.diameter, 2))
+def _landing(rng, item):
+  return _scaled(rng.normal(0, _LANDING * item.diameter, 2))
 
 
 def _scaled(heights):
-  """Turns heights into fractions of width and height."""
+  """Converts heights to fractions of width and height."""
   return heights / [ASPECT, 1.0]

@@ -1,4 +1,4 @@
-"""Tests of what kinds of things look like."""
+"""Tests of the looks of objects."""
 
 import itertools
 
@@ -7,7 +7,7 @@ import numpy as np
 from dave_jax.datasets.simulation.kinds import EYE, KINDS, sprite
 
 
-def test_a_thing_fits_in_its_circle():
+def test_an_object_fits_in_its_circle():
   for kind in KINDS:
     look = sprite(kind, 30, seed=1)
     side = look.shape[0]
@@ -30,7 +30,7 @@ def test_kinds_have_colours_far_apart():
     assert np.linalg.norm(a - b) > 5 * spread
 
 
-def test_every_thing_has_an_eye_above_its_middle():
+def test_every_object_has_an_eye_above_its_centre():
   for kind in KINDS:
     look = sprite(kind, 40, seed=3)
     middle = look.shape[0] / 2

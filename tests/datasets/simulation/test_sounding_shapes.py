@@ -1,4 +1,4 @@
-"""Tests of the sets that are made up."""
+"""Tests of the simulated data sets."""
 
 import csv
 
@@ -20,7 +20,7 @@ FEW = {'train': '4', 'val': '1', 'test': '1'}
 
 @pytest.fixture(scope='module')
 def built(tmp_path_factory):
-  """A small set, made by the command; returns its folder."""
+  """A small set, built by the command; returns its folder."""
   folder = tmp_path_factory.mktemp('made') / 'data'
   status = prepare.main(
     [
@@ -47,7 +47,7 @@ def _chunks(dataset, clip):
   return [records[number] for number in numbers]
 
 
-def test_splits_hold_what_was_asked_for(dataset):
+def test_splits_have_the_given_sizes(dataset):
   assert {s: len(dataset.clips(s)) for s in dataset.splits} == {
     'train': 4,
     'val': 1,
@@ -63,8 +63,8 @@ def test_splits_hold_what_was_asked_for(dataset):
     assert clip.fixated == ((0, clip.frames),)
 
 
-def test_sound_and_boxes_keep_time_with_the_frames(dataset):
-  """A frame's box is there when, and only when, its voice is heard."""
+def test_sound_and_boxes_are_synchronous_with_frames(dataset):
+  """A frame has a box if and only if a voice is audible."""
   source = ShapesSource()
   for clip in dataset.clips('train')[:3]:
     scenario = source.scenario(clip.name)
@@ -83,7 +83,7 @@ def test_sound_and_boxes_keep_time_with_the_frames(dataset):
         loud = np.abs(record['waveform'][first : first + 4800]).max() > 0.03
         spoken = any(t.begin <= time < t.end for t in scenario.turns)
         seen = any(
-          t.begin <= time < t.end and t.thing is not None
+          t.begin <= time < t.end and t.object_index is not None
           for t in scenario.turns
         )
         assert loud == spoken
@@ -92,17 +92,17 @@ def test_sound_and_boxes_keep_time_with_the_frames(dataset):
     assert checked > 20
 
 
-def test_frames_are_the_scenario_drawn(dataset):
+def test_frames_are_those_of_the_script(dataset):
   clip = dataset.clips('test')[0]
   record = _chunks(dataset, clip)[0]
   drawn = next(ShapesSource().scenario(clip.name).pictures((64, 80)))
   stored = simplejpeg.decode_jpeg(record['frames'][0], 'RGB')
-  # JPEG of small coloured things; another scene is 50 levels off.
+  # JPEG of small coloured objects; another scene is 50 levels off.
   assert np.abs(stored.astype(int) - drawn).mean() < 8
 
 
 def test_the_same_seed_gives_the_same_set(dataset, tmp_path, build_set):
-  """Also of a larger set, and in processes."""
+  """Also in a larger set, built by several processes."""
   again, _ = build_set(
     'sounding_shapes',
     None,
@@ -149,7 +149,7 @@ def test_tfds_builds_the_same_records(dataset, tmp_path):
       np.testing.assert_array_equal(value, records[number][name])
 
 
-def test_images_are_looked_at_by_all_viewers(build_set):
+def test_images_have_fixations_of_all_viewers(build_set):
   images, report = build_set(
     'sounding_images', None, storage=SMALL, settings=FEW
   )
@@ -162,10 +162,10 @@ def test_images_are_looked_at_by_all_viewers(build_set):
   assert set(record['fixation_viewer']) == set(range(16))
 
 
-def test_a_negative_count_is_said(tmp_path, capsys):
+def test_a_negative_count_is_refused(tmp_path, capsys):
   arguments = ['sounding_shapes', f'--data_dir={tmp_path}', '--set=val=-1']
   assert prepare.main(arguments) == 1
-  assert 'wanted 0 or more of each split' in capsys.readouterr().err
+  assert 'expected 0 or more clips of each split' in capsys.readouterr().err
 
 
 def test_the_table_of_boxes_holds_those_of_the_records(
@@ -194,8 +194,8 @@ def test_a_set_without_boxes_says_so(built, tmp_path, capsys):
   assert list(tmp_path.iterdir()) == []
 
 
-def test_exported_clips_are_whole_videos(tmp_path, build_set):
-  """Their sound sets in when the first turn begins, and `folder` reads them."""
+def test_exported_clips_can_be_prepared_again(tmp_path, build_set):
+  """Sound starts with the first turn; the set `folder` reads the files."""
   out = tmp_path / 'clips'
   arguments = ['--clips=4', '--split=train', '--frame_size=64x80']
   assert export.main([f'--out={out}', *arguments]) == 0

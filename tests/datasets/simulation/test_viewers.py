@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from dave_jax.datasets.simulation.kinds import KINDS
-from dave_jax.datasets.simulation.scenario import make_scenario
+from dave_jax.datasets.simulation.scenario import Turn, make_scenario
 from dave_jax.datasets.simulation.scene import ASPECT
-from dave_jax.datasets.simulation.turns import Turn
 from dave_jax.datasets.simulation.viewers import VIEWERS, watch, watch_image
 
 ONSET = 2.0
@@ -16,22 +15,22 @@ ONSET = 2.0
 
 @pytest.fixture(scope='module')
 def share_on_sounding():
-  """Share of gaze on thing 0, by frames from its voice's onset on."""
+  """Share of gaze on object 0, by frames since the onset of its voice."""
   clips = [make_scenario('silent', (1, 0, 0, n)) for n in range(24)]
-  clips = [c for c in clips if len(c.shots[0].scene.things) == 3]
+  clips = [c for c in clips if len(c.shots[0].scene.objects) == 3]
   assert len(clips) >= 5
 
   def shares(turns, after):
     hits = []
     for silent in clips:
       clip = dataclasses.replace(silent, turns=turns)
-      thing = clip.shots[0].scene.things[0]
+      item = clip.shots[0].scene.objects[0]
       gaze = watch(clip)
       time = gaze.when / clip.rate - ONSET
       rows = (time >= after[0]) & (time < after[1])
-      middle = thing.places(gaze.when[rows] / clip.rate)
+      middle = item.places(gaze.when[rows] / clip.rate)
       away = (gaze.xy[rows] - middle) * [ASPECT, 1.0]
-      hits.append(np.hypot(*away.T) < 0.6 * thing.diameter)
+      hits.append(np.hypot(*away.T) < 0.6 * item.diameter)
     return np.concatenate(hits).mean()
 
   return shares
@@ -40,14 +39,14 @@ def share_on_sounding():
 VOICE = (Turn(ONSET, ONSET + 1.5, 'hum', 0),)
 
 
-def test_gaze_goes_to_what_sounds(share_on_sounding):
+def test_gaze_goes_to_the_sounding_object(share_on_sounding):
   heard = share_on_sounding(VOICE, (0.6, 1.5))
   silent = share_on_sounding((), (0.6, 1.5))
   assert heard > 0.8
-  assert silent < 0.6  # By chance about a third, as things come close.
+  assert silent < 0.6  # By chance about a third, as objects come close.
 
 
-def test_gaze_does_not_know_of_a_sound_before_a_reaction_time(
+def test_gaze_follows_sound_after_a_reaction_time(
   share_on_sounding,
 ):
   # Saccades start 200 ms or more after what they are chosen by.
@@ -56,13 +55,13 @@ def test_gaze_does_not_know_of_a_sound_before_a_reaction_time(
   assert share_on_sounding(VOICE, (0.24, 0.4)) > early + 0.1
 
 
-def test_an_off_screen_voice_draws_nobody(share_on_sounding):
+def test_an_off_screen_voice_attracts_no_gaze(share_on_sounding):
   elsewhere = (Turn(ONSET, ONSET + 1.5, 'hum', None),)
   for after in ((0.0, 0.5), (0.5, 1.5)):
     assert share_on_sounding(elsewhere, after) == share_on_sounding((), after)
 
 
-def test_viewers_differ_and_are_sixteen():
+def test_there_are_sixteen_different_viewers():
   gaze = watch(make_scenario('social', (0, 0, 0, 0)))
   assert set(gaze.viewer) == set(range(VIEWERS)) and VIEWERS == 16
   rows = [gaze.xy[gaze.viewer == viewer] for viewer in range(VIEWERS)]
@@ -86,29 +85,29 @@ def test_gaze_begins_at_the_centre():
   assert np.abs(first - 0.5).max() < 0.2
 
 
-def test_an_image_is_looked_at_many_times():
+def test_an_image_has_several_fixations_of_a_viewer():
   scenario = make_scenario('silent', (0, 1, 0, 0))
   gaze = watch_image(scenario)
   assert set(gaze.when) == {0}
   # 3 s in fixations of about 0.3 s, the first left out.
   per_viewer = len(gaze) / VIEWERS
   assert 7 < per_viewer < 13
-  eyes = [t.eyes(np.zeros(1))[0] for t in scenario.shots[0].scene.things]
+  eyes = [t.eyes(np.zeros(1))[0] for t in scenario.shots[0].scene.objects]
   away = np.linalg.norm((gaze.xy[:, None] - eyes) * [ASPECT, 1.0], axis=-1)
   assert (away.min(axis=1) < 0.1).mean() > 0.7
 
 
 def test_an_appealing_kind_is_looked_at_more():
-  """Expected: as often as `Kind.appeal` says, of images that show both."""
+  """In proportion to `Kind.appeal`, in images that show both."""
   looks = {'hum': 0, 'bell': 0}
   for number in range(60):
     scenario = make_scenario('silent', (0, 1, 0, number), 3)
-    things = scenario.shots[0].scene.things
-    voices = [thing.kind.voice for thing in things]
+    objects = scenario.shots[0].scene.objects
+    voices = [item.kind.voice for item in objects]
     if not {'hum', 'bell'} <= set(voices):
       continue
     gaze = watch_image(scenario)
-    eyes = [thing.eyes(np.zeros(1))[0] for thing in things]
+    eyes = [item.eyes(np.zeros(1))[0] for item in objects]
     away = np.linalg.norm((gaze.xy[:, None] - eyes) * [ASPECT, 1.0], axis=-1)
     near = away.argmin(axis=1)[away.min(axis=1) < 0.1]
     for voice in looks:
