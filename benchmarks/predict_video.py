@@ -79,7 +79,14 @@ def _end(clip, frames):
 
 
 def _ours(model, clip, end):
-  return np.stack([saliency for _, saliency in model.predict(clip, end=end)])
+  return np.stack(
+    [
+      saliency
+      for _, saliency in model.predict(
+        clip, end=end, size='network', values='network'
+      )
+    ]
+  )
 
 
 def _windows(model, clip, end):

@@ -3,8 +3,8 @@
 The names here stay stable:
 
 - `load(folder)`: a converted or trained checkpoint as a `SaliencyModel`.
-- `SaliencyModel`: maps of windows, of a video file, or of frames that come.
-- `LiveSaliency`: the newest map of a picture and a sound that are going on.
+- `SaliencyModel`: maps of windows, of a video file, or of a stream of frames.
+- `LiveSaliency`: streaming prediction of frames and sound as they arrive.
 - `normalise(frames)`: frames of 0 to 255 as the networks take them.
 """
 
@@ -14,7 +14,7 @@ __version__ = '0.1.0'
 VERSION = f'dave-jax {__version__}'  # What --version prints.
 
 _PUBLIC = {
-  'load': 'dave_jax.prediction.saliency_model',
+  'load': 'dave_jax.prediction.loading',
   'SaliencyModel': 'dave_jax.prediction.saliency_model',
   'LiveSaliency': 'dave_jax.prediction.live',
   'normalise': 'dave_jax.models.normalisation',

@@ -3,14 +3,19 @@
   python -m dave_jax.predict VIDEO... --out=DIR
   python -m dave_jax.predict VIDEO... --checkpoint=DIR --out=DIR
 
-VIDEO is a file that FFmpeg reads, or a folder of numbered frames and one WAV.
-OUT/NAME of each holds `maps/` (--format=png or npz), `overlay.mp4`
-(--format=overlay) and `manifest.json`: every frame's time and file, the model,
-the settings, and whatever was wrong with the video.
+VIDEO is a file that FFmpeg reads, an image, a folder of numbered frames with at
+most one WAV, or a folder of videos. OUT/NAME of each holds, by --format:
 
-A 16-bit PNG holds a map divided by its largest value; times `scale` in the
-manifest its numbers are the map again. Interrupted, the command with --resume
-goes on where it stopped.
+  maps/000001.png  png: a map for each frame; times `scale` in the manifest, the
+                   numbers of the 16-bit image are the map
+  maps.npz         npz: saliency [n, h, w] float32, time [n], frame [n]
+  maps.mat         mat: the same for MATLAB, saliency [h, w, n]
+  overlay.mp4      overlay: the video with its saliency drawn over it
+  overlay.gif      gif: the same, smaller, without sound
+  stills/          stills: the same as a PNG for each predicted frame
+
+and manifest.json: the time and file of every frame, the model, the settings,
+and the problems of the video. A map sums to 1 unless --values says otherwise.
 """
 
 import argparse
@@ -25,41 +30,32 @@ from tqdm import tqdm
 from dave_jax import VERSION
 from dave_jax.compile_cache import keep_compiled_programs
 from dave_jax.media.clock import ALIGNMENTS
+from dave_jax.media.frame_folder import IMAGE_SUFFIXES
+from dave_jax.media.overlay import COLORMAPS, STYLES, Style
+from dave_jax.media.source import videos_in
 from dave_jax.prediction import maps
-from dave_jax.prediction.options import FORMATS, SIZES, Settings
-from dave_jax.prediction.saliency_model import load
-from dave_jax.prediction.video_job import Job
+from dave_jax.prediction.loading import load
+from dave_jax.prediction.saliency_model import SIZES
+from dave_jax.prediction.video_job import FORMATS, Job, Settings
 from dave_jax.weights.bundled import NOTE
 
 DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
-# Numbers of the exit status.
+# Exit status.
 DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 
 def main(argv: list[str] | None = None) -> int:
-  """Predicts as the command line says; returns the exit status."""
+  """Runs the command line; returns the exit status."""
   args = _parser().parse_args(argv)
   keep_compiled_programs()
   try:
-    settings = Settings(
-      formats=tuple(args.format.split(',')),
-      values=args.values,
-      size=args.size,
-      stride=args.stride,
-      start=args.start,
-      end=args.end,
-      alignment=args.alignment,
-      dtype=args.dtype,
-      video_stream=args.video_stream,
-      audio_stream=args.audio_stream,
-      rate=args.rate,
-    )
-    folders = _folders(args.videos, pathlib.Path(args.out))
+    settings = _settings(args)
+    folders = _folders(_videos(args.videos), pathlib.Path(args.out))
     if args.checkpoint is None:
       print(f'predict: {NOTE}', file=sys.stderr)
     model = load(args.checkpoint, dtype=DTYPES[args.dtype])
   except (ValueError, OSError) as error:
-    return _fail(str(error))
+    return _fail(error)
   failed = 0
   for video, folder in folders.items():
     try:
@@ -72,12 +68,13 @@ def main(argv: list[str] | None = None) -> int:
         )
       for problem in problems:
         print(f'{video}: {problem}', file=sys.stderr)
+      print(f'Written: {folder}', file=sys.stderr)
     except (ValueError, OSError, av.error.FFmpegError) as error:
       failed += 1
-      _fail(str(error))
+      _fail(error)
     except KeyboardInterrupt:
       print(
-        'predict: interrupted; the same command with --resume goes on',
+        'predict: interrupted; run the same command with --resume to continue',
         file=sys.stderr,
       )
       return INTERRUPTED
@@ -86,94 +83,191 @@ def main(argv: list[str] | None = None) -> int:
   return FAILED if failed else DONE
 
 
+def _settings(args) -> Settings:
+  return Settings(
+    formats=tuple(args.format.split(',')),
+    values=args.values,
+    size=args.size,
+    stride=args.stride,
+    fps=args.fps,
+    start=args.start,
+    end=args.end,
+    alignment=args.alignment,
+    dtype=args.dtype,
+    video_stream=args.video_stream,
+    audio_stream=args.audio_stream,
+    sound=args.sound,
+    rate=args.rate,
+    gaze=args.gaze,
+    style=Style(args.style, args.opacity, args.colormap),
+  )
+
+
 def _parser() -> argparse.ArgumentParser:
   parser = argparse.ArgumentParser(
     prog='python -m dave_jax.predict',
     description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  add = parser.add_argument
-  add('--version', action='version', version=VERSION)
-  add('videos', nargs='+', metavar='VIDEO', help='file, or folder of frames')
+
+  def add(group, flag, help, **kwargs):
+    """Adds a flag; its help ends with its default, if it has one."""
+    if kwargs.get('default') is not None:
+      help += ' (default: %(default)s)'
+    group.add_argument(flag, help=help, **kwargs)
+
+  add(parser, 'videos', 'videos to predict', nargs='+', metavar='VIDEO')
+  parser.add_argument('--version', action='version', version=VERSION)
+  add(parser, '--out', 'folder of the results', required=True)
   add(
+    parser,
     '--checkpoint',
-    help='folder that convert or main wrote (default: the small network that '
-    'comes with the package)',
+    'folder of a network that convert wrote, or of a training run, whose best '
+    'weights are used (default: the bundled small network)',
   )
-  add('--out', required=True, help='folder to write; one in it for each VIDEO')
+  present = parser.add_mutually_exclusive_group()
+  add(present, '--overwrite', 'remove earlier results', action='store_true')
+  add(present, '--resume', 'continue unfinished results', action='store_true')
+
+  group = parser.add_argument_group('frames and sound')
   add(
-    '--format',
-    default='png,overlay',
-    help=f'what to write, separated by commas: {", ".join(FORMATS)} '
-    '(default: %(default)s)',
-  )
-  add(
-    '--values',
-    default='probability',
-    choices=maps.VALUES,
-    help='a map sums to 1, or spans 0 to 1 (default: %(default)s)',
-  )
-  add(
-    '--size',
-    default='network',
-    choices=SIZES,
-    help="size of the maps, the network's or the video's "
-    '(default: %(default)s)',
-  )
-  add('--stride', type=int, default=1, help='a map for every how many frames')
-  add('--start', type=float, default=0.0, help='second to begin at')
-  add('--end', type=float, help='second to stop before')
-  add(
-    '--batch_size',
+    group,
+    '--stride',
+    'predict every n-th frame, counted from the first of the video',
     type=int,
-    default=4,
-    help='windows computed at a time; the maps do not depend on it '
-    '(default: %(default)s)',
+    default=1,
+  )
+  add(group, '--fps', 'predict so many frames per second instead', type=float)
+  add(group, '--start', 'second to start at', type=float, default=0.0)
+  add(group, '--end', 'second to stop before', type=float)
+  add(
+    group,
+    '--sound',
+    "'own', 'none' for silence, or a file whose sound begins with the first "
+    'frame and is used instead',
+    default='own',
   )
   add(
+    group,
     '--alignment',
+    'sound that belongs to a frame: by time stamps (exact), only what was '
+    'heard before it (causal), or as the published code counts (reference)',
     default='exact',
     choices=ALIGNMENTS,
-    help='which sound belongs to a frame: by its time stamp, only what came '
-    'before it, or as the published code counted (default: %(default)s)',
+  )
+  add(group, '--video_stream', 'index of the stream of video', type=int)
+  add(group, '--audio_stream', 'index of the stream of sound', type=int)
+  add(
+    group,
+    '--rate',
+    'frames per second of a folder of frames (default: the number that its '
+    'name ends with, as clip_25)',
+    type=float,
+  )
+
+  group = parser.add_argument_group('maps')
+  add(
+    group,
+    '--format',
+    f'comma-separated from {",".join(FORMATS)}; at most one of '
+    f'{", ".join(maps.FORMATS)}',
+    default='png,overlay',
   )
   add(
+    group,
+    '--size',
+    "size of the maps: the video's, or an eighth of the network's frame size",
+    default='video',
+    choices=SIZES,
+  )
+  add(
+    group,
+    '--values',
+    'maps sum to 1 (probability), range from 0 to 1 (minmax), or are as the '
+    'network computes them',
+    default='probability',
+    choices=maps.VALUES,
+  )
+
+  group = parser.add_argument_group('drawings')
+  add(group, '--style', 'how maps are drawn', default='heat', choices=STYLES)
+  add(group, '--opacity', 'at the peak, 0 to 1', type=float, default=0.75)
+  add(group, '--colormap', 'colours', default='inferno', choices=COLORMAPS)
+  add(
+    group,
+    '--gaze',
+    "people's fixations, drawn as circles: a CSV with the columns name, frame "
+    'or time, viewer, x, y',
+  )
+
+  group = parser.add_argument_group('computation')
+  add(
+    group,
+    '--batch_size',
+    'windows per batch; the maps do not depend on it',
+    type=int,
+    default=4,
+  )
+  add(
+    group,
     '--dtype',
+    'type of the computation',
     default='float32',
-    choices=DTYPES,
-    help='type of the computation (default: %(default)s)',
-  )
-  add('--video_stream', type=int, help='index of the stream; default: the best')
-  add('--audio_stream', type=int, help='index of the stream; default: its own')
-  add('--rate', type=float, help='frames a second of a folder of frames')
-  group = parser.add_mutually_exclusive_group()
-  group.add_argument(
-    '--overwrite', action='store_true', help='removes earlier results'
-  )
-  group.add_argument(
-    '--resume', action='store_true', help='goes on with unfinished results'
+    choices=tuple(DTYPES),
   )
   return parser
+
+
+def _videos(paths: list[str]) -> list[str]:
+  """Returns the paths, with the videos in it in place of a folder of videos.
+
+  Raises:
+    ValueError: A folder holds both videos and frames.
+  """
+  videos = []
+  for path in map(pathlib.Path, paths):
+    inside = videos_in(path) if path.is_dir() else []
+    images = inside and [
+      file.name
+      for file in path.iterdir()
+      if file.suffix.lower() in IMAGE_SUFFIXES and file.name[0] != '.'
+    ]
+    if images:
+      raise ValueError(
+        f'{path}: expected videos or the frames of one, got both ('
+        f'{inside[0].name}, {images[0]}); name the videos one by one'
+      )
+    videos += map(str, inside or [path])
+  return list(dict.fromkeys(videos))
 
 
 def _folders(videos, out) -> dict[str, pathlib.Path]:
   """Returns {video: folder of its results}.
 
+  Folders are named after the video without its suffix, or with it where two
+  would have the same name.
+
   Raises:
-    ValueError: Two would write to the same.
+    ValueError: Two videos have the same name.
   """
-  folders = {video: out / pathlib.Path(video).stem for video in videos}
-  counts = collections.Counter(folders.values())
-  twice = [video for video, folder in folders.items() if counts[folder] > 1]
-  if twice:
+  paths = {video: pathlib.Path(video).absolute() for video in videos}
+  # The name of a folder of frames has no suffix: in clip_29.97, .97 is none.
+  short = {v: p.name if p.is_dir() else p.stem for v, p in paths.items()}
+  counts = collections.Counter(short.values())
+  names = {
+    v: p.name if counts[short[v]] > 1 else short[v] for v, p in paths.items()
+  }
+  counts = collections.Counter(names.values())
+  same = [video for video in videos if counts[names[video]] > 1]
+  if same:
     raise ValueError(
-      f'{" and ".join(twice)} would both write to {folders[twice[0]]}; predict '
-      'them into different folders'
+      f'{" and ".join(same)} would both be written to {out / names[same[0]]}; '
+      'use another --out for one of them'
     )
-  return folders
+  return {video: out / name for video, name in names.items()}
 
 
-def _fail(message: str) -> int:
+def _fail(message) -> int:
   print(f'predict: {message}', file=sys.stderr)
   return FAILED
 

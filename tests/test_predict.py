@@ -10,9 +10,11 @@ import av
 import cv2
 import numpy as np
 import pytest
+import scipy.io
 import soundfile
 
 from dave_jax import predict
+from dave_jax.media.image_file import read_image
 from dave_jax.prediction.saliency_model import SaliencyModel
 from tests.media import clips
 
@@ -47,7 +49,9 @@ def test_writes_maps_overlay_and_manifest(checkpoint, clip, tmp_path, model):
   maps = dict(model.predict(clip))
   row = manifest['frames'][7]
   pixels = cv2.imread(str(folder / row['file']), cv2.IMREAD_UNCHANGED)
-  expected = maps[row['time']] / maps[row['time']].sum()
+  expected = maps[row['time']]
+  assert expected.shape == (64, 96)
+  assert expected.sum() == pytest.approx(1, abs=1e-5)
   np.testing.assert_allclose(
     pixels * row['scale'], expected, atol=expected.max() / 65535
   )
@@ -65,10 +69,14 @@ def test_overlay_alone_leaves_no_maps(checkpoint, clip, tmp_path):
 def test_maps_of_the_videos_size(checkpoint, clip, tmp_path):
   arguments = ['--format=npz', '--size=video', '--values=minmax', '--stride=8']
   assert _run(checkpoint, tmp_path, clip, *arguments) == 0
-  with np.load(tmp_path / 'noise' / 'maps' / '000009.npz') as arrays:
-    assert arrays['saliency'].shape == (64, 96)
-    assert arrays['saliency'].min() == 0
-    assert arrays['saliency'].max() == 1
+  names = {p.name for p in (tmp_path / 'noise').iterdir()}
+  assert names == {'maps.npz', 'manifest.json'}
+  with np.load(tmp_path / 'noise' / 'maps.npz') as arrays:
+    assert arrays['saliency'].shape == (5, 64, 96)
+    assert (arrays['saliency'].min(axis=(1, 2)) == 0).all()
+    assert (arrays['saliency'].max(axis=(1, 2)) == 1).all()
+    assert arrays['frame'].tolist() == [1, 9, 17, 25, 33]
+    assert arrays['time'] == pytest.approx(np.arange(0, 40, 8) / 25)
 
 
 def test_interrupted_it_goes_on(
@@ -87,7 +95,7 @@ def test_interrupted_it_goes_on(
   with monkeypatch.context() as patch:
     patch.setattr(SaliencyModel, 'predict_frames', interrupted)
     assert _run(checkpoint, broken, clip) == predict.INTERRUPTED
-  assert '--resume goes on' in capsys.readouterr().err
+  assert '--resume to continue' in capsys.readouterr().err
   assert not (broken / 'noise' / 'manifest.json').exists()
   assert _run(checkpoint, broken, clip) == 1
   assert 'holds an unfinished prediction' in capsys.readouterr().err
@@ -121,7 +129,7 @@ def test_finished_it_is_neither_overwritten_nor_repeated(
   assert 'holds a finished prediction' in capsys.readouterr().err
   assert _run(checkpoint, tmp_path, *arguments, '--resume') == 0
   assert _run(checkpoint, tmp_path, clip, '--stride=5', '--resume') == 1
-  assert 'stride 20 then, 5 now' in capsys.readouterr().err
+  assert 'stride was 20, is 5' in capsys.readouterr().err
   assert _run(checkpoint, tmp_path, *arguments, '--overwrite') == 0
 
 
@@ -175,18 +183,21 @@ def test_a_folder_of_frames_and_a_wav(checkpoint, tmp_path, capsys):
 def test_silent_video_is_reported(checkpoint, tmp_path, capsys):
   path = clips.write_clip(tmp_path / 'mute.mp4', frames=range(20))
   assert _run(checkpoint, tmp_path / 'out', path, '--format=png') == 0
-  assert 'silence was heard' in capsys.readouterr().err
+  assert 'No audio track: using silence.' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
   'arguments, message',
   [
-    (['--format=png,npz'], 'png or npz, not both'),
-    (['--format=gif'], "format 'gif': wanted one of"),
-    (['--stride=0'], 'stride 0: must be 1 or more'),
+    (['--format=png,npz'], 'at most one of png, npz, mat'),
+    (['--format=avi'], 'format: expected one of png, npz'),
+    (['--stride=0'], 'stride of 1 or more'),
     (['--start=3', '--end=2'], '0 <= start < end'),
-    (['--batch_size=0'], 'batch_size 0: must be 1 or more'),
-    (['--start=100'], 'no frame between start and end'),
+    (['--stride=2', '--fps=5'], 'give one'),
+    (['--opacity=2'], 'opacity: expected 0 to 1'),
+    (['--gaze=absent.csv'], 'absent.csv'),
+    (['--batch_size=0'], 'batch_size: expected 1 or more'),
+    (['--start=100'], 'no frame between --start=100 and --end=None'),
   ],
 )
 def test_settings_without_sense_are_refused(
@@ -210,7 +221,104 @@ def test_checkpoints_that_are_none_are_refused(
 def test_two_videos_of_one_name_are_refused(checkpoint, clip, tmp_path, capsys):
   other = shutil.copy(clip, tmp_path / pathlib.Path(clip).name)
   assert _run(checkpoint, tmp_path / 'out', clip, other) == 1
-  assert 'would both write to' in capsys.readouterr().err
+  assert 'would both be written to' in capsys.readouterr().err
+
+
+def test_a_wrong_start_leaves_nothing_behind(checkpoint, clip, tmp_path):
+  assert _run(checkpoint, tmp_path / 'out', clip, '--start=100') == 1
+  assert not (tmp_path / 'out' / 'noise').exists()
+  assert _run(checkpoint, tmp_path / 'out', clip, '--start=1', '--fps=5') == 0
+  frames = _manifest(tmp_path / 'out' / 'noise')['frames']
+  assert [row['time'] for row in frames] == pytest.approx([1, 1.2, 1.4])
+
+
+def test_a_folder_of_videos_with_two_of_one_name(checkpoint, clip, tmp_path):
+  videos = tmp_path / 'videos'
+  videos.mkdir()
+  for name in ('a.mp4', 'a.mkv', 'B.MP4', '._a.mp4', 'notes.txt'):
+    shutil.copy(clip, videos / name)
+  assert _run(checkpoint, tmp_path / 'out', videos, '--stride=40') == 0
+  names = {p.name for p in (tmp_path / 'out').iterdir()}
+  assert names == {'a.mp4', 'a.mkv', 'B'}
+
+
+def test_folders_of_frames_keep_the_whole_rate_in_their_name(tmp_path):
+  folder = tmp_path / 'clip_29.97'
+  folder.mkdir()
+  other = tmp_path / 'a_29.5.mp4'
+  folders = predict._folders([str(folder), str(other)], tmp_path)
+  assert [path.name for path in folders.values()] == ['clip_29.97', 'a_29.5']
+
+
+def test_drawings_gaze_and_maps_in_one_file(checkpoint, clip, tmp_path):
+  (tmp_path / 'gaze.csv').write_text(
+    'name,frame,viewer,x,y\n'
+    + ''.join(f'noise.mp4,{frame},v,48,32\n' for frame in range(40))
+  )
+  plain, drawn = tmp_path / 'plain', tmp_path / 'drawn'
+  formats = '--format=mat,overlay,gif,stills'
+  for out, more in ((plain, []), (drawn, [f'--gaze={tmp_path}/gaze.csv'])):
+    style = ['--style=side_by_side', '--stride=10', '--sound=none', *more]
+    assert _run(checkpoint, out, clip, formats, *style) == 0
+  names = {p.name for p in (drawn / 'noise').iterdir()}
+  assert names == {
+    *('maps.mat', 'overlay.mp4', 'overlay.gif', 'stills', 'manifest.json')
+  }
+  maps = scipy.io.loadmat(drawn / 'noise' / 'maps.mat')['saliency']
+  assert maps.shape == (64, 96, 4)
+  stills = [
+    read_image(out / 'noise' / 'stills' / '000011.png', 'rgb').astype(int)
+    for out in (plain, drawn)
+  ]
+  assert stills[0].shape == (64, 192, 3)
+  changed = np.abs(stills[1] - stills[0]).max(axis=2) > 0
+  # Rings of radius 2 around x 48, y 32, in both pictures.
+  for centre in (48, 96 + 48):
+    near = np.zeros_like(changed)
+    near[25:40, centre - 7 : centre + 8] = True
+    assert changed[near].any()
+    changed[near] = False
+  assert not changed.any()
+  with av.open(str(drawn / 'noise' / 'overlay.mp4')) as overlay:
+    assert [s.type for s in overlay.streams] == ['video']
+  with av.open(str(drawn / 'noise' / 'overlay.gif')) as gif:
+    assert 10 < sum(1 for _ in gif.decode(video=0)) < 18
+
+
+def test_an_overlay_that_fails_never_costs_the_maps(
+  checkpoint, clip, tmp_path, monkeypatch, capsys
+):
+  def fail(self, image, time):
+    raise av.error.ArgumentError(22, 'no')
+
+  monkeypatch.setattr('dave_jax.media.overlay.OverlayWriter.write', fail)
+  assert _run(checkpoint, tmp_path, clip, '--stride=20') == 1
+  assert 'the maps and manifest.json are complete' in capsys.readouterr().err
+  manifest = _manifest(tmp_path / 'noise')
+  assert len(manifest['frames']) == 2
+  assert 'overlay: could not be written' in manifest['problems'][0]
+  assert (tmp_path / 'noise' / 'maps' / '000021.png').exists()
+
+
+def test_a_training_run_stands_for_its_best_weights(checkpoint, clip, tmp_path):
+  shutil.copytree(checkpoint, tmp_path / 'run' / 'best')
+  assert _run(tmp_path / 'run', tmp_path, clip, '--stride=40') == 0
+
+
+def test_sound_of_another_file(checkpoint, clip, tmp_path):
+  sound = clips.write_clip(
+    tmp_path / 'tone.wav', sound=clips.tone(1.6), sound_codec='pcm_s16le'
+  )
+  for name in ('own', 'none', sound):
+    out = tmp_path / pathlib.Path(name).stem
+    assert _run(checkpoint, out, clip, '--stride=39', f'--sound={name}') == 0
+  maps = [
+    read_image(tmp_path / name / 'noise/maps/000040.png', 'stored')
+    for name in ('own', 'none', 'tone')
+  ]
+  assert (maps[0] != maps[1]).any() and (maps[1] != maps[2]).any()
+  with av.open(str(tmp_path / 'tone/noise/overlay.mp4')) as overlay:
+    assert overlay.streams.audio[0].name == 'aac'
 
 
 def test_runs_as_a_module():

@@ -153,6 +153,7 @@ class OverlayWriter:
     info: VideoInfo,
     *,
     audio_stream: int | None = None,
+    sound_start: float = 0.0,
   ):
     """Takes where to write to, and the video that frames and sound are of.
 
@@ -160,6 +161,8 @@ class OverlayWriter:
       path: The file, NAME.mp4 or NAME.gif.
       info: Of the video.
       audio_stream: Index of the stream of sound; None is that of `info`.
+      sound_start: Second on the clock of the video at which the clock of the
+        sound is at 0.
     """
     self.path = pathlib.Path(path)
     self.problems: list[str] = []
@@ -173,6 +176,7 @@ class OverlayWriter:
     self._time_base = _GIF_TIME_BASE if self._gif else _TIME_BASE
     self._file = self._output = self._video = self._sound = None
     self._last = -1
+    self._sound_start = sound_start
     self._reformatter = VideoReformatter()
 
   def __enter__(self) -> 'OverlayWriter':
@@ -264,7 +268,10 @@ class OverlayWriter:
     self._video.codec_context.time_base = self._time_base
     if self._info.sound_path is not None and not self._gif:
       self._sound = SoundTrack(
-        self._output, self._info.sound_path, self._info.audio_stream, time
+        self._output,
+        self._info.sound_path,
+        self._info.audio_stream,
+        time - self._sound_start,
       )
 
   def _add_video(self, h, w, rate):
@@ -284,7 +291,10 @@ class OverlayWriter:
 
   def _frame(self, image):
     if self._gif:
-      picture = Image.fromarray(image).quantize(dither=Image.Dither.NONE)
+      picture = Image.fromarray(image).quantize(
+        255,  # One stays free for FFmpeg to mark unchanged pixels with.
+        dither=Image.Dither.NONE,
+      )
       colours = np.zeros((256, 4), np.uint8)
       known = np.reshape(picture.getpalette(), (-1, 3))
       colours[: len(known)] = np.c_[known, np.full(len(known), 255)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import av
 
-from dave_jax.media.container import StreamFrames, open_media
+from dave_jax.media.container import StreamFrames, audio_stream, open_media
 
 # Codecs that players expect in an MP4; others become AAC.
 _COPIED = frozenset(['aac', 'mp3', 'ac3', 'eac3', 'alac', 'flac', 'opus'])
@@ -23,7 +23,7 @@ class SoundTrack:
     self,
     output: av.container.OutputContainer,
     path: str | os.PathLike,
-    stream: int,
+    stream: int | None,
     begin: float,
   ):
     """Adds a stream to a file of which nothing is written yet.
@@ -31,14 +31,14 @@ class SoundTrack:
     Args:
       output: The file to write.
       path: The file that holds the sound.
-      stream: Index of the stream there.
+      stream: Index of the stream there; None is the best one.
       begin: Second of the sound that becomes 0.
     """
     self._output = output
     self._media = open_media(path)
     self._begin = begin
     self._unstamped = 0
-    source = self._media.streams[stream]
+    source = audio_stream(self._media, stream)
     if _can_copy(source):
       track = output.add_stream_from_template(source)
       self._packets = self._copied(source, track)

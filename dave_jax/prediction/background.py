@@ -1,6 +1,7 @@
-"""Iteration in a thread, a few items ahead of whoever consumes them."""
+"""Prefetching: iteration in a thread, a few items ahead of the consumer."""
 
 import contextlib
+import itertools
 import queue
 import threading
 from collections.abc import Iterable, Iterator
@@ -11,10 +12,10 @@ _END = object()
 
 
 def in_background(items: Iterable[T], ahead: int) -> Iterator[T]:
-  """Yields `items`, drawn in a thread that runs at most `ahead` items ahead.
+  """Yields `items`, computed in a thread at most `ahead` items ahead.
 
-  What the thread raises is raised here, after the items before it. Closing the
-  iterator stops the thread and waits for it.
+  An exception in the thread is raised here, after the items before it. Closing
+  the iterator stops the thread and waits for it.
   """
   waiting: queue.Queue = queue.Queue(maxsize=ahead)
   stopped = threading.Event()
@@ -32,7 +33,7 @@ def in_background(items: Iterable[T], ahead: int) -> Iterator[T]:
         if stopped.is_set():
           return
       put((_END, None))
-    except BaseException as error:  # Whatever it is, the consumer raises it.
+    except BaseException as error:  # Any exception is raised in the consumer.
       put((_END, error))
 
   thread = threading.Thread(target=draw, daemon=True)
@@ -48,3 +49,10 @@ def in_background(items: Iterable[T], ahead: int) -> Iterator[T]:
   finally:
     stopped.set()
     thread.join()
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+  """Yields lists of `size` items; the last may be shorter."""
+  items = iter(items)
+  while batch := list(itertools.islice(items, size)):
+    yield batch

@@ -1,4 +1,4 @@
-"""What a prediction has written so far: kept while it runs, then a manifest."""
+"""The record of a prediction: a journal while it runs, then a manifest."""
 
 import json
 import os
@@ -19,8 +19,13 @@ _OURS = (
   MANIFEST,
   _JOURNAL,
   'maps',
+  'maps.npz',
+  'maps.mat',
+  'stills',
   'overlay.mp4',
   'overlay.partial.mp4',
+  'overlay.gif',
+  'overlay.partial.gif',
 )
 
 
@@ -28,12 +33,12 @@ class Journal:
   """The record of a folder of predictions.
 
   While frames are predicted, `unfinished.jsonl` holds the heading and a row for
-  each frame whose map is on disk. In the end `manifest.json` takes its place:
-  the heading's keys, what the end added, and `frames`, the list of rows.
+  each frame whose map is on disk. At the end `manifest.json` replaces it, with
+  the keys of the heading, those given to `finish`, and `frames`, the rows.
   """
 
   def __init__(self, folder: str | os.PathLike, heading: dict):
-    """Takes a folder and what identifies the run: equal headings, equal maps.
+    """Takes a folder and a heading; runs of equal headings give equal maps.
 
     Args:
       folder: The folder of predictions.
@@ -45,31 +50,31 @@ class Journal:
     self._file = None
 
   def open(self, *, overwrite: bool, resume: bool) -> bool:
-    """Makes the folder ready; returns False if all is done already.
+    """Prepares the folder; returns False if everything is done already.
 
     Args:
       overwrite: Removes an earlier prediction.
-      resume: Goes on with an unfinished one of the same heading; its rows are
+      resume: Continues an unfinished one of the same heading, whose rows are
         then in `rows`.
 
     Raises:
-      FileExistsError: The folder holds something else, or results that were
+      FileExistsError: The folder holds other files, or results that are
         neither to be overwritten nor resumed.
-      ValueError: The unfinished prediction is another than this.
+      ValueError: The unfinished prediction has another heading.
     """
     present = {p.name for p in self._present() if not is_partial(p)}
     if foreign := present - set(_OURS):
       raise FileExistsError(
-        f'{self.folder}: holds {", ".join(sorted(foreign)[:3])}, which no '
-        'prediction wrote; name another folder'
+        f'{self.folder}: holds {", ".join(sorted(foreign)[:3])}, which is not '
+        'a prediction; name another folder'
       )
     if present and overwrite:
       self._remove()
     elif present and not resume:
       state = 'a finished' if MANIFEST in present else 'an unfinished'
       raise FileExistsError(
-        f'{self.folder}: holds {state} prediction; --resume goes on with it, '
-        '--overwrite removes it'
+        f'{self.folder}: holds {state} prediction; use --resume to continue '
+        'it or --overwrite to remove it'
       )
     elif MANIFEST in present:
       manifest = json.loads((self.folder / MANIFEST).read_text())
@@ -86,12 +91,12 @@ class Journal:
     return True
 
   def add(self, row: dict) -> None:
-    """Notes a frame; its map must be on disk."""
+    """Records a frame whose map is on disk."""
     self.rows[row['frame']] = row
     self._append(row)
 
   def finish(self, **ending) -> None:
-    """Writes the manifest and drops the journal."""
+    """Writes the manifest and removes the journal."""
     rows = [self.rows[frame] for frame in sorted(self.rows)]
     manifest = self.heading | ending | {'frames': rows}
     write_json(self.folder / MANIFEST, manifest)
@@ -103,9 +108,15 @@ class Journal:
     if self._file is not None:
       self._file.close()
 
+  def discard(self) -> None:
+    """Removes the results, and the folder if nothing else is in it."""
+    self._remove()
+    if not any(self.folder.iterdir()):
+      self.folder.rmdir()
+
   def _present(self) -> Iterator[pathlib.Path]:
     if self.folder.exists() and not self.folder.is_dir():
-      raise FileExistsError(f'{self.folder}: is a file; name a folder')
+      raise FileExistsError(f'{self.folder}: expected a folder, got a file')
     return self.folder.iterdir() if self.folder.exists() else iter(())
 
   def _remove(self) -> None:
@@ -118,7 +129,7 @@ class Journal:
 
   def _read(self) -> None:
     lines = (self.folder / _JOURNAL).read_text().splitlines(keepends=True)
-    # Killed in the middle of a line: that frame is done again.
+    # A run killed in the middle of a line: that frame is predicted again.
     whole = [json.loads(line) for line in lines if line.endswith('\n')]
     if whole:
       self._same_heading(whole[0])
@@ -134,8 +145,8 @@ class Journal:
         for key in differ
       )
       raise ValueError(
-        f'{self.folder}: holds the prediction of another run ({changes}); '
-        'repeat that command to resume it, or use --overwrite'
+        f'{self.folder}: holds a prediction with other settings ({changes}); '
+        'use those to resume it, or --overwrite to remove it'
       )
 
   def _append(self, row: dict) -> None:
@@ -144,8 +155,8 @@ class Journal:
 
 
 def _difference(then, now) -> str:
-  """Tells what differs between two values, keys of dicts one by one."""
+  """Describes the difference of two values; of dicts, key by key."""
   if isinstance(then, dict) and isinstance(now, dict):
     keys = [key for key in then | now if then.get(key) != now.get(key)]
-    return ', '.join(f'{k} {then.get(k)} then, {now.get(k)} now' for k in keys)
-  return f'{then} then, {now} now'
+    return ', '.join(f'{k} was {then.get(k)}, is {now.get(k)}' for k in keys)
+  return f'was {then}, is {now}'

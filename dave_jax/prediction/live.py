@@ -1,4 +1,4 @@
-"""The newest map of a picture and a sound that are still going on."""
+"""Streaming prediction: frames and sound are given as they arrive."""
 
 import os
 from typing import NamedTuple
@@ -15,15 +15,16 @@ _HOP = audio.SAMPLE_RATE // clock.LOG_MEL_RATE
 
 
 class LiveState(NamedTuple):
-  """What the maps to come need of what was seen and heard.
+  """The state of a stream: all that later maps need of the past.
 
   Attributes:
     stem: The stream of the video encoder's stem; None before the first frame.
-    starts: Where the examples of the newest frames start, at most 16 log-mel
-      frames, counted from the first sound.
+    starts: [n], log-mel frame, counted from the first sound, at which the
+      example of each of the last 16 frames starts.
     log_mel: [frames, 64], the log-mel frames that may still be needed.
-    first: Number of the first of them.
-    waveform: Samples that no log-mel frame is complete for.
+    first: Index of the first of them.
+    waveform: Samples for which no log-mel frame is complete.
+    time: Second of the last frame; minus infinity before the first.
   """
 
   stem: stem_stream.StemState | None
@@ -31,20 +32,25 @@ class LiveState(NamedTuple):
   log_mel: np.ndarray
   first: int
   waveform: np.ndarray
+  time: float
 
 
 class LiveSaliency:
-  """Predicts the saliency of each frame as it comes, from what came before.
+  """Predicts the saliency of each frame from it and what came before.
 
-  Sound and frames are pushed as they arrive, sound first: the map of a frame at
-  time t uses the sound up to t (alignment 'causal').
+  Give the sound up to a frame's time before the frame: its map uses the sound
+  heard so far (alignment 'causal').
+
+    live = LiveSaliency(dave_jax.load())
+    live.hear(waveform)  # float32 [samples], 16 kHz mono, -1 to 1.
+    saliency = live.see(image, time)  # uint8 [h, w, 3] RGB; seconds.
 
   Attributes:
-    state: All that is remembered; may be taken away and given back.
+    state: All that is remembered; may be saved and given back.
   """
 
   def __init__(self, model: SaliencyModel, state: LiveState | None = None):
-    """Starts with nothing seen and heard, or where `state` was left."""
+    """Starts a new stream, or continues from `state`."""
     self.model = model
     self.state = state or LiveState(
       stem=None,
@@ -52,15 +58,24 @@ class LiveSaliency:
       log_mel=np.zeros((0, clock.MEL_BANDS), np.float32),
       first=0,
       waveform=np.zeros(0, np.float32),
+      time=-np.inf,
     )
 
   def hear(self, waveform: np.ndarray) -> None:
     """Adds sound.
 
     Args:
-      waveform: [samples] at 16 kHz, mono, -1 to 1; follows on what was heard,
-        which begins at time 0.
+      waveform: [samples] at 16 kHz, mono, -1 to 1; continues what was heard
+        before, which begins at time 0.
+
+    Raises:
+      ValueError: The waveform has several channels.
     """
+    if np.ndim(waveform) != 1:
+      raise ValueError(
+        f'waveform: expected mono [samples], got {np.shape(waveform)}; take '
+        'the mean of the channels'
+      )
     state = self.state
     waveform = np.concatenate([state.waveform, waveform])
     log_mel = audio.log_mel(waveform)
@@ -70,21 +85,29 @@ class LiveSaliency:
     )
 
   def see(self, image: np.ndarray, time: float) -> np.ndarray:
-    """Adds a frame; returns its saliency map [h / 8, w / 8].
+    """Adds a frame; returns its saliency map.
 
     Args:
-      image: uint8 [h, w, 3], of the model's `frame_size`.
-      time: Seconds since the sound began.
+      image: uint8 [h, w, 3], RGB, 0 to 255, of the model's `frame_size`.
+      time: Seconds since the sound began; later than the frame before.
+
+    Returns:
+      float32 [h / 8, w / 8], not negative, as the network computes it.
 
     Raises:
-      ValueError: The image is of another size or type.
+      ValueError: The image has another size or type, or time goes backwards.
     """
     wanted = (*self.model.frame_size, 3)
     if image.shape != wanted or image.dtype != np.uint8:
       raise ValueError(
-        f'image is {image.dtype} {image.shape}; wanted uint8 {wanted}'
+        f'image: expected RGB uint8 {wanted}, got {image.dtype} {image.shape}'
       )
     state = self.state
+    if not time > state.time:
+      raise ValueError(
+        f'time: expected more than {state.time} s, that of the frame before, '
+        f'got {time}; start a new LiveSaliency for another video'
+      )
     start = clock.example_starts([time], alignment='causal')
     missing = 1 if state.starts.size else clock.WINDOW_FRAMES
     starts = np.concatenate([state.starts, np.repeat(start, missing)])
@@ -100,11 +123,12 @@ class LiveSaliency:
       starts=starts,
       log_mel=state.log_mel[old:],
       first=state.first + old,
+      time=float(time),
     )
     return np.asarray(maps[0])
 
   def save(self, path: str | os.PathLike) -> None:
-    """Writes the state to an NPZ file, whole or not at all."""
+    """Writes the state to an NPZ file atomically."""
     leaves = jax.tree.leaves(self.state)
     arrays = {f'{i:03d}': np.asarray(leaf) for i, leaf in enumerate(leaves)}
     with write_atomically(path) as partial, partial.open('wb') as file:
@@ -114,10 +138,10 @@ class LiveSaliency:
   def restore(
     cls, model: SaliencyModel, path: str | os.PathLike
   ) -> 'LiveSaliency':
-    """Returns the live saliency that `save` wrote the state of.
+    """Returns a stream with the state that `save` wrote.
 
     Raises:
-      ValueError: It is the state of another model.
+      ValueError: The state is that of another model.
     """
     with np.load(path, allow_pickle=False) as arrays:
       if str(arrays['fingerprint']) != model.fingerprint:
@@ -129,4 +153,5 @@ class LiveSaliency:
       stem, _ = jax.eval_shape(model.advance, None, frame)
       empty = empty._replace(stem=stem)
     state = jax.tree.unflatten(jax.tree.structure(empty), leaves)
-    return cls(model, state._replace(first=int(state.first)))
+    state = state._replace(first=int(state.first), time=float(state.time))
+    return cls(model, state)

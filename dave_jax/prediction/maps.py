@@ -1,86 +1,167 @@
-"""Saliency maps as files, one a frame."""
+"""Saliency maps as numbers and as files."""
 
 import dataclasses
+import os
 import pathlib
+import zipfile
 
 import cv2
 import numpy as np
+import scipy.io
 
 from dave_jax.files import write_atomically
 from dave_jax.media.image_file import read_image, write_image
 
-FORMATS = ('png', 'npz')
-VALUES = ('probability', 'minmax')
+FORMATS = ('png', 'npz', 'mat')
+VALUES = ('probability', 'minmax', 'network')
 _WHITE = 65535  # Largest value of a 16-bit PNG.
+_LARGEST_MAT = 2**31 - 1  # Bytes of an array in a MATLAB 5 file.
+
+
+def check_choice(name: str, choice: str, known: tuple[str, ...]) -> None:
+  """Raises a ValueError if `choice` is not one of `known`."""
+  if choice not in known:
+    raise ValueError(
+      f'{name}: expected one of {", ".join(known)}, got {choice!r}'
+    )
+
+
+def finish_map(
+  saliency: np.ndarray, *, size: tuple[int, int] | None, values: str
+) -> np.ndarray:
+  """Returns the map that users get from the one that a network computed.
+
+  Args:
+    saliency: [h, w], not negative.
+    size: Height and width to resize to, bicubic; None keeps the network's.
+    values: 'probability', the map sums to 1; 'minmax', it ranges from 0 to 1;
+      or 'network', as computed.
+
+  Returns:
+    float32 [h', w'], not negative; all zeros if the network's map is constant
+    ('minmax') or zero.
+  """
+  if size is not None and saliency.shape != tuple(size):
+    h, w = size
+    saliency = cv2.resize(saliency, (w, h), interpolation=cv2.INTER_CUBIC)
+    saliency = np.maximum(saliency, 0)  # Bicubic overshoots.
+  if values == 'network':
+    return np.asarray(saliency, np.float32)
+  if values == 'minmax':
+    saliency = saliency - saliency.min()
+    total = saliency.max()
+  else:
+    total = saliency.sum(dtype=np.float64)
+  if total == 0:
+    return np.zeros_like(saliency)
+  return (saliency / total).astype(np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
 class MapFiles:
   """Writes and reads the maps of a video.
 
+  In the format 'png' each map is a 16-bit PNG that stays, FOLDER/maps/. In the
+  others maps are NPY files there until `collect` joins them to one file,
+  FOLDER/maps.npz or maps.mat.
+
   Attributes:
-    folder: Where the files are; made when the first is written.
-    format: 'png', 16 bits, or 'npz', float32 under `saliency`.
-    values: 'probability', a map sums to 1; or 'minmax', it spans 0 to 1.
-    size: (height, width) of the maps written; None keeps the network's.
+    folder: The folder of the video's results.
+    format: 'png', 'npz' or 'mat'.
   """
 
   folder: pathlib.Path
   format: str
-  values: str
-  size: tuple[int, int] | None
 
-  def name(self, index: int) -> str:
-    """Returns the file name of frame `index`; names count from 1."""
-    return f'{index + 1:06d}.{self.format}'
+  @property
+  def parts(self) -> pathlib.Path:
+    """The folder of maps by frame."""
+    return self.folder / 'maps'
 
   def write(self, index: int, saliency: np.ndarray) -> dict:
-    """Writes the map of frame `index`, whole or not at all.
+    """Writes the map of a frame completely or not at all.
 
     Args:
-      index: Number of the frame, from 0.
-      saliency: [h, w], not below zero.
+      index: Index of the frame, from 0; names of files count from 1.
+      saliency: float32 [h, w], not negative.
 
     Returns:
-      {'file', 'scale'}: the map is the file's numbers times `scale`. A map of
-      zeros alone is written as zeros, with scale 0.
+      {'file', 'scale'}: the map is the numbers in the file times `scale`. A map
+      of zeros is written as zeros, with scale 0.
     """
-    saliency = self._valued(self._resized(saliency))
-    path = self.folder / self.name(index)
-    scale = 1.0
-    if self.format == 'png':
-      scale = float(saliency.max()) / _WHITE
-      pixels = np.rint(saliency / scale) if scale else saliency
-      write_image(path, pixels.astype(np.uint16))
-    else:
+    path = self._path(index)
+    if self.format != 'png':
       with write_atomically(path) as partial:
-        np.savez_compressed(partial, saliency=saliency)
-    return {'file': f'{self.folder.name}/{path.name}', 'scale': scale}
+        np.save(partial, saliency)
+      return {'file': f'maps.{self.format}', 'scale': 1.0}
+    scale = float(saliency.max()) / _WHITE
+    pixels = np.rint(saliency / scale) if scale else saliency
+    write_image(path, pixels.astype(np.uint16))
+    return {'file': f'{self.parts.name}/{path.name}', 'scale': scale}
 
   def read(self, index: int) -> np.ndarray:
-    """Returns what `write` wrote for frame `index`, up to the scale."""
-    path = self.folder / self.name(index)
-    if self.format == 'png':
-      pixels = read_image(path, 'stored')
-      if pixels is None:
-        raise ValueError(f'{path}: not readable; start over with --overwrite')
-      return pixels.astype(np.float32)
-    with np.load(path, allow_pickle=False) as arrays:
-      return arrays['saliency']
+    """Returns what `write` wrote for a frame, up to the scale, [h, w]."""
+    path = self._path(index)
+    if self.format != 'png':
+      return np.load(path, allow_pickle=False)
+    pixels = read_image(path, 'stored')
+    if pixels is None:
+      raise ValueError(f'{path}: cannot be decoded; repeat with --overwrite')
+    return pixels.astype(np.float32)
 
-  def _resized(self, saliency: np.ndarray) -> np.ndarray:
-    if self.size is None or saliency.shape == self.size:
-      return saliency
-    h, w = self.size
-    larger = cv2.resize(saliency, (w, h), interpolation=cv2.INTER_CUBIC)
-    return np.maximum(larger, 0)  # Bicubic overshoots.
+  def collect(self, rows: list[dict]) -> None:
+    """Joins the maps to one file with the arrays saliency, time and frame.
 
-  def _valued(self, saliency: np.ndarray) -> np.ndarray:
-    if self.values == 'minmax':
-      saliency = saliency - saliency.min()
-      total = saliency.max()
-    else:
-      total = saliency.sum(dtype=np.float64)
-    if total == 0:
-      return np.zeros_like(saliency)
-    return (saliency / total).astype(np.float32)
+    NPZ holds saliency [n, h, w], MAT [h, w, n], both float32; time [n] is in
+    seconds, frame [n] counts from 1.
+
+    Args:
+      rows: The rows of the manifest.
+
+    Raises:
+      ValueError: A MAT file cannot hold that much.
+    """
+    shape = len(rows), *self.read(rows[0]['frame'] - 1).shape
+    maps = (self.read(row['frame'] - 1) for row in rows)
+    others = {
+      'time': np.array([row['time'] for row in rows]),
+      'frame': np.array([row['frame'] for row in rows], np.int32),
+    }
+    with write_atomically(self.folder / f'maps.{self.format}') as partial:
+      if self.format == 'npz':
+        _write_npz(partial, maps, shape, others)
+        return
+      check_mat_size(shape)
+      saliency = np.empty((*shape[1:], shape[0]), np.float32)
+      for number, part in enumerate(maps):
+        saliency[..., number] = part
+      scipy.io.savemat(partial, {'saliency': saliency} | others)
+
+  def _path(self, index):
+    suffix = 'png' if self.format == 'png' else 'npy'
+    return self.parts / f'{index + 1:06d}.{suffix}'
+
+
+def check_mat_size(shape: tuple[int, int, int]) -> None:
+  """Raises a ValueError if a MAT file cannot hold float32 maps [n, h, w]."""
+  size = 4 * int(np.prod(shape))
+  if size > _LARGEST_MAT:
+    raise ValueError(
+      f'format mat: expected at most 2 GB of maps, got {size / 2**30:.1f}; use '
+      '--format=npz, a --stride or --size=network'
+    )
+
+
+def _write_npz(path: os.PathLike, maps, shape, others) -> None:
+  """Writes maps one by one: a film of them does not fit into memory."""
+  with zipfile.ZipFile(
+    path, 'w', zipfile.ZIP_DEFLATED, compresslevel=1
+  ) as archive:
+    with archive.open('saliency.npy', 'w', force_zip64=True) as file:
+      header = {'descr': '<f4', 'fortran_order': False, 'shape': shape}
+      np.lib.format.write_array_header_1_0(file, header)
+      for saliency in maps:
+        file.write(np.ascontiguousarray(saliency, '<f4').tobytes())
+    for name, array in others.items():
+      with archive.open(f'{name}.npy', 'w') as file:
+        np.lib.format.write_array(file, array)

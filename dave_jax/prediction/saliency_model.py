@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import functools
-import itertools
 import os
 from collections.abc import Container, Iterable, Iterator, Sequence
 
@@ -18,18 +17,22 @@ from dave_jax.media.video import Frame
 from dave_jax.models import frame_features, stem_stream
 from dave_jax.models.dave import DAVE
 from dave_jax.models.normalisation import normalise
-from dave_jax.prediction.background import in_background
-from dave_jax.prediction.sliding_windows import windows
-from dave_jax.weights import model_folder as store
-from dave_jax.weights.bundled import BUNDLED
+from dave_jax.prediction.background import batched, in_background
+from dave_jax.prediction.maps import VALUES, check_choice, finish_map
+from dave_jax.prediction.sliding_windows import (
+  FrameChoice,
+  read_windows,
+  windows,
+)
 
-# From this stride on a window's stem is no dearer than that of the frames that
-# a stream would have to take: 43 ms a frame against about 120 ms a window.
+# From this stride on, the stem of a whole window costs no more than that of the
+# frames that a stream has to process: 43 ms a frame, about 120 ms a window.
 _PLAIN_STRIDE = 3
 # An encoder of single frames does equal work for each of a window's sixteen.
 _PLAIN_STRIDE_OF_FRAMES = 16
-# How many frames before the first that is predicted its window holds.
+# Frames of a window before the one that is predicted.
 LEAD = clock.WINDOW_FRAMES - 1
+SIZES = ('video', 'network')
 
 
 # What the prediction of a video is continued from.
@@ -81,53 +84,96 @@ class SaliencyModel:
     """Returns saliency maps [b, h / 8, w / 8] of windows.
 
     Args:
-      video: Normalised frames [b, 16, h, w, 3], see `dave_jax.normalise`; an
-        audio-only network does not look at it.
-      audio: Log-mel examples [b, 16, 64, 64], one a frame; a video-only network
-        does not listen to it.
+      video: Normalised RGB frames [b, 16, h, w, 3], see `dave_jax.normalise`
+        and `inputs`; ignored by an audio-only network.
+      audio: Log-mel examples [b, 16, 64, 64], one per frame; ignored by a
+        video-only network.
     """
     video = video if self.uses_video else None
     audio = audio if self.uses_audio else None
     return _forward(self.module, self.variables, video, audio)
 
+  def inputs(
+    self,
+    source: str | os.PathLike,
+    times: Sequence[float],
+    *,
+    alignment: str = 'exact',
+  ) -> tuple[jax.Array, np.ndarray]:
+    """Returns what `model(video, audio)` takes, from a video file.
+
+    Args:
+      source: A file that FFmpeg reads, or a folder of images and a WAV.
+      times: [b], seconds on the clock of the file. Each window ends at the
+        frame that is shown then.
+      alignment: Which sound belongs to a frame, see `dave_jax.media.clock`.
+
+    Returns:
+      Normalised RGB frames, float32 [b, 16, h, w, 3], and the log-mel examples
+      that belong to them, float32 [b, 16, 64, 64]; silence without sound.
+    """
+    video, audio = read_windows(
+      source, times, size=self.frame_size, alignment=alignment
+    )
+    return _normalise(video), audio
+
   def predict(
     self,
     source: str | os.PathLike,
     *,
+    size: str = 'video',
+    values: str = 'probability',
     stride: int = 1,
+    fps: float | None = None,
     start: float = 0.0,
     end: float | None = None,
     batch_size: int = 4,
     alignment: str = 'exact',
   ) -> Iterator[tuple[float, np.ndarray]]:
-    """Yields (time in seconds, saliency map [h / 8, w / 8]) of a video.
+    """Yields (time in seconds, saliency map) of the frames of a video.
+
+    The maps are those that `python -m dave_jax.predict` writes with the same
+    settings.
 
     Args:
-      source: A file that FFmpeg reads, or a folder of frames and a WAV.
-      stride: A map for every how many frames.
-      start: First second to predict.
-      end: Second to stop at, exclusive; None is the end.
-      batch_size: Windows computed at a time; the maps do not depend on it.
-      alignment: Which sound belongs to a frame: 'exact', 'causal' or
-        'reference', see `dave_jax.media.clock`.
+      source: A file that FFmpeg reads, or a folder of images and a WAV.
+      size: Of the maps: 'video', or 'network', which is [h / 8, w / 8].
+      values: What the numbers of a map mean, see `maps.finish_map`.
+      stride: Predicts every so many frames, counted from the video's first.
+      fps: Predicts so many frames per second instead; None is every `stride`.
+      start: Second of the first map; 0 includes frames with negative times.
+      end: Second to stop before; None is the end.
+      batch_size: Windows per batch; the maps do not depend on it.
+      alignment: Which sound belongs to a frame, see `dave_jax.media.clock`.
 
     Raises:
-      ValueError, OSError: There is no such file, it holds no video, or a
-        setting makes no sense.
+      ValueError, OSError: The file does not exist or holds no video, or a
+        setting is invalid.
     """
+    check_choice('size', size, SIZES)
+    check_choice('values', values, VALUES)
     with open_source(
       source, size=self.frame_size, start=start, end=end, lead=LEAD
     ) as reader:
+      info = reader.info
       for prediction in self.predict_frames(
         reader,
         reader.sound() if self.uses_audio else None,
-        rate=reader.info.rate,
+        rate=info.rate,
         stride=stride,
+        fps=fps,
         start=start,
         batch_size=batch_size,
         alignment=alignment,
       ):
-        yield prediction.frame.time, prediction.saliency
+        yield (
+          prediction.frame.time,
+          finish_map(
+            prediction.saliency,
+            size=(info.height, info.width) if size == 'video' else None,
+            values=values,
+          ),
+        )
 
   def predict_frames(
     self,
@@ -139,26 +185,28 @@ class SaliencyModel:
     start: float,
     batch_size: int,
     alignment: str,
+    fps: float | None = None,
     done: Container[int] = (),
   ) -> Iterator[Prediction]:
     """Yields the predictions of frames that come one by one.
 
-    Frames are decoded in a thread of their own, and while the device computes a
-    batch the consumer has the one before. Memory does not grow with the number
-    of frames.
+    Frames are decoded in a thread, and the device computes a batch while the
+    consumer has the one before. Memory does not grow with the number of frames.
 
     Args:
-      frames: In the order of presentation, pictures of `frame_size`; those
-        before `start` serve as what came before.
+      frames: In order of presentation, with images of `frame_size`; those
+        before `start` are the past of the first windows.
       sound: The log-mel sound; None is silence.
       rate: Frames per second, which alignment 'reference' counts by.
-      stride, start, batch_size, alignment: As in `predict`.
-      done: Numbers of frames that need no map.
+      stride, start, batch_size, alignment, fps: As in `predict`.
+      done: Indices of frames that need no map.
+
+    Raises:
+      ValueError: A setting is invalid.
     """
-    if stride < 1 or batch_size < 1:
-      raise ValueError(
-        f'stride {stride} and batch_size {batch_size}: must be 1 or more'
-      )
+    if batch_size < 1:
+      raise ValueError(f'batch_size: expected 1 or more, got {batch_size}')
+    chosen = FrameChoice(stride=stride, fps=fps, start=start)
     log_mel = np.zeros((0, clock.MEL_BANDS), np.float32)
     if sound is not None:
       log_mel = sound.log_mel
@@ -166,10 +214,10 @@ class SaliencyModel:
     with contextlib.closing(
       in_background(sliding, ahead=4 * batch_size)
     ) as sliding:
-      seen = self._seen(sliding, stride, start, done)
+      seen = self._seen(sliding, stride, chosen, done)
       in_flight = None
-      for batch in _batched(seen, batch_size):
-        # A short last batch is filled up, so that one program serves all.
+      for batch in batched(seen, batch_size):
+        # A short last batch is padded, so that one compiled program is enough.
         full = batch + [batch[-1]] * (batch_size - len(batch))
         maps = self.maps(
           [video for _, video in full] if self.uses_video else None,
@@ -182,7 +230,7 @@ class SaliencyModel:
       if in_flight is not None:
         yield from _predictions(*in_flight)
 
-  def _seen(self, sliding, stride, start, done):
+  def _seen(self, sliding, stride, chosen, done):
     """Yields the windows to predict, each with what `maps` takes of it."""
     plain = _PLAIN_STRIDE
     if self.module.encodes_frames:
@@ -193,7 +241,7 @@ class SaliencyModel:
       frame = window.last
       if streamed:
         state, video = self.advance(state, frame.image)
-      if frame.time < start or frame.index % stride or frame.index in done:
+      if not chosen(frame) or frame.index in done:
         continue
       if self.uses_video and not streamed:
         video = np.stack([frame.image for frame in window.frames])
@@ -226,13 +274,14 @@ class SaliencyModel:
     log_mel: np.ndarray,
     starts: np.ndarray,
   ) -> jax.Array:
-    """Returns the maps [b, h / 8, w / 8] of windows, not waited for.
+    """Returns the maps [b, h / 8, w / 8] of windows without waiting for them.
 
     Args:
       seen: For each window its frames, uint8 [16, h, w, 3], or what `advance`
-        gave; None for an audio-only network.
+        returned; None for an audio-only network.
       log_mel: [frames, 64]; outside it there is silence.
-      starts: [b, 16], where in it the frames' examples start.
+      starts: [b, 16], log-mel frame at which the example of each video frame
+        starts.
     """
     chunks = offsets = None
     if self.uses_audio:
@@ -296,42 +345,6 @@ def _predict(module, variables, seen, chunks, offsets):
 _normalise = jax.jit(normalise)
 
 
-def _batched(items, size):
-  items = iter(items)
-  while batch := list(itertools.islice(items, size)):
-    yield batch
-
-
 def _predictions(frames, maps):
   for frame, saliency in zip(frames, np.asarray(maps), strict=False):
     yield Prediction(frame, saliency)
-
-
-def load(
-  folder: str | os.PathLike | None = None, *, dtype=jnp.float32
-) -> SaliencyModel:
-  """Reads a checkpoint that was converted or trained.
-
-  Args:
-    folder: The checkpoint; None is `BUNDLED`, the small network that comes with
-      the package, about which its MODEL_CARD.md says everything.
-    dtype: Type of the network's computation.
-
-  Raises:
-    FileNotFoundError: There is no checkpoint.
-    ValueError: It is damaged, not whole, or holds no whole network.
-  """
-  folder = BUNDLED if folder is None else folder
-  stored = store.load(folder, dtype=dtype)
-  if stored.contents != 'network':
-    names = ' and '.join(sorted(stored.variables['params']))
-    raise ValueError(
-      f'{folder}: holds {names} alone, to train a network from; wanted a whole '
-      'network'
-    )
-  return SaliencyModel(
-    stored.module,
-    stored.variables,
-    origin=stored.origin,
-    fingerprint=stored.fingerprint,
-  )

@@ -1,28 +1,104 @@
-"""One video predicted into a folder: maps, overlay and manifest."""
+"""One video predicted into a folder: maps, drawings and a manifest."""
 
+import dataclasses
 import os
 import pathlib
 import shutil
 from importlib import metadata
 
+import av
 from tqdm import tqdm
 
 import dave_jax
 from dave_jax.media.audio import load_log_mel
-from dave_jax.media.overlay import OverlayWriter, draw
+from dave_jax.media.clock import ALIGNMENTS
+from dave_jax.media.overlay import Style
 from dave_jax.media.source import open_source
+from dave_jax.prediction import maps
+from dave_jax.prediction.drawings import DRAWINGS, Drawings, GazePoints
 from dave_jax.prediction.journal import Journal
-from dave_jax.prediction.maps import MapFiles
-from dave_jax.prediction.options import Settings
-from dave_jax.prediction.saliency_model import LEAD, SaliencyModel
+from dave_jax.prediction.saliency_model import LEAD, SIZES, SaliencyModel
 from dave_jax.weights.model_folder import network_fields
 
-FORMAT = 'dave-jax prediction 1'
+FORMAT = 'dave-jax prediction 2'
+FORMATS = (*maps.FORMATS, *DRAWINGS)
 _LIBRARIES = ('jax', 'jaxlib', 'flax', 'av', 'soxr', 'numpy')
 
 
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """Everything that the results depend on, besides the model and the file.
+
+  Attributes:
+    formats: What to write, of FORMATS; maps in at most one format.
+    values: What the numbers of a map mean, see `maps.finish_map`.
+    size: Size of the maps: 'video' or 'network'.
+    stride: Predicts every so many frames, counted from the first of the video.
+    fps: Predicts so many frames per second instead; None is every `stride`.
+    start, end: Seconds to start at and to stop before; None is the end.
+    alignment: Which sound belongs to a frame, see `media.clock`.
+    dtype: Name of the type of the computation.
+    video_stream, audio_stream: Indices in the file; None is the best one, and
+      the one that belongs to it.
+    sound: 'own', 'none' for silence, or a file whose sound is used instead.
+    rate: Frames per second of a folder of images; None reads it from its name.
+    gaze: A table of fixations to draw; None draws none.
+    style: How saliency is drawn.
+
+  Raises:
+    ValueError: A choice is unknown, or choices contradict each other.
+  """
+
+  formats: tuple[str, ...]
+  values: str
+  size: str
+  stride: int
+  fps: float | None
+  start: float
+  end: float | None
+  alignment: str
+  dtype: str
+  video_stream: int | None
+  audio_stream: int | None
+  sound: str
+  rate: float | None
+  gaze: str | None
+  style: Style
+
+  def __post_init__(self):
+    for name in self.formats:
+      maps.check_choice('format', name, FORMATS)
+    maps.check_choice('values', self.values, maps.VALUES)
+    maps.check_choice('size', self.size, SIZES)
+    maps.check_choice('alignment', self.alignment, ALIGNMENTS)
+    if len(set(self.formats) & set(maps.FORMATS)) > 1:
+      raise ValueError(
+        f'format: expected at most one of {", ".join(maps.FORMATS)}, got '
+        f'{",".join(self.formats)}'
+      )
+    if self.stride < 1 or (self.fps is not None and self.fps <= 0):
+      raise ValueError(
+        'expected a stride of 1 or more and a positive fps, got stride '
+        f'{self.stride}, fps {self.fps}'
+      )
+    if self.stride > 1 and self.fps is not None:
+      raise ValueError(
+        f'got both stride {self.stride} and fps {self.fps:g}; give one'
+      )
+    if self.start < 0 or (self.end is not None and self.end <= self.start):
+      raise ValueError(
+        f'expected 0 <= start < end in seconds, got start {self.start}, end '
+        f'{self.end}'
+      )
+
+  @property
+  def map_format(self) -> str | None:
+    """Format of the maps; None if none are kept."""
+    return next((f for f in self.formats if f in maps.FORMATS), None)
+
+
 class Job:
-  """A video, a model, and the folder that its results go to."""
+  """A video, a model, and the folder of the results."""
 
   def __init__(
     self,
@@ -35,8 +111,8 @@ class Job:
 
     Args:
       model: The network with its weights.
-      video: A file that FFmpeg reads, or a folder of frames and a WAV.
-      folder: Where `maps/`, `overlay.mp4` and `manifest.json` are written.
+      video: A file that FFmpeg reads, an image, or a folder of images.
+      folder: Where maps, drawings and `manifest.json` are written.
       settings: What to write, and how.
     """
     self.model = model
@@ -47,42 +123,62 @@ class Job:
   def run(
     self, *, batch_size: int, overwrite: bool, resume: bool, progress: tqdm
   ) -> list[str]:
-    """Writes the results; returns what was wrong with the video.
+    """Writes the results; returns the problems with the video.
 
     Args:
-      batch_size: Windows computed at a time.
+      batch_size: Windows per batch.
       overwrite: Removes earlier results in the folder.
-      resume: Goes on with unfinished ones; finished ones stay as they are.
-      progress: Advances by a step for each frame.
+      resume: Continues unfinished results; finished ones are left unchanged.
+      progress: Advances by one for each frame.
 
     Raises:
       ValueError, OSError: The video cannot be read, or the folder holds other
-        results; what was computed before stays.
+        results; what was computed before stays. Or a drawing failed; maps and
+        manifest are complete.
     """
     with self._open(size=self.model.frame_size, lead=LEAD) as reader:
+      gaze = self._check(reader.info)
       journal = Journal(self.folder, self._heading(reader.info))
       if not journal.open(overwrite=overwrite, resume=resume):
         return []
-      files = self._map_files(reader.info)
+      files = maps.MapFiles(self.folder, self.settings.map_format or 'png')
       try:
         sound = self._sound(reader) if self.model.uses_audio else None
         self._predict(reader, sound, files, journal, batch_size, progress)
         problems = [*reader.problems, *(sound.problems if sound else [])]
         if self.model.uses_audio and sound is None:
-          problems.append('sound: there is none; silence was heard')
+          problems.append(
+            'sound: --sound=none, using silence'
+            if self.settings.sound == 'none'
+            else 'No audio track: using silence.'
+          )
         if not journal.rows:
-          raise ValueError(f'{self.video}: no frame between start and end')
-        if 'overlay' in self.settings.formats:
-          self._draw(files, journal, progress)
-        if self.settings.map_format is None:
-          shutil.rmtree(files.folder)
+          raise ValueError(
+            f'{self.video}: no frame between --start={self.settings.start:g} '
+            f'and --end={self.settings.end}; the video lasts from '
+            f'{reader.info.start_time:g} s for {reader.info.duration} s'
+          )
+        drawn, failures = self._draw(
+          files, journal, progress, reader.info, gaze
+        )
+        problems += [*drawn, *failures]
+        self._keep_maps(files, journal, failed=bool(failures))
         journal.finish(
           problems=problems,
           counts=reader.counts | (sound.counts if sound else {}),
           versions=_versions(),
         )
-      finally:
+      except BaseException:
         journal.close()
+        if not journal.rows and not resume:
+          # A mistyped --start leaves nothing that blocks the right one.
+          journal.discard()
+        raise
+    if failures:
+      raise ValueError(
+        f'{self.video}: {"; ".join(failures)}; the maps and manifest.json are '
+        'complete'
+      )
     return problems
 
   def _open(self, *, size, lead):
@@ -96,9 +192,31 @@ class Job:
       rate=self.settings.rate,
     )
 
+  def _check(self, info):
+    """Refuses what would fail after all maps are computed; returns the gaze."""
+    if self.settings.map_format == 'mat' and self.settings.end is None:
+      size = self._map_size(info) or self.model.frame_size
+      count = (info.frames or 1) // self.settings.stride
+      if self.settings.fps is not None and info.duration is not None:
+        count = round(info.duration * self.settings.fps)
+      maps.check_mat_size((count, *size))
+    if self.settings.gaze is None:
+      return None
+    return GazePoints(self.settings.gaze, self.video, info)
+
   def _sound(self, reader):
-    if self.settings.audio_stream is not None:
-      return load_log_mel(reader.info.sound_path, self.settings.audio_stream)
+    settings = self.settings
+    if settings.sound == 'none':
+      return None
+    if settings.sound != 'own':
+      sound = load_log_mel(settings.sound, settings.audio_stream)
+      if sound is None:
+        raise ValueError(f'{settings.sound}: has no sound that can be decoded')
+      # The file begins with the first frame.
+      start = sound.start_time + reader.info.start_time
+      return dataclasses.replace(sound, start_time=start)
+    if settings.audio_stream is not None and reader.info.sound_path:
+      return load_log_mel(reader.info.sound_path, settings.audio_stream)
     return reader.sound()
 
   def _heading(self, info) -> dict:
@@ -120,63 +238,84 @@ class Job:
       'origin': self.model.origin,
       'fingerprint': self.model.fingerprint,
     }
-    settings = vars(self.settings)
     return {
       'format': FORMAT,
       'source': source,
       'model': model,
-      'settings': settings,
+      'settings': dataclasses.asdict(self.settings),
     }
 
-  def _map_files(self, info) -> MapFiles:
-    size = None
-    if self.settings.size == 'video':
-      size = info.height, info.width
-    # An overlay alone is drawn from maps that do not stay.
-    return MapFiles(
-      self.folder / 'maps',
-      self.settings.map_format or 'png',
-      self.settings.values,
-      size,
-    )
+  def _map_size(self, info):
+    """Returns the size of the maps; None keeps the network's."""
+    return (info.height, info.width) if self.settings.size == 'video' else None
 
   def _predict(self, reader, sound, files, journal, batch_size, progress):
-    stride = self.settings.stride
-    if reader.info.frames:
-      progress.reset(-(-reader.info.frames // stride))
+    settings = self.settings
+    if reader.info.frames and settings.fps is None:
+      progress.reset(-(-reader.info.frames // settings.stride))
     progress.update(len(journal.rows))
     for prediction in self.model.predict_frames(
       reader,
       sound,
       rate=reader.info.rate,
-      stride=stride,
-      start=self.settings.start,
+      stride=settings.stride,
+      fps=settings.fps,
+      start=settings.start,
       batch_size=batch_size,
-      alignment=self.settings.alignment,
+      alignment=settings.alignment,
       done={frame - 1 for frame in journal.rows},
     ):
       frame = prediction.frame
       row = {'frame': frame.index + 1, 'time': round(frame.time, 6)}
-      journal.add(row | files.write(frame.index, prediction.saliency))
+      saliency = maps.finish_map(
+        prediction.saliency,
+        size=self._map_size(reader.info),
+        values=settings.values,
+      )
+      journal.add(row | files.write(frame.index, saliency))
       progress.update()
 
-  def _draw(self, files, journal, progress):
-    """Writes the overlay video; a frame without a map keeps the last one."""
-    progress.set_description(f'{pathlib.Path(self.video).name}, overlay')
-    with self._open(size=None, lead=0) as reader:
-      progress.reset(reader.info.frames)
-      saliency = None
-      with OverlayWriter(
-        self.folder / 'overlay.mp4',
-        reader.info,
-        audio_stream=self.settings.audio_stream,
-      ) as overlay:
-        for frame in reader:
-          if frame.index + 1 in journal.rows:
-            saliency = files.read(frame.index)
-          if saliency is not None:
-            overlay.write(draw(frame.image, saliency), frame.time)
-          progress.update()
+  def _draw(self, files, journal, progress, info, gaze):
+    """Writes the drawings; returns (problems, failures)."""
+    settings = self.settings
+    sound_start = 0.0
+    if settings.sound == 'none':
+      info = dataclasses.replace(info, sound_path=None)
+    elif settings.sound != 'own':
+      sound_start = info.start_time
+      info = dataclasses.replace(
+        info, sound_path=settings.sound, audio_stream=None
+      )
+    drawings = Drawings(
+      folder=self.folder,
+      open=lambda: self._open(size=None, lead=0),
+      files=files,
+      predicted=frozenset(frame - 1 for frame in journal.rows),
+      style=settings.style,
+      gaze=gaze,
+      info=info,
+      audio_stream=settings.audio_stream,
+      sound_start=sound_start,
+      progress=progress,
+    )
+    problems, failures = [], []
+    for drawing in DRAWINGS:
+      if drawing in settings.formats:
+        progress.set_description(f'{pathlib.Path(self.video).name}, {drawing}')
+        try:
+          problems += drawings.write(drawing)
+        except (ValueError, OSError, av.error.FFmpegError) as error:
+          failures.append(f'{drawing}: could not be written ({error})')
+    return problems, failures
+
+  def _keep_maps(self, files, journal, *, failed):
+    """Brings the maps into the form that stays."""
+    form = self.settings.map_format
+    if form in ('npz', 'mat'):
+      files.collect([journal.rows[frame] for frame in sorted(journal.rows)])
+    # Without their drawing the maps stay, so that nothing computed is lost.
+    if form in ('npz', 'mat') or (form is None and not failed):
+      shutil.rmtree(files.parts)
 
 
 def _versions() -> dict[str, str]:

@@ -57,7 +57,7 @@ def test_results_are_not_overwritten_unasked(tmp_path, finished):
   if finished:
     journal.finish()
   again = Journal(tmp_path / 'a', HEADING)
-  with pytest.raises(FileExistsError, match='--resume goes on with it'):
+  with pytest.raises(FileExistsError, match='use --resume to continue'):
     again.open(overwrite=False, resume=False)
   assert again.open(overwrite=True, resume=False)
   assert again.rows == {}
@@ -69,7 +69,7 @@ def test_another_run_is_not_resumed(tmp_path, finished):
   if finished:
     journal.finish()
   other = Journal(tmp_path / 'a', HEADING | {'settings': {'stride': 1}})
-  with pytest.raises(ValueError, match='stride 2 then, 1 now'):
+  with pytest.raises(ValueError, match='stride was 2, is 1'):
     other.open(overwrite=False, resume=True)
 
 

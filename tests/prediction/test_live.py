@@ -33,7 +33,12 @@ def _watch(live, frames, waveform, first=0):
 
 def test_live_maps_are_the_causal_maps(model, clip, watched):
   maps = _watch(LiveSaliency(model), *watched)
-  expected = [s for _, s in model.predict(clip, alignment='causal')]
+  expected = [
+    s
+    for _, s in model.predict(
+      clip, alignment='causal', size='network', values='network'
+    )
+  ]
   np.testing.assert_allclose(maps, expected, atol=1e-5 * np.ptp(expected))
 
 
@@ -62,7 +67,7 @@ def test_memory_does_not_grow(model, watched):
 
 
 def test_frames_of_another_size_are_refused(model):
-  with pytest.raises(ValueError, match=r'wanted uint8 \(64, 96, 3\)'):
+  with pytest.raises(ValueError, match=r'expected RGB uint8 \(64, 96, 3\)'):
     LiveSaliency(model).see(np.zeros((64, 64, 3), np.uint8), 0.0)
 
 
@@ -72,3 +77,17 @@ def test_a_state_of_another_model_is_refused(
   LiveSaliency(single_modality_model).save(tmp_path / 'state.npz')
   with pytest.raises(ValueError, match='another model'):
     LiveSaliency.restore(model, tmp_path / 'state.npz')
+
+
+def test_time_that_goes_backwards_is_refused(model, watched):
+  frames, _ = watched
+  live = LiveSaliency(model)
+  live.see(frames[1].image, 0.04)
+  for time in (0.04, 0.0, float('nan')):
+    with pytest.raises(ValueError, match=r'expected more than 0\.04 s'):
+      live.see(frames[2].image, time)
+
+
+def test_sound_of_several_channels_is_refused(model):
+  with pytest.raises(ValueError, match=r'expected mono \[samples\]'):
+    LiveSaliency(model).hear(np.zeros((2, 1600), np.float32))

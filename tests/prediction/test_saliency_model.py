@@ -12,7 +12,8 @@ from tests.media import clips
 
 
 def _predict(model, clip, **settings):
-  return dict(model.predict(clip, **settings))
+  raw = {'size': 'network', 'values': 'network'}
+  return dict(model.predict(clip, **(raw | settings)))
 
 
 @pytest.fixture(scope='module')
@@ -55,6 +56,20 @@ def test_maps_are_those_of_the_windows_they_stand_for(model, clip, maps):
     np.testing.assert_allclose(
       maps[frames[last].time], expected, atol=1e-5 * np.ptp(expected)
     )
+
+
+def test_inputs_of_a_file_give_its_maps(model, clip, maps):
+  times = [0.0, 0.3, 1.57]
+  video, audio = model.inputs(clip, times)
+  assert video.shape == (3, 16, 64, 96, 3)
+  assert audio.shape == (3, 16, 64, 64)
+  # The frames shown then are 0, 7 and 39.
+  expected = [maps[time] for time in np.array(list(maps))[[0, 7, 39]]]
+  np.testing.assert_allclose(
+    model(video, audio), expected, atol=1e-5 * np.ptp(expected)
+  )
+  with pytest.raises(ValueError, match=r'shows no frame at \[9\]'):
+    model.inputs(clip, [9])
 
 
 @pytest.mark.parametrize('batch_size', [1, 3, 64])
@@ -116,7 +131,7 @@ def test_leaving_early_stops_the_reading(model, clip):
 
 @pytest.mark.parametrize('setting', [{'stride': 0}, {'batch_size': 0}])
 def test_settings_without_sense_are_refused(model, clip, setting):
-  with pytest.raises(ValueError, match='must be 1 or more'):
+  with pytest.raises(ValueError, match='1 or more'):
     next(model.predict(clip, **setting))
 
 
@@ -128,5 +143,5 @@ def test_encoders_alone_are_not_a_model(tmp_path, model):
   store.save(
     tmp_path / 'e', model.module, encoders, origin={}, contents='encoders'
   )
-  with pytest.raises(ValueError, match='holds video_encoder alone'):
+  with pytest.raises(ValueError, match='got video_encoder alone'):
     dave_jax.load(tmp_path / 'e')

@@ -4,6 +4,6 @@ import pathlib
 
 BUNDLED = pathlib.Path(__file__).parent / 'dave_small'  # A checkpoint folder.
 NOTE = (
-  'no checkpoint given: takes the small network that comes with the package '
-  '(dave_jax/weights/bundled/MODEL_CARD.md says what it sees and misses)'
+  'No --checkpoint given: using the bundled small network '
+  '(dave_jax/weights/bundled/MODEL_CARD.md describes it).'
 )

@@ -1,0 +1,156 @@
+"""Drawings of a prediction: overlay videos, GIFs and stills."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from dave_jax.media.frame_folder import IMAGE_SUFFIXES
+from dave_jax.media.image_file import write_image
+from dave_jax.media.overlay import OverlayWriter, Style, draw
+from dave_jax.media.video import VideoInfo
+from dave_jax.prediction.maps import MapFiles
+
+DRAWINGS = ('overlay', 'gif', 'stills')
+_GIF_WIDTH, _GIF_RATE = 480, 10.0  # Pixels; frames per second.
+
+
+class GazePoints:
+  """Fixations of a table that `prepare folder` reads, frame by frame."""
+
+  def __init__(self, table: str, video: str | os.PathLike, info: VideoInfo):
+    """Reads the rows of one video.
+
+    Args:
+      table: A CSV with the columns name, frame or time, viewer, x and y; see
+        `datasets.folder`.
+      video: The video, whose name the rows have, with or without suffix.
+      info: Of the video.
+
+    Raises:
+      ValueError: It is no such table, or has no rows of the video.
+      OSError: It cannot be read.
+    """
+    # Data sets import TensorFlow Datasets, which takes a second.
+    from dave_jax.datasets.folder import FolderSource
+    from dave_jax.datasets.source import Picture, SourceClip
+
+    path = pathlib.Path(video)
+    still = path.suffix.lower() in IMAGE_SUFFIXES
+    clip = SourceClip(
+      name=path.name if path.is_dir() else path.stem,
+      source='',
+      split='test',
+      picture=path,
+      still=still,
+      gaze=pathlib.Path(table),
+    )
+    picture = Picture(info.height, info.width, 0.0 if still else info.rate)
+    self._fixations = FolderSource().gaze(clip, picture).fixations
+    self._info = info
+    if not len(self._fixations):
+      raise ValueError(
+        f'{table}: expected rows with the name {path.name}, got none; name the '
+        'video as in the column name'
+      )
+
+  def at(self, index: int, time: float) -> np.ndarray:
+    """Returns the fixations [n, 2] (x, y) during a frame.
+
+    Args:
+      index: Index of the frame, from 0.
+      time: When it is shown, on the clock of the file.
+    """
+    when = self._fixations.when
+    if self._fixations.timed:
+      since = when - (time - self._info.start_time)
+      return self._fixations.xy[(since >= 0) & (since < 1 / self._info.rate)]
+    return self._fixations.xy[when == index]
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawings:
+  """Draws the maps of a video.
+
+  Attributes:
+    folder: Where the results are written.
+    open: Returns a reader of the frames in their full size.
+    files: The maps.
+    predicted: Indices of the frames that have a map.
+    style: How saliency is drawn.
+    gaze: Whose gaze is drawn; None draws none.
+    info: Of the video, with the sound for the overlay.
+    audio_stream: Index of the stream of sound; None is that of `info`.
+    sound_start: Second on the clock of the video at which the sound's own clock
+      is at 0.
+    progress: Advances by one for each frame.
+  """
+
+  folder: pathlib.Path
+  open: Callable
+  files: MapFiles
+  predicted: frozenset[int]
+  style: Style
+  gaze: GazePoints | None
+  info: VideoInfo
+  audio_stream: int | None
+  sound_start: float
+  progress: tqdm
+
+  def write(self, drawing: str) -> list[str]:
+    """Writes 'overlay' (MP4), 'gif' or 'stills' (PNG); returns problems.
+
+    Raises:
+      ValueError, OSError, av.error.FFmpegError: It could not be written.
+    """
+    if drawing == 'stills':
+      for index, _, picture in self._pictures():
+        if index in self.predicted:
+          write_image(self.folder / 'stills' / f'{index + 1:06d}.png', picture)
+      return []
+    writer = OverlayWriter(
+      self.folder / ('overlay.gif' if drawing == 'gif' else 'overlay.mp4'),
+      self.info,
+      audio_stream=self.audio_stream,
+      sound_start=self.sound_start,
+    )
+    due = -np.inf
+    with writer:
+      for _, time, picture in self._pictures():
+        if drawing == 'gif':
+          if time < due:
+            continue
+          due = time + 1 / _GIF_RATE - 1e-3
+          writer.write(_shrunk(picture), time)
+        else:
+          writer.write(picture, time)
+    return writer.problems
+
+  def _pictures(self) -> Iterator[tuple[int, float, np.ndarray]]:
+    """Yields (index, time, picture); frames without a map keep the last."""
+    saliency = None
+    with self.open() as reader:
+      self.progress.reset(reader.info.frames)
+      for frame in reader:
+        if frame.index in self.predicted:
+          saliency = self.files.read(frame.index)
+        if saliency is not None:
+          points = self.gaze and self.gaze.at(frame.index, frame.time)
+          yield (
+            frame.index,
+            frame.time,
+            draw(frame.image, saliency, self.style, points),
+          )
+        self.progress.update()
+
+
+def _shrunk(picture):
+  h, w, _ = picture.shape
+  if w <= _GIF_WIDTH:
+    return picture
+  size = _GIF_WIDTH, round(h * _GIF_WIDTH / w)
+  return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
