@@ -39,6 +39,8 @@ def get_config(variant: str = '') -> ConfigDict:
 
   model = config.model = ConfigDict()
   model.modality = _MODALITIES[variant]
+  # Or 'efficientnet_lite0', of single frames, with weights of ImageNet.
+  model.video_backbone = 'resnet3d'
   model.depth = 18  # Of the encoders: 10, 18, 34 or 50.
   model.width = 64  # Channels of the first convolution of each encoder.
   model.shortcut = 'A'  # The type of the Kinetics weights published in 2018.
@@ -127,6 +129,8 @@ def get_config(variant: str = '') -> ConfigDict:
   optimizer.b2 = 0.999
   optimizer.epsilon = 1e-8
   optimizer.weight_decay = 0.0
+  # Factor of the learning rate of the video encoder; 0 freezes its weights.
+  optimizer.video_encoder_rate = 1.0
   optimizer.clip_norm = 0.0  # Largest global norm of gradients; 0: no clipping.
 
   train = config.train = ConfigDict()

@@ -24,12 +24,14 @@ class Optimizer:
     transform: From gradients to updates before the learning rate.
     clip_norm: Largest norm of the gradient of all groups of a step together;
       0 does not clip.
+    rates: {module: factor of its learning rate}; 1 where it is not named.
   """
 
   groups: Mapping[str, tuple[str, ...]]
   learning_rate: optax.Schedule
   transform: optax.GradientTransformation
   clip_norm: float
+  rates: Mapping[str, float]
 
   def init(self, params: dict) -> dict[str, optax.OptState]:
     """Returns the state {group: its state} before the first step."""
@@ -81,7 +83,10 @@ class Optimizer:
       updates, opt_state[name] = self.transform.update(
         self.of_group(name, gradients), opt_state[name], own
       )
-      updates = jax.tree.map(lambda u: -rate * u, updates)
+      updates = {
+        module: optax.tree.scale(-rate * self.rates.get(module, 1.0), tree)
+        for module, tree in updates.items()
+      }
       params |= optax.apply_updates(own, updates)
     metrics = {
       'gradient_norm': norm,
@@ -102,6 +107,7 @@ def adam(
   epsilon: float,
   weight_decay: float,
   clip_norm: float,
+  video_encoder_rate: float = 1.0,
 ) -> Optimizer:
   """Returns Adam, Kingma and Ba, arXiv 1412.6980.
 
@@ -114,6 +120,7 @@ def adam(
     b1, b2, epsilon: Decay of the moments, and what is added to the root.
     weight_decay: Decoupled (Loshchilov and Hutter, arXiv 1711.05101), times the
       learning rate, of kernels alone; 0 has none.
+    video_encoder_rate: Factor of the learning rate of the video encoder.
 
   Raises:
     ValueError: There is no such schedule, or it is all warm-up.
@@ -137,7 +144,8 @@ def adam(
   if weight_decay:
     decay = optax.add_decayed_weights(weight_decay, mask=_kernels)
     transform = optax.chain(transform, decay)
-  return Optimizer(groups, rate, transform, clip_norm)
+  rates = {'video_encoder': video_encoder_rate}
+  return Optimizer(groups, rate, transform, clip_norm, rates)
 
 
 def _kernels(params):

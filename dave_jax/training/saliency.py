@@ -54,8 +54,9 @@ class SaliencyTask:
     self._data = SaliencyData(config)
     self.steps = train.steps or self._data.steps_of_epochs(train.epochs)
     self.steps_per_epoch = max(1, self.steps // max(1, train.epochs))
+    frozen = ('video_encoder',) * (config.optimizer.video_encoder_rate == 0)
     self._optimizer = adam(
-      steps.groups(self.model), steps=self.steps, **config.optimizer
+      steps.groups(self.model, frozen), steps=self.steps, **config.optimizer
     )
     self.branches = steps.RoutedSteps(
       self.model,

@@ -7,7 +7,7 @@ optimiser state bit for bit.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -28,12 +28,16 @@ AUDIO_MODULES = ('audio_encoder', 'combined_embedding')
 Loss = Callable[[jax.Array, dict], tuple[jax.Array, dict[str, jax.Array]]]
 
 
-def groups(model: DAVE) -> dict[str, tuple[str, ...]]:
+def groups(
+  model: DAVE, frozen: Sequence[str] = ()
+) -> dict[str, tuple[str, ...]]:
   """Returns the groups that the optimiser knows: 'visual' and 'audio'.
 
-  A network of one modality has the one group 'all'.
+  A network of one modality has the one group 'all'. Modules that are frozen are
+  in no group: their parameters stay as they are.
   """
-  modules = tuple(sorted({path[1] for path in model.variable_shapes()}))
+  modules = {path[1] for path in model.variable_shapes()} - set(frozen)
+  modules = tuple(sorted(modules))
   if model.modality != 'audio_visual':
     return {'all': modules}
   return {
