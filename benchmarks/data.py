@@ -35,6 +35,7 @@ from dave_jax.media import clock
 SIZE, RATE = (256, 320), 25
 WANTED, WANTED_UNDECODED = 60, 300  # Windows a second.
 READING = {
+  'frame_size': (256, 320),
   'alignment': 'exact',
   'sigma': None,
   'fixation_map': False,

@@ -147,6 +147,7 @@ def test_network_scores_as_its_maps_do(data_dir, checkpoint, tmp_path):
   reader = WindowReader(
     dataset,
     'test',
+    frame_size=model.frame_size,
     alignment='exact',
     sigma=None,
     fixation_map=False,
@@ -186,7 +187,12 @@ def test_network_hears_another_clip_or_nothing(data_dir, checkpoint):
   model = dave_jax.load(checkpoint)
   options = {'alignment': 'exact'}
   reader = WindowReader(
-    dataset, 'test', sigma=None, fixation_map=False, **options
+    dataset,
+    'test',
+    frame_size=model.frame_size,
+    sigma=None,
+    fixation_map=False,
+    **options,
   )
   first, second, *_ = dataset.clips('test')
   window, heard = reader(first, 19), reader(second, 19)

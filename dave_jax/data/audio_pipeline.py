@@ -1,14 +1,14 @@
-"""Batches of labelled sounds.
+"""Makes batches of labelled recordings.
 
-A batch is a dictionary of NumPy arrays; b counts the examples of one process.
+A batch is a dict of NumPy arrays; b is the batch size of one process.
 
 | key | shape | type | |
 | --- | --- | --- | --- |
 | log_mel | [b, 124, 64] | float32 | sound of a window at 25 frames a second |
 | offsets | [b, 16] | int32 | where in it the example of each frame starts |
-| label | [b] | int32 | place in the labels |
-| recording | [b] | int32 | number of the sound |
-| mask | [b] | bool | evaluation: whether the row counts, or fills up |
+| label | [b] | int32 | index into the labels |
+| recording | [b] | int32 | index of the recording |
+| mask | [b] | bool | validation only: False for padding |
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from dave_jax.media import audio, clock
 _HOP = audio.SAMPLE_RATE // clock.LOG_MEL_RATE
 _STARTS = 4 * np.arange(clock.WINDOW_FRAMES, dtype=np.int32)  # 25 a second.
 CHUNK_FRAMES = clock.chunk_length(_STARTS)
-# What those log-mel frames are computed from, 1.255 s.
+# Samples that these log-mel frames are computed from, 1.255 s.
 SAMPLES = (CHUNK_FRAMES - 1) * _HOP + 400
 
 
@@ -44,26 +44,28 @@ def train_sounds(
   process_count: int,
   prefetch: int,
 ) -> Batches:
-  """Returns endless shuffled batches, each sound somewhere in silence.
+  """Returns endless shuffled batches, each recording at a random time.
 
   Args:
-    sounds: To train on.
-    batch_size: Examples of all processes together.
-    seed: Of order, places and augmentation.
-    speed: Sounds are played faster or slower by a factor of up to 1 + speed,
-      and their pitch goes with it.
-    gain: Loudness changes by up to this many decibels, up and down.
-    noise: White noise of up to this standard deviation is added; the range of
-      samples is -1 to 1.
-    process_index, process_count: Which process this is, of how many.
-    prefetch: Batches that are ready; 0 reads when asked.
+    sounds: The recordings.
+    batch_size: Global batch size, of all processes together.
+    seed: Seed of the order, the times and the augmentation.
+    speed: Recordings are played faster or slower, with their pitch, by a factor
+      of up to 1 + speed.
+    gain: Largest change of loudness, up or down, in decibels.
+    noise: Largest standard deviation of the white noise that is added; samples
+      are -1 to 1.
+    process_index, process_count: Index of this process and their number.
+    prefetch: Batches to read ahead.
   """
   numbers = grain.MapDataset.range(len(sounds))
   examples = (
     numbers.shuffle(seed=seed)
     .repeat(EPOCHS)
     .random_map(
-      _Read(sounds, speed=speed, gain=gain, noise=noise, somewhere=True),
+      LoadRecording(
+        sounds, speed=speed, gain=gain, noise=noise, random_time=True
+      ),
       seed=seed + 1,
     )
   )
@@ -86,10 +88,10 @@ def fake_sounds(
   process_index: int,
   process_count: int,
 ) -> Batches:
-  """Returns endless batches of noise, ten of them an epoch.
+  """Returns endless batches of noise, ten batches per epoch.
 
   Args:
-    labels: How many there are.
+    labels: Number of labels.
     batch_size, seed, process_index, process_count: As for `train_sounds`.
   """
   check_processes(batch_size, process_index, process_count)
@@ -118,17 +120,17 @@ def held_out_sounds(
   process_count: int,
   prefetch: int,
 ) -> Batches:
-  """Returns sounds once and in order, each in the middle of silence.
+  """Returns batches of each recording once, in order, centred in silence.
 
-  The last batch is filled up with rows for which `mask` is False.
+  The last batch is padded with rows whose `mask` is False.
 
   Args:
-    sounds: To validate with.
+    sounds: The recordings.
     batch_size, process_index, process_count, prefetch: As for `train_sounds`.
   """
   padded = -(-len(sounds) // batch_size) * batch_size
   examples = grain.MapDataset.range(padded).random_map(
-    _Read(sounds, masked=True), seed=0
+    LoadRecording(sounds, with_mask=True), seed=0
   )
   return _batches(
     examples, sounds, batch_size, {}, process_index, process_count, prefetch
@@ -136,18 +138,18 @@ def held_out_sounds(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Read(grain.transforms.RandomMap):
-  """From the number of a sound to an example."""
+class LoadRecording(grain.transforms.RandomMap):
+  """Reads and augments the recording of an index."""
 
   sounds: LabelledSounds
   speed: float = 0.0
   gain: float = 0.0
   noise: float = 0.0
-  somewhere: bool = False
-  masked: bool = False
+  random_time: bool = False
+  with_mask: bool = False
 
   def random_map(self, number, rng):
-    counts = number < len(self.sounds)
+    mask = number < len(self.sounds)
     number = min(number, len(self.sounds) - 1)
     waveform = self.sounds.waveform(number)
     if self.speed and waveform.size > 1:
@@ -167,13 +169,13 @@ class _Read(grain.transforms.RandomMap):
       'label': self.sounds.classes[number],
       'recording': np.int32(number),
     }
-    return example | ({'mask': np.bool_(counts)} if self.masked else {})
+    return example | ({'mask': np.bool_(mask)} if self.with_mask else {})
 
   def _placed(self, waveform, rng):
-    """Puts a sound into silence, or takes a part of it, SAMPLES long."""
+    """Returns a waveform padded with silence, or cut, to SAMPLES."""
     spare = SAMPLES - waveform.size
     low, high = min(spare, 0), max(spare, 0)
-    at = rng.integers(low, high + 1) if self.somewhere else spare // 2
+    at = rng.integers(low, high + 1) if self.random_time else spare // 2
     placed = np.zeros(SAMPLES, np.float32)
     piece = waveform[max(0, -at) :][: SAMPLES - max(0, at)]
     placed[max(0, at) :][: piece.size] = piece

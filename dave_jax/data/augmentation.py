@@ -1,7 +1,7 @@
-"""Random changes of training examples.
+"""Data augmentation.
 
-Each is called with an example (see `data.batches`) and a generator, which is
-all the randomness it has, and returns an example.
+Each augmentation maps an example (see `data.batches`) to another; its only
+randomness is the generator that it is called with.
 """
 
 import dataclasses
@@ -12,20 +12,20 @@ import numpy as np
 
 
 class Augmentation(Protocol):
-  """A frozen dataclass of settings."""
+  """A frozen dataclass of settings, called with an example."""
 
   def __call__(
     self, example: dict[str, np.ndarray], rng: np.random.Generator
   ) -> dict[str, np.ndarray]:
-    """Returns an example, changed or not; leaves the one given as it is."""
+    """Returns an augmented example; does not change the given one."""
 
 
 @dataclasses.dataclass(frozen=True)
 class HorizontalFlip:
-  """Mirrors picture, density and fixations left to right.
+  """Mirrors frames, density and fixations left to right.
 
   Attributes:
-    probability: How often, 0 to 1.
+    probability: Probability of a flip, 0 to 1.
   """
 
   probability: float
@@ -42,13 +42,13 @@ class HorizontalFlip:
 
 @dataclasses.dataclass(frozen=True)
 class BrightnessContrast:
-  """Changes brightness and contrast, of all frames of a window alike.
+  """Changes brightness and contrast, equally in all frames of a window.
 
   A value v becomes (v - 127.5) * (1 + c) + 127.5 + 255 b.
 
   Attributes:
-    brightness: b is uniform between plus and minus this.
-    contrast: c is uniform between plus and minus this.
+    brightness: b is uniform in [-brightness, brightness].
+    contrast: c is uniform in [-contrast, contrast].
   """
 
   brightness: float

@@ -1,20 +1,20 @@
-"""What a batch holds, and batches from a position on.
+"""Contents of a batch, and an iterator of batches that can be resumed.
 
-A batch is a dictionary of NumPy arrays; b counts the examples of one process.
-`batch_shapes` gives the same table to programs.
+A batch is a dict of NumPy arrays; b is the batch size of one process.
+`batch_shapes` returns this table.
 
 | key | shape | type | |
 | --- | --- | --- | --- |
-| frames | [b, 16, h, w, 3] | uint8 | red, green, blue; the last is predicted |
-|  | [b, 1, h, w, 3] | uint8 | still images: copied 16 times on the device |
+| frames | [b, 16, h, w, 3] | uint8 | RGB; the target is of the last |
+|  | [b, 1, h, w, 3] | uint8 | still images: repeated 16 times on the device |
 | log_mel | [b, 384, 64] | float32 | chunk of sound; not with still images |
 | offsets | [b, 16] | int32 | where in it the example of each frame starts |
-| density | [b, h / 8, w / 8] | float32 | sums to 1; zeros: nobody looked |
-| fixations | [b, h / 8, w / 8] | uint8 | 1: fixated; only if asked for |
-| source | [b] | int32 | which of the data sets given |
-| clip | [b] | int32 | number in that one's `clips(split)` |
-| frame | [b] | int32 | number of the frame that is predicted, from 0 |
-| mask | [b] | bool | evaluation: whether the row counts, or fills up |
+| density | [b, h / 8, w / 8] | float32 | sums to 1; 0 without fixations |
+| fixations | [b, h / 8, w / 8] | uint8 | 1 at fixations; with `fixation_map` |
+| source | [b] | int32 | index of the data set |
+| clip | [b] | int32 | index into its `clips(split)` |
+| frame | [b] | int32 | index of the last frame, from 0 |
+| mask | [b] | bool | evaluation only: False for padding |
 
 `media.clock.examples_of_chunk` cuts the examples out of the chunks.
 """
@@ -29,13 +29,12 @@ import cv2
 import grain
 import numpy as np
 import threadpoolctl
-from absl import flags
 
 from dave_jax.data.transforms import TARGET_STRIDE
 from dave_jax.media import clock
 
-# Epochs of an endless stream. Without a number Grain's is as long as an index
-# can be, and in batches of one, by rounding, longer.
+# Epochs of an endless stream. By default Grain repeats as often as an index can
+# count, which overflows by rounding in batches of one.
 EPOCHS = 2**32
 
 
@@ -47,14 +46,14 @@ def batch_shapes(
   fixation_map: bool,
   evaluation: bool,
 ) -> dict[str, tuple[tuple[int, ...], np.dtype]]:
-  """Returns {key: (shape, type)} of a batch.
+  """Returns {key: (shape, dtype)} of a batch.
 
   Args:
-    batch_size: Examples of one process.
-    frame_size: Height and width of frames.
-    still: Whether it is of still images.
-    fixation_map: As for `train_batches`.
-    evaluation: Whether it is of `evaluation_batches`.
+    batch_size: Batch size of one process.
+    frame_size: Height and width of the frames.
+    still: Whether the batch is of still images.
+    fixation_map: Whether it holds fixation maps.
+    evaluation: Whether it is one of `evaluation_batches`.
   """
   h, w = frame_size
   target = (h // TARGET_STRIDE, w // TARGET_STRIDE)
@@ -76,13 +75,13 @@ def batch_shapes(
 
 
 class Batches(Iterator[dict[str, np.ndarray]]):
-  """Batches of one process, from a position on that can be saved.
+  """Iterates over the batches of one process; its position can be saved.
 
-  Worker processes start with the first batch that is asked for.
+  Worker processes start at the first call of `next`.
 
   Attributes:
     examples: Examples of an epoch, of all processes together.
-    still: Whether batches are of still images.
+    still: Whether the batches are of still images.
   """
 
   def __init__(
@@ -96,13 +95,13 @@ class Batches(Iterator[dict[str, np.ndarray]]):
     prefetch: int,
     start_batch: int,
   ):
-    """Takes batches by number.
+    """Wraps a Grain data set.
 
     Args:
-      batches: All of this process, from number 0 on.
+      batches: All batches of this process.
       examples, still: See above.
-      settings: What fixes their order, for JSON.
-      workers, prefetch, start_batch: As for `train_batches`.
+      settings: What the order of the examples depends on, for JSON.
+      workers, prefetch, start_batch: See `train_batches`.
     """
     self.examples = examples
     self.still = still
@@ -114,51 +113,51 @@ class Batches(Iterator[dict[str, np.ndarray]]):
     self._iterator = None
 
   def __len__(self) -> int:
-    """Returns how many batches there are from the first; endless is huge."""
+    """Returns the number of all batches, huge for an endless stream."""
     return len(self._batches)
 
   def __next__(self) -> dict[str, np.ndarray]:
     """Returns the next batch.
 
     Raises:
-      DataError: Something stored cannot be read.
+      DataError: Stored data cannot be read.
     """
     if self._iterator is None:
       self._iterator = iter(self._dataset())
     batch = next(self._iterator)
     if self._workers:
-      # Grain's shared memory has to be given back before the program ends.
+      # Copied, to release Grain's shared memory before the program ends.
       batch = {key: np.array(values) for key, values in batch.items()}
     self._next += 1
     return batch
 
   def state(self) -> dict:
-    """Returns the position, for JSON: `restore` goes on with the next batch."""
+    """Returns the position of the next batch, for JSON and `restore`."""
     return {'batch': self._next, **self._settings}
 
   def restore(self, state: dict) -> None:
-    """Goes to a position, whatever numbers of processes it was saved with.
+    """Moves to a saved position; the number of processes may have changed.
 
     Raises:
-      ValueError: It is one of other data or of another order.
+      ValueError: It was saved with other data or another order of examples.
     """
-    wanted = self.state()
-    odd = [
-      f'{key} was {state.get(key)!r}, is {wanted.get(key)!r}'
-      for key in sorted(wanted.keys() | state.keys())
-      if key != 'batch' and state.get(key) != wanted.get(key)
+    current = self.state()
+    differ = [
+      f'{key} was {state.get(key)!r}, is {current.get(key)!r}'
+      for key in sorted(current.keys() | state.keys())
+      if key != 'batch' and state.get(key) != current.get(key)
     ]
-    if odd or 'batch' not in state:
+    if differ or 'batch' not in state:
       raise ValueError(
-        'the saved position in the data fits another order of examples: '
-        f'{"; ".join(odd) or "it has no batch number"}; give the data and '
-        'settings it was saved with, or start without it'
+        'the saved position in the data is of another order of examples: '
+        f'{"; ".join(differ) or "it has no batch index"}; restore it with the '
+        'data and settings that it was saved with, or start without it'
       )
     self.close()
     self._next = int(state['batch'])
 
   def close(self) -> None:
-    """Ends worker processes; the next batch starts new ones."""
+    """Stops the worker processes; the next batch starts new ones."""
     if self._iterator is not None and hasattr(self._iterator, 'close'):
       self._iterator.close()
     self._iterator = None
@@ -170,9 +169,6 @@ class Batches(Iterator[dict[str, np.ndarray]]):
     )
     if not self._workers:
       return dataset
-    if not flags.FLAGS.is_parsed():
-      # Grain looks at its own flags; notebooks and tests parse none.
-      flags.FLAGS.mark_as_parsed()
     return dataset.mp_prefetch(
       grain.MultiprocessingOptions(
         num_workers=self._workers,
@@ -183,13 +179,13 @@ class Batches(Iterator[dict[str, np.ndarray]]):
 
 
 def _prepare_worker(worker, workers):
-  """Keeps a worker to one core: libraries would take all, each of them."""
+  """Limits a worker to one core; by default libraries use all in each."""
   del worker, workers
   threadpoolctl.threadpool_limits(1)
   cv2.setNumThreads(0)
-  # Control-C is for the process that reads batches, which ends this one.
+  # Control-C is handled by the parent, which stops this process.
   signal.signal(signal.SIGINT, signal.SIG_IGN)
-  # Else workers of a process that was killed would wait for ever.
+  # Without this, workers whose parent was killed would wait forever.
   threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -201,7 +197,7 @@ def _end_with_parent():
 def check_processes(
   batch_size: int, process_index: int, process_count: int
 ) -> None:
-  """Raises a ValueError where processes cannot share batches evenly."""
+  """Raises a ValueError if processes cannot split batches evenly."""
   if batch_size < 1 or batch_size % process_count:
     below = batch_size - batch_size % process_count
     near = [n for n in (below, below + process_count) if n]
@@ -211,8 +207,8 @@ def check_processes(
     )
   if not 0 <= process_index < process_count:
     raise ValueError(
-      f'got process_index {process_index} of {process_count} processes, wanted '
-      f'0 to {process_count - 1}'
+      f'expected a process_index of 0 to {process_count - 1}, got '
+      f'{process_index}'
     )
 
 
@@ -222,6 +218,6 @@ def batches_of_process(
   process_index: int,
   process_count: int,
 ) -> grain.MapDataset:
-  """Returns the batches of a process: every P-th batch of a P-th the size."""
+  """Returns the batches of a process: of each global batch, its slice."""
   batches = examples.batch(batch_size // process_count)
   return batches[process_index::process_count]

@@ -1,4 +1,4 @@
-"""Made-up batches, for trying a program without data."""
+"""Random batches, to try a program without data."""
 
 import dataclasses
 
@@ -27,15 +27,15 @@ def fake_batches(
   process_count: int,
   start_batch: int,
 ) -> Batches:
-  """Returns endless batches of noise in place of `train_batches`.
+  """Returns endless batches of noise instead of `train_batches`.
 
   Args:
-    batch_size: Examples of all processes together.
-    frame_size: Height and width of frames.
-    still: Whether they are of still images.
-    fixation_map: As for `train_batches`.
-    examples: What an epoch is said to have.
-    seed, process_index, process_count, start_batch: As for `train_batches`.
+    batch_size: Global batch size, of all processes together.
+    frame_size: Height and width of the frames.
+    still: Whether the batches are of still images.
+    fixation_map: Whether they hold fixation maps.
+    examples: Examples per epoch.
+    seed, process_index, process_count, start_batch: See `train_batches`.
   """
   check_processes(batch_size, process_index, process_count)
   shapes = batch_shapes(
@@ -63,7 +63,7 @@ def fake_batches(
 
 @dataclasses.dataclass(frozen=True)
 class _Noise(grain.transforms.RandomMap):
-  """Made-up examples of the shapes of a batch of one."""
+  """Random examples with the shapes of a batch of one."""
 
   shapes: dict
 

@@ -1,4 +1,4 @@
-"""Sounds with labels, from folders of WAV files or from TFDS."""
+"""Labelled recordings, from folders of WAV files or from TFDS."""
 
 import dataclasses
 import hashlib
@@ -17,14 +17,14 @@ _FULL_SCALE = 2.0**15  # Of 16-bit samples.
 
 @dataclasses.dataclass(frozen=True)
 class LabelledSounds:
-  """Sounds that each belong to one class.
+  """Recordings, each of one class.
 
   Attributes:
     labels: Names of the classes.
-    names: What tells each sound, for people.
-    classes: int32 [n], place in `labels` of each sound.
-    waveform: Gives sound n, float32 [samples] at 16 kHz, -1 to 1; can be
-      pickled.
+    names: Name of each recording, for messages.
+    classes: int32 [n], index into `labels` of each recording.
+    waveform: Function that returns recording n, float32 [samples] at 16 kHz,
+      -1 to 1; can be pickled.
   """
 
   labels: tuple[str, ...]
@@ -42,15 +42,14 @@ class LabelledSounds:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
   def of_words(self, words: Sequence[str]) -> 'LabelledSounds':
-    """Returns the same sounds, all but some labels being one, UNKNOWN.
+    """Returns the same recordings, with labels other than `words` UNKNOWN.
 
     Raises:
       ValueError: There is no such label.
     """
     if missing := sorted(set(words) - set(self.labels)):
       raise ValueError(
-        f'no sound is labelled {", ".join(missing)}; there are '
-        f'{", ".join(self.labels)}'
+        f'expected words of {", ".join(self.labels)}, got {", ".join(missing)}'
       )
     labels = tuple(sorted(words))
     if len(labels) < len(self.labels):
@@ -64,29 +63,30 @@ class LabelledSounds:
 def sounds_of_folder(
   folder: str | os.PathLike, *, held_out: Sequence[str], held_out_field: int
 ) -> tuple[LabelledSounds, LabelledSounds]:
-  """Returns the sounds (to train on, held out) of a folder.
+  """Returns the recordings of a folder, (for training, for validation).
 
-  Either LABEL/*.wav, as Speech Commands is unpacked (Warden, arXiv 1804.03209;
-  its `_background_noise_` is left out), or LABEL_*.wav.
+  The folder holds LABEL/*.wav, as Speech Commands does (Warden, arXiv
+  1804.03209; its `_background_noise_` is left out), or LABEL_*.wav.
 
   Args:
-    folder: Where they are.
-    held_out: Which files are kept for validation: those with one of these
-      between the underscores of their names. None given, it is what a
-      `validation_list.txt` in the folder lists, and what a `testing_list.txt`
-      lists is left out.
-    held_out_field: Between which underscores, from 0.
+    folder: The folder.
+    held_out: Values of a field of the file name, such as speakers; files that
+      have one of them are for validation. If empty, those listed in the
+      folder's `validation_list.txt` are, and those in `testing_list.txt` are
+      left out.
+    held_out_field: Index, from 0, of that field among those that underscores
+      separate.
 
   Raises:
     FileNotFoundError: There is no such folder, or no WAV in it.
-    ValueError: Nothing is held out, or all is.
+    ValueError: No recording, or every one, is for validation.
   """
   folder = pathlib.Path(folder)
   if not folder.is_dir():
-    raise FileNotFoundError(f'{folder}: no such folder of recordings')
+    raise FileNotFoundError(f'{folder}: no such folder')
   nested = sorted(folder.glob('*/*.wav'))
-  validation = _listed(folder / 'validation_list.txt')
-  testing = _listed(folder / 'testing_list.txt')
+  validation = set(_lines(folder / 'validation_list.txt'))
+  testing = set(_lines(folder / 'testing_list.txt'))
   labelled, away = {}, set()
   for path in nested or sorted(folder.glob('*.wav')):
     label = path.parent.name if nested else path.stem.partition('_')[0]
@@ -99,14 +99,14 @@ def sounds_of_folder(
       away.add(name)
   if not labelled:
     raise FileNotFoundError(
-      f'{folder}: holds no recordings; wanted LABEL/*.wav or LABEL_*.wav'
+      f'{folder}: expected LABEL/*.wav or LABEL_*.wav, got no recordings'
     )
   if len(away) in (0, len(labelled)):
     raise ValueError(
       f'{folder}: {"all" if away else "none"} of the {len(labelled)} '
-      'recordings are held out for validation; set data.held_out to some of '
-      f'what stands at place data.held_out_field ({held_out_field}) of names '
-      f'such as {next(iter(labelled))}'
+      'recordings are held out for validation; set data.held_out to values of '
+      f'field {held_out_field} (data.held_out_field) of names such as '
+      f'{next(iter(labelled))}'
     )
   labels = tuple(sorted(set(labelled.values())))
 
@@ -125,14 +125,14 @@ def sounds_of_folder(
 def sounds_of_tfds(
   data_dir: str | os.PathLike, name: str, split: str
 ) -> LabelledSounds:
-  """Returns a split of a TFDS set with the features of `speech_commands`.
+  """Returns a split of a TFDS data set like `speech_commands`.
 
-  'audio', 16-bit samples at 16 kHz, and 'label'; prepared as array_record. Its
-  records are read without TensorFlow, which TFDS's own `Audio` asks for.
+  Its features are 'audio' (16-bit samples at 16 kHz) and 'label', its files
+  array_record. Does not need TensorFlow, which TFDS's `Audio` feature does.
 
   Raises:
-    FileNotFoundError: It was not prepared there, or as other files.
-    ValueError: It has other features, or not all of its records are there.
+    FileNotFoundError: It is not prepared there, or not as array_record.
+    ValueError: It has other features, or lacks records.
   """
   import array_record.python.array_record_data_source as array_record
   import tensorflow_datasets as tfds
@@ -154,7 +154,9 @@ def sounds_of_tfds(
   info = json.loads((folder / 'dataset_info.json').read_text())
   sizes = {s['name']: map(int, s['shardLengths']) for s in info['splits']}
   if split not in sizes:
-    raise ValueError(f'{folder} has no split {split!r}, only {sorted(sizes)}')
+    raise ValueError(
+      f'{folder}: expected a split of {sorted(sizes)}, got {split!r}'
+    )
   wanted = sum(sizes[split])
   files = sorted(folder.glob(f'*-{split}.array_record-*'))
   if not files:
@@ -167,13 +169,15 @@ def sounds_of_tfds(
   features = json.loads((folder / 'features.json').read_text())
   found = set(features.get('featuresDict', {}).get('features', {}))
   if found != {'audio', 'label'} or not label_file.exists():
-    raise ValueError(f'{folder}: has features {found}, wanted audio and label')
-  labels = tuple(label_file.read_text().split())
+    raise ValueError(
+      f'{folder}: expected the features audio and label, got {sorted(found)}'
+    )
+  labels = tuple(_lines(label_file))
   records = array_record.ArrayRecordDataSource([str(f) for f in files])
   if len(records) != wanted:
     raise ValueError(
-      f'{folder}: {len(records)} records of {split} are there, wanted '
-      f'{wanted}; copy or prepare it again'
+      f'{folder}: expected {wanted} records of {split}, got {len(records)}; '
+      'copy or prepare it again'
     )
   read = _Records(records, labels)
   classes = [read.label(n) for n in range(wanted)]
@@ -198,7 +202,8 @@ class _Files:
     sound = load_waveform(path, problems=problems)
     if sound is None or problems:
       raise ValueError(
-        f'{path}: {"; ".join(problems) or "has no sound"}; mend or remove it'
+        f'{path}: {"; ".join(problems) or "has no sound"}; fix or delete the '
+        'file'
       )
     return sound[0]
 
@@ -224,7 +229,7 @@ class _Records:
 def _features(labels):
   import tensorflow_datasets as tfds
 
-  # What `Audio(dtype=np.int16)` writes is what this does.
+  # Reads what `tfds.features.Audio(dtype=np.int16)` writes.
   return tfds.features.FeaturesDict(
     {
       'audio': tfds.features.Tensor(shape=(None,), dtype=np.int16),
@@ -233,5 +238,7 @@ def _features(labels):
   )
 
 
-def _listed(path: pathlib.Path) -> set[str]:
-  return set(path.read_text().split()) if path.exists() else set()
+def _lines(path: pathlib.Path) -> list[str]:
+  """Returns the lines of a file that are not empty; none if it is missing."""
+  text = path.read_text('utf-8') if path.exists() else ''
+  return [line for line in map(str.strip, text.splitlines()) if line]

@@ -1,12 +1,12 @@
-"""From built data sets to batches, for training and evaluation.
+"""Makes batches of data sets, for training and evaluation.
 
-What a batch holds is in `data.batches`.
+See `data.batches` for what a batch holds.
 
-Order: example i of the endless stream is a function of the data, the seed and
-i alone. Batch n of all processes together holds examples n B to n B + B - 1,
-of which process p of P takes the p-th P-th. So neither P nor the number of
-worker processes changes what is in batch n, and each example of an epoch is
-seen once. An epoch need not end where a batch does.
+Example i of the endless training stream depends only on the data, the seed and
+i. The global batch n, of size B, holds examples n B to n B + B - 1; process p
+of P takes the p-th of its P equal slices. The contents of batch n therefore
+depend neither on P nor on the number of worker processes, and each epoch sees
+each example once. An epoch need not end at the end of a batch.
 """
 
 import bisect
@@ -29,9 +29,9 @@ from dave_jax.data.transforms import WindowReader
 from dave_jax.data.windows import Windows, find_windows, is_still
 from dave_jax.datasets.store import Dataset
 
-# Examples whose order is part of a position: it also pins what Grain's shuffle
-# gives, which another release might change.
-_PINNED = 64
+# Number of examples whose order a saved position is checked against, in case
+# another release of Grain shuffles differently.
+_CHECKED_EXAMPLES = 64
 
 
 def train_batches(
@@ -41,6 +41,7 @@ def train_batches(
   seed: int,
   stride: int,
   random_frames: bool,
+  frame_size: tuple[int, int],
   alignment: str,
   sigma: float | None,
   fixation_map: bool,
@@ -55,32 +56,32 @@ def train_batches(
   """Returns endless shuffled batches of the frames that have fixations.
 
   Args:
-    sources: Data sets and which split of each; all of videos or all of still
-      images, of one frame size.
-    batch_size: Examples of all processes together.
-    seed: Of order, choice of frames and augmentation.
+    sources: Data sets, each with a split; all of videos, or all of still
+      images.
+    batch_size: Global batch size, of all processes together.
+    seed: Seed of the order, the choice of frames and the augmentation.
     stride, random_frames: See `windows.find_windows`.
-    alignment, sigma, fixation_map: See `transforms.WindowReader`.
-    augmentations: What is done to each example, in order.
-    weights: How often examples come from each source, in proportion; None
-      joins the sources, so that each example comes once an epoch. With weights
-      each source has epochs of its own.
-    process_index, process_count: Which process this is, of how many.
-    workers: Processes that read; 0 reads in threads of this one.
-    prefetch: Batches that each worker, or this process without, has ready; 0
-      without workers reads when asked.
-    start_batch: Number of the first batch.
+    frame_size, alignment, sigma, fixation_map: See `transforms.WindowReader`.
+    augmentations: Applied to each example, in this order.
+    weights: Relative frequency of the examples of each source; each source
+      then has epochs of its own. None concatenates the sources, so that each
+      example occurs once per epoch.
+    process_index, process_count: Index of this process and their number.
+    workers: Number of worker processes; 0 reads in threads of this process.
+    prefetch: Batches that each worker, or this process if there is none, reads
+      ahead.
+    start_batch: Index of the first batch.
 
   Raises:
     ValueError: The arguments do not fit each other or the data.
   """
   check_processes(batch_size, process_index, process_count)
-  readers = _readers(sources, alignment, sigma, fixation_map)
+  readers = _readers(sources, frame_size, alignment, sigma, fixation_map)
   windows = _windows(
     readers, stride=stride, random_frames=random_frames, fixated_only=True
   )
-  seeds = np.random.SeedSequence(seed).generate_state(2 + len(sources))
-  order_seed, read_seed, *own_seeds = (int(s) for s in seeds)
+  seeds = np.random.SeedSequence(seed).generate_state(3 + len(sources))
+  order_seed, read_seed, *source_seeds, frame_seed = (int(s) for s in seeds)
   sizes = [len(part) for part in windows]
   ends = np.cumsum(sizes).tolist()
   if weights is None:
@@ -90,17 +91,17 @@ def train_batches(
   else:
     if len(weights) != len(sources) or min(weights) <= 0:
       raise ValueError(
-        f'got weights {tuple(weights)} for {len(sources)} sources, wanted one '
-        'above 0 for each'
+        f'expected {len(sources)} weights above 0, one per source, got '
+        f'{tuple(weights)}'
       )
     numbers = grain.MapDataset.mix(
       [
-        grain.MapDataset.range(end - size, end).shuffle(seed=own).repeat(EPOCHS)
-        for size, end, own in zip(sizes, ends, own_seeds, strict=True)
+        grain.MapDataset.range(end - size, end).shuffle(seed=s).repeat(EPOCHS)
+        for size, end, s in zip(sizes, ends, source_seeds, strict=True)
       ],
       list(weights),
     )
-  chosen = numbers.random_map(_Choose(windows, ends), seed=order_seed)
+  chosen = numbers.random_map(SampleWindow(windows, ends), seed=frame_seed)
   settings = _settings(
     sources,
     chosen,
@@ -113,7 +114,7 @@ def train_batches(
     },
   )
   examples = chosen.random_map(
-    _Read(readers, tuple(augmentations)), seed=read_seed
+    LoadWindow(readers, tuple(augmentations)), seed=read_seed
   )
   return Batches(
     batches_of_process(examples, batch_size, process_index, process_count),
@@ -133,6 +134,7 @@ def evaluation_batches(
   batch_size: int,
   stride: int,
   fixated_only: bool,
+  frame_size: tuple[int, int],
   alignment: str,
   sigma: float | None,
   fixation_map: bool,
@@ -141,16 +143,16 @@ def evaluation_batches(
   workers: int,
   prefetch: int,
 ) -> Batches:
-  """Returns the windows of a split once, clip by clip and in order.
+  """Returns batches of each window of a split once, in order.
 
-  All processes have equally many batches of the same size: the last ones are
-  filled up with copies of the last window, for which `mask` is False.
+  All processes have the same number of batches of the same size: the last batch
+  is padded with copies of the last window, whose `mask` is False.
 
   Args:
-    dataset, split: What to read.
-    batch_size: Examples of all processes together.
+    dataset, split: The split to read.
+    batch_size: Global batch size, of all processes together.
     stride, fixated_only: See `windows.find_windows`.
-    alignment, sigma, fixation_map: See `transforms.WindowReader`.
+    frame_size, alignment, sigma, fixation_map: See `transforms.WindowReader`.
     process_index, process_count, workers, prefetch: As for `train_batches`.
 
   Raises:
@@ -158,14 +160,14 @@ def evaluation_batches(
   """
   check_processes(batch_size, process_index, process_count)
   sources = [(dataset, split)]
-  readers = _readers(sources, alignment, sigma, fixation_map)
+  readers = _readers(sources, frame_size, alignment, sigma, fixation_map)
   windows = _windows(
     readers, stride=stride, random_frames=False, fixated_only=fixated_only
   )
   count = len(windows[0])
   padded = -(-count // batch_size) * batch_size
   chosen = grain.MapDataset.range(padded).random_map(
-    _Choose(windows, [count]), seed=0
+    SampleWindow(windows, [count]), seed=0
   )
   settings = _settings(
     sources,
@@ -176,7 +178,7 @@ def evaluation_batches(
       'fixated_only': fixated_only,
     },
   )
-  examples = chosen.random_map(_Read(readers, (), evaluation=True), seed=0)
+  examples = chosen.random_map(LoadWindow(readers, (), evaluation=True), seed=0)
   return Batches(
     batches_of_process(examples, batch_size, process_index, process_count),
     examples=count,
@@ -189,36 +191,37 @@ def evaluation_batches(
 
 
 @dataclasses.dataclass(frozen=True)
-class _Choose(grain.transforms.RandomMap):
-  """From the number of a window to (source, clip, frame, whether it counts).
+class SampleWindow(grain.transforms.RandomMap):
+  """Maps the index of a window to (source, clip, frame, mask).
 
   Attributes:
-    windows: Of each source.
-    ends: Number after the last of each source.
+    windows: The windows of each source.
+    ends: Index after the last window of each source. Later indices are padding:
+      they give the last window and a mask of False.
   """
 
   windows: tuple[Windows, ...]
   ends: list[int]
 
   def random_map(self, number, rng):
-    counts = number < self.ends[-1]
+    mask = number < self.ends[-1]
     number = min(number, self.ends[-1] - 1)
     source = bisect.bisect_right(self.ends, number)
     windows = self.windows[source]
     first = self.ends[source] - len(windows)
-    return source, *windows.pick(number - first, rng), counts
+    return source, *windows.pick(number - first, rng), mask
 
 
 @dataclasses.dataclass(frozen=True)
-class _Read(grain.transforms.RandomMap):
-  """From what `_Choose` gives to an example."""
+class LoadWindow(grain.transforms.RandomMap):
+  """Reads and augments the window that `SampleWindow` chose."""
 
   readers: tuple[WindowReader, ...]
   augmentations: tuple[Augmentation, ...]
   evaluation: bool = False
 
   def random_map(self, chosen, rng):
-    source, clip, frame, counts = chosen
+    source, clip, frame, mask = chosen
     reader = self.readers[source]
     example = reader(reader.clips[clip], frame)
     for augment in self.augmentations:
@@ -228,33 +231,23 @@ class _Read(grain.transforms.RandomMap):
       'clip': np.int32(clip),
       'frame': np.int32(frame),
     }
-    return example | ({'mask': np.bool_(counts)} if self.evaluation else {})
+    return example | ({'mask': np.bool_(mask)} if self.evaluation else {})
 
 
-def _readers(sources, alignment, sigma, fixation_map):
+def _readers(sources, frame_size, alignment, sigma, fixation_map):
   if not sources:
-    raise ValueError('got no data sets to read, wanted one or more')
-  readers = tuple(
+    raise ValueError('expected one or more data sets, got none')
+  return tuple(
     WindowReader(
       dataset,
       split,
+      frame_size=frame_size,
       alignment=alignment,
       sigma=sigma,
       fixation_map=fixation_map,
     )
     for dataset, split in sources
   )
-  sizes = {reader.frame_size for reader in readers}
-  if len(sizes) > 1:
-    found = [
-      f'{dataset.name} {reader.frame_size}'
-      for (dataset, _), reader in zip(sources, readers, strict=True)
-    ]
-    raise ValueError(
-      f'data sets differ in frame size: {", ".join(found)}; build them with '
-      'one size'
-    )
-  return readers
 
 
 def _windows(
@@ -271,8 +264,8 @@ def _windows(
   )
   if len({is_still(part.clips[0]) for part in windows}) > 1:
     raise ValueError(
-      'got data sets of still images and of videos; a batch holds one kind, '
-      'make batches of each'
+      'expected data sets of videos or of still images, got both; make '
+      'separate batches of each'
     )
   return windows
 
@@ -282,9 +275,9 @@ def _still(windows):
 
 
 def _settings(sources, chosen, settings):
-  """Returns what fixes the order of examples."""
-  pinned = [chosen[i][:3] for i in range(min(_PINNED, len(chosen)))]
-  digest = hashlib.sha256(json.dumps(pinned).encode()).hexdigest()[:16]
+  """Returns what the order of the examples depends on, for JSON."""
+  first = [chosen[i][:3] for i in range(min(_CHECKED_EXAMPLES, len(chosen)))]
+  digest = hashlib.sha256(json.dumps(first).encode()).hexdigest()[:16]
   names = [
     f'{dataset.name}, {split}, {dataset.fingerprint}'
     for dataset, split in sources

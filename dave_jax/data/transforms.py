@@ -1,7 +1,8 @@
-"""From one window to arrays: frames, sound and target."""
+"""Reads the window of an example: frames, log-mel spectrogram and target."""
 
 from collections.abc import Sequence
 
+import av
 import numpy as np
 import simplejpeg
 from google.protobuf.message import DecodeError
@@ -15,27 +16,26 @@ from dave_jax.datasets.schema import (
 )
 from dave_jax.datasets.store import Dataset
 from dave_jax.media import audio, clock
+from dave_jax.media.picture import PictureMaker
 
-TARGET_STRIDE = 8  # Pixels of a frame to one of the saliency map.
-ALIGNMENTS = ('exact', 'causal')  # 'reference' needs the file, see `schema`.
+TARGET_STRIDE = 8  # Pixels of a frame per pixel of the saliency map.
+ALIGNMENTS = ('exact', 'causal')  # 'reference' needs the original file.
 
 _STEP = SAMPLES_PER_LOG_MEL_FRAME
-# Samples that a 25 ms analysis window reaches past the 10 ms to the next.
+# Samples that the 25 ms windows of a spectrogram overlap by, at a hop of 10 ms.
 _OVERHANG = 400 - _STEP
 
 
 class DataError(ValueError):
-  """Stored data cannot be read; says which clip and frame, and what to do."""
+  """Stored data cannot be read. The message names the clip and frame."""
 
 
 class WindowReader:
-  """Reads windows of a split.
-
-  It can be pickled, for worker processes.
+  """Reads windows of a split. Can be pickled, for worker processes.
 
   Attributes:
     clips: The clips of the split.
-    frame_size: Height and width of frames.
+    frame_size: Height and width of the frames that it returns.
   """
 
   def __init__(
@@ -43,6 +43,7 @@ class WindowReader:
     dataset: Dataset,
     split: str,
     *,
+    frame_size: tuple[int, int],
     alignment: str,
     sigma: float | None,
     fixation_map: bool,
@@ -51,10 +52,13 @@ class WindowReader:
 
     Args:
       dataset: See `datasets.store`.
-      split: A split, or several with `+` between them.
+      split: A split, or several joined by `+`.
+      frame_size: Height and width of the frames to return; those stored with
+        another size are resized.
       alignment: 'exact' or 'causal', see `media.clock`.
-      sigma: Standard deviation, in pixels of the original, that fixations are
-        blurred with where there is no density map; None is the record's.
+      sigma: Standard deviation, in pixels of the original, of the Gaussian that
+        fixations are blurred with if there is no density map; None takes that
+        of the record.
       fixation_map: Whether examples hold a map of the fixations.
 
     Raises:
@@ -62,10 +66,10 @@ class WindowReader:
     """
     if alignment not in ALIGNMENTS:
       raise ValueError(
-        f"got alignment '{alignment}', wanted {' or '.join(ALIGNMENTS)}"
+        f'expected an alignment of {" or ".join(ALIGNMENTS)}, got {alignment!r}'
       )
     self.clips = dataset.clips(split)
-    self.frame_size = tuple(dataset.settings['frame_size'])
+    self.frame_size = tuple(frame_size)
     self._name = f'{dataset.name}, {split}'
     self._folder = dataset.folder
     self._records = dataset.records(split)
@@ -77,11 +81,11 @@ class WindowReader:
     """Returns the window that ends at a frame.
 
     Returns:
-      'frames', 'density' and, where they belong, 'log_mel', 'offsets' and
-      'fixations', as `data.batches` says, without the batch dimension.
+      'frames', 'density' and, if present, 'log_mel', 'offsets' and 'fixations',
+      as in the table of `data.batches` without the batch dimension.
 
     Raises:
-      DataError: Something stored cannot be read.
+      DataError: Stored data cannot be read.
     """
     wanted = np.array([frame]) if is_still(clip) else clock.window_frames(frame)
     records = self.records(clip, wanted)
@@ -91,10 +95,10 @@ class WindowReader:
     return example | self._target(records[-1], clip, frame)
 
   def sound(self, clip: Clip, frame: int) -> dict[str, np.ndarray]:
-    """Returns 'log_mel' and 'offsets' alone of the window, no still image's.
+    """Returns 'log_mel' and 'offsets' of a window of a video.
 
     Raises:
-      DataError: Something stored cannot be read.
+      DataError: Stored data cannot be read.
     """
     wanted = clock.window_frames(frame)
     return self._chunk(self.records(clip, wanted), clip, wanted)
@@ -108,9 +112,9 @@ class WindowReader:
     first, _ = clip.record_of(int(frames[0]))
     last, _ = clip.record_of(int(frames[-1]))
     try:
-      # One by one: `__getitems__` starts a pool of threads each time, 5 ms.
+      # Not `__getitems__`, which starts a thread pool each time (5 ms).
       records = [self._records[number] for number in range(first, last + 1)]
-    # What array_record and TFDS raise for bytes that are damaged or missing.
+    # What array_record and TFDS raise for damaged or missing bytes.
     except (
       DecodeError,
       IndexError,
@@ -123,14 +127,14 @@ class WindowReader:
       found = record['clip'].decode()
       if found != clip.name:
         raise self._error(
-          clip, frames[-1], f'lies where clip {found} is', 'files are mixed up'
+          clip, frames[-1], 'is not where it should be', f'found clip {found}'
         )
     return records
 
   def _frames(self, records, clip, wanted):
-    """Returns uint8 [n, h, w, 3]; decodes no frame twice."""
-    h, w = self.frame_size
-    images = np.empty((wanted.size, h, w, 3), np.uint8)
+    """Returns uint8 [n, h, w, 3]; decodes repeated frames once."""
+    images = np.empty((wanted.size, *self.frame_size, 3), np.uint8)
+    resize = PictureMaker(self.frame_size)
     begin = int(records[0]['first_frame'])
     held = [jpeg for record in records for jpeg in record['frames']]
     for n, frame in enumerate(wanted):
@@ -139,18 +143,17 @@ class WindowReader:
         continue
       try:
         jpeg = held[frame - begin]
-        size = simplejpeg.decode_jpeg_header(jpeg)[:2]
-        if size != (h, w):
-          raise ValueError(
-            f'it has {size[0]} x {size[1]} pixels, not {h} x {w}'
-          )
-        simplejpeg.decode_jpeg(jpeg, 'RGB', buffer=images[n])
+        if simplejpeg.decode_jpeg_header(jpeg)[:2] == self.frame_size:
+          simplejpeg.decode_jpeg(jpeg, 'RGB', buffer=images[n])
+        else:
+          image = simplejpeg.decode_jpeg(jpeg, 'RGB')
+          images[n] = resize(av.VideoFrame.from_ndarray(image, 'rgb24'))
       except (ValueError, IndexError) as error:
-        raise self._error(clip, frame, 'does not decode', error) from error
+        raise self._error(clip, frame, 'cannot be decoded', error) from error
     return images
 
   def _chunk(self, records, clip, wanted):
-    """Returns the sound of a window, see `clock.log_mel_chunk`."""
+    """Returns the log-mel chunk of a window, see `clock.log_mel_chunk`."""
     times = np.concatenate([record['times'] for record in records])
     times = times[wanted - int(records[0]['first_frame'])]
     starts = clock.example_starts(times, alignment=self._alignment)
@@ -179,8 +182,8 @@ class WindowReader:
       raise self._error(clip, frame, 'has no density map', error) from error
     if density is None:
       raise ValueError(
-        f'{self._place(clip, frame)} has neither a density map nor a sigma to '
-        'blur its fixations with; give sigma, in pixels of the original'
+        f'{self._describe(clip, frame)} has neither a density map nor a sigma '
+        'to blur its fixations with; give sigma, in pixels of the original'
       )
     xy = record['fixation_xy'][record['fixation_frame'] == place]
     if len(xy) and not density.any():
@@ -195,26 +198,28 @@ class WindowReader:
       target['fixations'] = fixations
     return target
 
-  def _place(self, clip, frame):
+  def _describe(self, clip, frame):
     return f'{self._name}: clip {clip.name}, frame {frame}'
 
   def _error(self, clip, frame, what, why):
     return DataError(
-      f'{self._place(clip, frame)} {what} ({why}); copy the data set again, or '
-      f'delete {self._folder} and build it again'
+      f'{self._describe(clip, frame)} {what} ({why}); copy the data set again, '
+      f'or delete {self._folder} and build it again'
     )
 
 
 def _joined_sound(records: Sequence[dict]) -> tuple[np.ndarray, int]:
-  """Returns the sound of records that follow each other, and where it begins.
+  """Joins the waveforms of consecutive records, whose margins overlap.
 
-  Their margins overlap. A record past the end of the sound has none.
+  Returns:
+    The waveform, and its first sample's number in the clip. A record past the
+    end of the sound has an empty waveform.
   """
   origin = int(records[0]['waveform_start'])
   waveform = records[0]['waveform']
   for record in records[1:]:
     known = origin + waveform.size - int(record['waveform_start'])
-    # What lies between two frames 1.5 s apart is in no example.
+    # Waveforms leave a gap between frames 1.5 s apart; no example reads it.
     between = np.zeros(max(0, -known), np.float32)
     rest = record['waveform'][max(0, known) :]
     waveform = np.concatenate([waveform, between, rest])

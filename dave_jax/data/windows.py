@@ -1,7 +1,7 @@
-"""Which windows a split has: clips, and the frames that windows end at.
+"""Windows of a split: its clips, and the frames that windows end at.
 
-A window is the 16 frames up to the one whose saliency it predicts (of a still
-image, the image). Nothing is read here but the list of clips.
+A window is the frame whose saliency is predicted and the 15 before it; of a
+still image, the image.
 """
 
 import dataclasses
@@ -14,16 +14,15 @@ from dave_jax.datasets.schema import Clip
 
 @dataclasses.dataclass(frozen=True)
 class Windows:
-  """The windows of a split.
+  """The windows of a split, each of which ends at a frame of a slot.
 
-  Each is a slot: some frames of a clip that follow each other, of which one is
-  taken at a time. Where frames are not drawn at random, slots hold one.
+  A slot is one frame, or several successive ones of which one is drawn.
 
   Attributes:
     clips: The clips of the split.
     frames: [f], frames that windows may end at, slot after slot.
-    clip: [n], number in `clips` of each window's clip.
-    first, count: [n], where its slot begins in `frames` and how many it holds.
+    clip: [n], index into `clips` of each window.
+    first, count: [n], start of its slot in `frames`, and size of the slot.
   """
 
   clips: tuple[Clip, ...]
@@ -36,11 +35,11 @@ class Windows:
     return self.clip.size
 
   def pick(self, number: int, rng: np.random.Generator) -> tuple[int, int]:
-    """Returns the number of the clip, and the last frame, of a window.
+    """Returns (index of the clip, last frame) of a window.
 
     Args:
-      number: Which window, 0 to len - 1.
-      rng: Chooses a frame of the window's slot; not used where there is one.
+      number: Index of the window.
+      rng: Draws the frame, if the slot has several.
     """
     count = self.count[number]
     place = rng.integers(count) if count > 1 else 0
@@ -66,21 +65,20 @@ def find_windows(
     clips: See `Dataset.clips`.
     stride: Takes every n-th frame of each clip, from its first; or, with
       `random_frames`, one of every n.
-    random_frames: Whether a window may end at any of the `stride` frames of
-      its slot, one of which is drawn each epoch, instead of at the first.
-    fixated_only: Whether only frames that have a fixation count, as training
-      wants.
+    random_frames: Whether a window ends at a frame that is drawn each epoch
+      from the `stride` frames of its slot, instead of at their first.
+    fixated_only: Whether to leave out frames without fixations.
 
   Raises:
-    ValueError: No windows are left, or still images are among videos.
+    ValueError: There is no window, or there are both images and videos.
   """
   if stride < 1:
-    raise ValueError(f'got stride {stride}, wanted 1 or more')
+    raise ValueError(f'expected a stride of 1 or more, got {stride}')
   stills = sum(is_still(clip) for clip in clips)
   if stills not in (0, len(clips)):
     raise ValueError(
-      f'got {stills} still images and {len(clips) - stills} videos; take them '
-      'from splits of their own: a batch holds one kind'
+      f'expected still images or videos, got {stills} and '
+      f'{len(clips) - stills}; put them into separate splits'
     )
   frames, owner, first, count = [], [], [], []
   offset = 0

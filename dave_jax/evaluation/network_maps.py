@@ -45,20 +45,14 @@ class NetworkMaps:
       sound: One of `options.SOUNDS`.
 
     Raises:
-      ValueError: The data set was built with frames of another size, or `sound`
-        is 'other' and fewer than two clips have sound.
+      ValueError: `sound` is 'other' and fewer than two clips have sound.
     """
-    found = tuple(dataset.settings['frame_size'])
-    if found != tuple(model.frame_size):
-      raise ValueError(
-        f'{dataset.name}: expected frames of {tuple(model.frame_size)}, the '
-        f"network's size, got {found}; build the data set with that size"
-      )
     self._model = model
     self._batch_size = batch_size
     self._reader = WindowReader(
       dataset,
       split,
+      frame_size=model.frame_size,
       alignment=alignment,
       sigma=1.0,  # Of the density maps, which are not used here.
       fixation_map=False,

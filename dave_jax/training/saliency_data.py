@@ -134,6 +134,7 @@ class SaliencyData:
       batch_size=evaluation.batch_size,
       stride=evaluation.stride,
       fixated_only=True,
+      frame_size=tuple(config.model.frame_size),
       alignment=data.alignment,
       sigma=data.sigma,
       fixation_map=False,
@@ -197,6 +198,7 @@ class SaliencyData:
       seed=seed,
       stride=data.stride,
       random_frames=data.random_frames,
+      frame_size=tuple(config.model.frame_size),
       alignment=data.alignment,
       sigma=data.sigma,
       fixation_map=self.fixation_map,
@@ -227,13 +229,5 @@ class SaliencyData:
 
   def _opened(self, name, split) -> tuple[Dataset, str]:
     dataset = self._open(name)
-    found = tuple(dataset.settings['frame_size'])
-    wanted = tuple(self._config.model.frame_size)
-    if found != wanted:
-      raise ValueError(
-        f'{dataset.name} was built with frames of {found}, the network takes '
-        f'{wanted}; build it again with that size, or set '
-        f'--config.model.frame_size="{found}"'
-      )
     dataset.clips(split)  # Raises where there is no such split.
     return dataset, split

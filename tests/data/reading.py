@@ -1,11 +1,13 @@
-"""Batches of the small sets, read as most tests of the pipeline want them."""
+"""Batches of small data sets, with the settings of most tests."""
 
 import numpy as np
 
 from dave_jax.data.augmentation import BrightnessContrast, HorizontalFlip
 from dave_jax.data.pipeline import evaluation_batches, train_batches
+from tests.data import sets
 
 READING = {
+  'frame_size': sets.FRAME_SIZE,
   'alignment': 'exact',
   'sigma': None,
   'fixation_map': True,
@@ -24,7 +26,7 @@ TRAINING = READING | {
   'start_batch': 0,
 }
 AUGMENTATIONS = (HorizontalFlip(0.5), BrightnessContrast(0.1, 0.1))
-# What has a fixation: 50 frames, 14, and 20.
+# Frames with a fixation: 50, 14 and 20 of the three clips.
 EXAMPLES = 84
 
 

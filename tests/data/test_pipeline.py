@@ -1,9 +1,10 @@
-"""The order of batches, over processes, workers and stops."""
+"""The order of batches does not depend on processes, workers or restarts."""
 
 import collections
 import itertools
 import json
 
+import grain
 import numpy as np
 import pytest
 
@@ -202,6 +203,40 @@ def test_still_images_travel_as_one_frame(stills):
   assert not {'log_mel', 'offsets'} & batch.keys()
 
 
+def test_sets_of_other_frame_sizes_are_resized(stills, tmp_path):
+  """A picture of one colour stays so, whatever JPEG and resizing do to it."""
+  colour = np.full((1, 32, 64, 3), (200, 100, 50), np.uint8)
+  small = sets.write_set(
+    tmp_path,
+    'small',
+    [sets.make_clip('a', rate=0.0, frame_size=(32, 64), pictures=colour)],
+    frame_size=(32, 64),
+  )
+  batches = take(train(stills, small, batch_size=8), 1)
+  (row,) = np.flatnonzero(batches[0]['source'] == 1)
+  frame = batches[0]['frames'][row, 0]
+  assert frame.shape == (*sets.FRAME_SIZE, 3)
+  assert np.abs(frame.astype(int) - colour[0, 0, 0]).max() <= 4
+  assert batches[0]['density'][row].shape == (
+    *(pixels // 8 for pixels in sets.FRAME_SIZE),
+  )
+
+
+def test_each_random_choice_has_a_seed_of_its_own(videos, monkeypatch):
+  """Order, choice of frames and augmentation of one source."""
+  seeds = []
+  for name in ('shuffle', 'random_map'):
+    original = getattr(grain.MapDataset, name)
+
+    def record(self, *args, seed, original=original, **options):
+      seeds.append(seed)
+      return original(self, *args, seed=seed, **options)
+
+    monkeypatch.setattr(grain.MapDataset, name, record)
+  train(videos, stride=4, random_frames=True)
+  assert len(set(seeds)) == len(seeds) == 3
+
+
 def test_image_sets_are_joined(stills, few_stills):
   batches = train(stills, few_stills, batch_size=5)
   assert batches.examples == 10
@@ -220,7 +255,7 @@ def test_image_sets_are_mixed_by_weight(stills, few_stills):
   second = [w for w in windows if w[0] == 1]
   assert len(set(first[:7])) == 7
   assert all(len(set(second[i : i + 3])) == 3 for i in range(0, 30, 3))
-  with pytest.raises(ValueError, match='got weights'):
+  with pytest.raises(ValueError, match='expected 1 weights'):
     train(stills, few_stills, weights=[1])
 
 

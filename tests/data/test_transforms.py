@@ -12,6 +12,7 @@ from tests.media.clips import number
 
 def reader(dataset, split='train', **changes):
   settings = {
+    'frame_size': sets.FRAME_SIZE,
     'alignment': 'exact',
     'sigma': None,
     'fixation_map': True,
@@ -211,7 +212,7 @@ def test_a_damaged_frame_is_named(tmp_path):
   read = reader(dataset)
   assert read(read.clips[0], 16)['frames'].any()
   with pytest.raises(
-    DataError, match=r'made/hurt, train: clip hurt, frame 17 does not decode'
+    DataError, match=r'made/hurt, train: clip hurt, frame 17 cannot be decoded'
   ):
     read(read.clips[0], 18)
 
