@@ -29,6 +29,7 @@ import cv2
 import grain
 import numpy as np
 import threadpoolctl
+from absl import flags
 
 from dave_jax.data.transforms import TARGET_STRIDE
 from dave_jax.media import clock
@@ -169,6 +170,8 @@ class Batches(Iterator[dict[str, np.ndarray]]):
     )
     if not self._workers:
       return dataset
+    # Grain reads this flag of its own, which needs parsed flags otherwise.
+    flags.FLAGS['grain_enable_multiprocess_worker_profiling'].present = True
     return dataset.mp_prefetch(
       grain.MultiprocessingOptions(
         num_workers=self._workers,

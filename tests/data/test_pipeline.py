@@ -7,6 +7,7 @@ import json
 import grain
 import numpy as np
 import pytest
+from absl import flags
 
 from dave_jax.data.augmentation import HorizontalFlip
 from dave_jax.data.batches import batch_shapes
@@ -80,6 +81,13 @@ def test_shuffling_mixes_clips_and_follows_the_seed(videos):
   assert one != other
   # Neighbours of one clip would stay together if only clips were shuffled.
   assert sum(a[1] != b[1] for a, b in itertools.pairwise(one)) > 20
+
+
+def test_flags_of_the_program_stay_unparsed(videos):
+  """Notebooks parse none; a program may parse its own later."""
+  parsed = flags.FLAGS.is_parsed()
+  take(train(videos, workers=1, prefetch=1), 1)
+  assert flags.FLAGS.is_parsed() == parsed
 
 
 @pytest.mark.parametrize('workers', [1, 2])
@@ -255,7 +263,7 @@ def test_image_sets_are_mixed_by_weight(stills, few_stills):
   second = [w for w in windows if w[0] == 1]
   assert len(set(first[:7])) == 7
   assert all(len(set(second[i : i + 3])) == 3 for i in range(0, 30, 3))
-  with pytest.raises(ValueError, match='expected 1 weights'):
+  with pytest.raises(ValueError, match='expected 2 weights'):
     train(stills, few_stills, weights=[1])
 
 

@@ -33,7 +33,7 @@ def test_a_position_of_another_order_is_refused(videos, changes, named):
 def test_a_position_of_other_data_is_refused(stills, few_stills):
   with pytest.raises(ValueError, match=r'data was .*stills.*, is .*few'):
     train(few_stills).restore(train(stills).state())
-  with pytest.raises(ValueError, match='it has no batch index'):
+  with pytest.raises(ValueError, match='of another order of examples'):
     train(stills).restore({'batch': 3})
 
 

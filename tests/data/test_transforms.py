@@ -201,7 +201,7 @@ def test_clips_of_any_rate_hear_what_predict_hears(tmp_path):
 
 
 def test_alignment_of_the_published_code_needs_files(videos):
-  with pytest.raises(ValueError, match="got alignment 'reference'"):
+  with pytest.raises(ValueError, match="got 'reference'"):
     reader(videos, alignment='reference')
 
 
