@@ -1,4 +1,4 @@
-"""The README's commands, run as they stand."""
+"""Every command and program of the README is run."""
 
 import pathlib
 import re
@@ -21,7 +21,7 @@ def _blocks(language):
 
 
 def _commands():
-  """The `python -m dave_jax...` of every bash block, installation apart."""
+  """Returns each `python -m dave_jax...` of the bash blocks."""
   lines = '\n'.join(_blocks('bash')).splitlines()
   return [
     part.strip()
@@ -33,7 +33,7 @@ def _commands():
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-  """A working folder with the files that the README names."""
+  """Folder with the files that the README's commands name."""
   torch = pytest.importorskip('torch', reason='needs PyTorch to convert')
   from dave_jax.models.dave import DAVE
   from dave_jax.weights.conversion import dave_to_torch
@@ -47,8 +47,13 @@ def folder(tmp_path_factory):
   clips.write_clip(
     folder / 'my_clips' / 'own.mp4', frames=range(20), sound=clips.tone(0.8)
   )
+  rows = [
+    f'own,{frame / 25},{viewer},{40 + 3 * n},{30 - n}\n'
+    for frame in range(0, 20, 5)
+    for n, viewer in enumerate(('anna', 'ben', 'eve'))
+  ]
   (folder / 'my_clips' / 'fixations.csv').write_text(
-    'name,time,viewer,x,y\nown,0.2,anna,40,30\nown,0.4,ben,50,20\n'
+    ''.join(['name,time,viewer,x,y\n', *rows])
   )
   state_dict, _ = dave_to_torch(DAVE(), random_variables(DAVE()), {})
   tensors = {k: torch.from_numpy(np.array(v)) for k, v in state_dict.items()}
@@ -58,17 +63,16 @@ def folder(tmp_path_factory):
 
 @pytest.mark.slow
 def test_every_command_works(folder, environment):
-  commands = _commands()
-  assert len(commands) == 7
-  for command in commands:
+  for command in _commands():
     _run(shlex.split(command)[1:], folder, environment)
   assert (folder / 'predictions' / 'clip' / 'overlay.mp4').exists()
   assert (folder / 'predictions' / 'dave' / 'clip' / 'manifest.json').exists()
   assert (folder / 'back.pth').exists()
   assert (folder / 'sheets' / 'README.md').exists()
+  assert (folder / 'report' / 'report.md').exists()
   assert (folder / 'runs' / 'try' / 'train.jsonl').exists()
   (block,) = _blocks('python')
-  assert _run(['-c', block], folder, environment).startswith('0.00 s (32, 40)')
+  assert _run(['-c', block], folder, environment).startswith('0.00 s (64, 96)')
 
 
 def _run(arguments, folder, environment):
@@ -85,10 +89,13 @@ def _run(arguments, folder, environment):
   return done.stdout
 
 
-def test_named_files_exist():
-  text = README.read_text()
-  (layout,) = re.findall(r'## Layout\n\n```\n(.*?)```', text, re.DOTALL)
-  for name in re.findall(r'(\w+)/ ', layout):
-    assert any(README.parent.rglob(name)), name
-  for name in re.findall(r'\w+\.py', layout):
-    assert any((README.parent / 'dave_jax').rglob(name)), name
+def test_every_program_is_shown():
+  """Commands that `skip` excludes from the test above do not count."""
+  programs = {shlex.split(command)[2] for command in _commands()}
+  assert programs == {
+    f'dave_jax.{name}'
+    for name in (
+      *('predict', 'convert', 'evaluate', 'report', 'main'),
+      *('datasets.prepare', 'datasets.show'),
+    )
+  }
