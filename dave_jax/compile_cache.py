@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import tempfile
 
 import jax
 
@@ -14,7 +15,11 @@ def keep_compiled_programs() -> None:
   """
   if 'JAX_COMPILATION_CACHE_DIR' in os.environ:
     return
-  cache = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+  try:
+    cache = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+  except RuntimeError:
+    # Containers run as users that have no home and that nobody knows.
+    cache = pathlib.Path(tempfile.gettempdir()) / f'cache-{os.getuid()}'
   folder = pathlib.Path(cache) / 'dave_jax' / 'compiled'
   jax.config.update('jax_compilation_cache_dir', str(folder))
   # Everything that takes longer than reading it back.

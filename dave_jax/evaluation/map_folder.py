@@ -30,6 +30,7 @@ class MapFolder:
         name ends in the frame's number: 0001.png, img_00001.jpg,
         pred_sal_000001.npy (DHF1K, STAViS, `dave_jax.predict`)
     FOLDER/NAME.npy, FOLDER/NAME.npz  all frames, [t, h, w]
+    FOLDER/NAME/maps.npz              as `dave_jax.predict` writes it
 
   The map of an image NAME is FOLDER/NAME.png, or another suffix, or stored as
   that of a video of one frame. NPZ files hold `saliency`, or a single array.
@@ -57,8 +58,7 @@ class MapFolder:
         for frame in frames.tolist():
           yield read_map(source[frame]) if frame in source else None
       else:
-        maps = _read_video(source)
-        yield from (maps[k] if k < len(maps) else None for k in frames.tolist())
+        yield from map(_read_video(source).get, frames.tolist())
 
   def check(
     self, clips: Sequence[Clip], frames: Sequence[np.ndarray]
@@ -82,7 +82,7 @@ class MapFolder:
     for clip, scored in zip(clips, frames, strict=True):
       source = self._find(clip)
       if not isinstance(source, dict):
-        source = range(len(_read_video(source)))
+        source = _read_video(source)
       lacking = [frame for frame in scored.tolist() if frame not in source]
       if lacking:
         missing[clip.name] = lacking
@@ -108,6 +108,9 @@ class MapFolder:
         if is_still(clip) and len(numbered) == 1:
           numbered = {0: next(iter(numbered.values()))}
         sources.append((folder, numbered))
+    whole = self.folder / clip.name / 'maps.npz'
+    if whole.is_file():
+      sources.append((whole, whole))
     for path in self._files.get(clip.name, ()):
       if is_still(clip):
         sources.append((path, {0: path}))
@@ -168,10 +171,17 @@ def _listed(folder):
   return sorted(path for path in folder.iterdir() if path.name[0] != '.')
 
 
-def _read_video(path) -> np.ndarray:
-  """Returns the maps [t, h, w] of a video."""
+def _read_video(path) -> dict[int, np.ndarray]:
+  """Returns {frame from 0: map [h, w]} of a video."""
   maps = _read_array(path, dimensions=(2, 3))
-  return maps[None] if maps.ndim == 2 else maps
+  maps = maps[None] if maps.ndim == 2 else maps
+  frames = range(len(maps))
+  if path.suffix == '.npz':
+    with np.load(path, allow_pickle=False) as arrays:
+      if 'frame' in arrays.files:
+        # What `dave_jax.predict` writes, counted from 1.
+        frames = (arrays['frame'] - 1).tolist()
+  return dict(zip(frames, maps, strict=True))
 
 
 def _read_array(path, dimensions):

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import unicodedata
 from collections.abc import Callable, Iterator
 
 import cv2
@@ -20,14 +21,18 @@ _GIF_WIDTH, _GIF_RATE = 480, 10.0  # Pixels; frames per second.
 
 
 class GazePoints:
-  """Fixations of a table that `prepare folder` reads, frame by frame."""
+  """Fixations of a table, frame by frame.
+
+  Attributes:
+    notes: How the numbers of the table were read, where that was not told.
+  """
 
   def __init__(self, table: str, video: str | os.PathLike, info: VideoInfo):
     """Reads the rows of one video.
 
     Args:
-      table: A CSV with the columns name, frame or time, viewer, x and y; see
-        `datasets.folder`.
+      table: A table with the columns name, frame or time, x and y; see
+        `datasets.fixation_table`.
       video: The video, whose name the rows have, with or without suffix.
       info: Of the video.
 
@@ -35,27 +40,27 @@ class GazePoints:
       ValueError: It is no such table, or has no rows of the video.
       OSError: It cannot be read.
     """
-    # Data sets import TensorFlow Datasets, which takes a second.
-    from dave_jax.datasets.folder import FolderSource
-    from dave_jax.datasets.source import Picture, SourceClip
+    # Data sets import TensorFlow Datasets, which takes seconds.
+    from dave_jax.datasets.fixation_table import Units, read_fixations
+    from dave_jax.datasets.source import Picture
 
     path = pathlib.Path(video)
     still = path.suffix.lower() in IMAGE_SUFFIXES
-    clip = SourceClip(
-      name=path.name if path.is_dir() else path.stem,
-      source='',
-      split='test',
-      picture=path,
-      still=still,
-      gaze=pathlib.Path(table),
+    picture = Picture(
+      info.height,
+      info.width,
+      0.0 if still else info.rate,
+      0.0 if still else info.duration or 0.0,
     )
-    picture = Picture(info.height, info.width, 0.0 if still else info.rate)
-    self._fixations = FolderSource().gaze(clip, picture).fixations
+    rows = read_fixations(pathlib.Path(table), Units())
+    names = {unicodedata.normalize('NFC', n) for n in (path.name, path.stem)}
+    found = [n for n in rows.rows if unicodedata.normalize('NFC', n) in names]
+    self._fixations, _, _, self.notes = rows.gaze(found, picture, Units())
     self._info = info
     if not len(self._fixations):
       raise ValueError(
-        f'{table}: expected rows with the name {path.name}, got none; name the '
-        'video as in the column name'
+        f'{table}: expected fixations of {path.name}, got names such as '
+        f'{", ".join(list(rows.rows)[:3])}; name the video as in the table'
       )
 
   def at(self, index: int, time: float) -> np.ndarray:
@@ -65,11 +70,15 @@ class GazePoints:
       index: Index of the frame, from 0.
       time: When it is shown, on the clock of the file.
     """
-    when = self._fixations.when
-    if self._fixations.timed:
-      since = when - (time - self._info.start_time)
-      return self._fixations.xy[(since >= 0) & (since < 1 / self._info.rate)]
-    return self._fixations.xy[when == index]
+    fixations, step = self._fixations, 1 / self._info.rate
+    if not fixations.timed and fixations.duration is None:
+      return fixations.xy[fixations.when == index]
+    begin, now = fixations.when, time - self._info.start_time
+    if not fixations.timed:
+      begin, now = begin * step, index * step
+    end = begin if fixations.duration is None else begin + fixations.duration
+    # Time stamps are rounded by up to a millisecond.
+    return fixations.xy[(begin < now + step - 1e-3) & (end > now - 1e-3)]
 
 
 @dataclasses.dataclass(frozen=True)

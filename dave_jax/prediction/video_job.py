@@ -162,6 +162,7 @@ class Job:
           files, journal, progress, reader.info, gaze
         )
         problems += [*drawn, *failures]
+        problems += [f'gaze: {note}' for note in gaze.notes] if gaze else []
         self._keep_maps(files, journal, failed=bool(failures))
         journal.finish(
           problems=problems,

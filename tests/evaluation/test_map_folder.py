@@ -1,10 +1,13 @@
 """Folders of maps, named as benchmarks do."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
 
 from dave_jax.evaluation.map_folder import MapFolder, read_map
+from dave_jax.prediction.maps import MapFiles
 from tests.data import sets
 
 _MAPS = np.random.default_rng(0).integers(0, 256, (3, 6, 8), np.uint8)
@@ -48,6 +51,23 @@ def test_numbers_may_begin_at_zero(tmp_path):
   _write(tmp_path, 'clip/{:04d}.png', first=0)
   (found,) = MapFolder(tmp_path, 0)([(_clip(), np.array([1]))])
   np.testing.assert_array_equal(found, _MAPS[1])
+
+
+def test_what_predict_writes_into_one_file_is_found_by_frame(tmp_path):
+  files = MapFiles(tmp_path / 'clip', 'npz')
+  rows = [
+    files.write(index, saliency.astype(np.float32))
+    | {'frame': index + 1, 'time': index / 25}
+    for index, saliency in zip((0, 2, 4), _MAPS, strict=True)
+  ]
+  files.collect(rows)
+  shutil.rmtree(files.parts)
+  maps = MapFolder(tmp_path, 1)
+  clip = _clip(frames=5)
+  found = list(maps([(clip, np.array([2, 3]))]))
+  np.testing.assert_array_equal(found[0], _MAPS[1])
+  assert found[1] is None
+  assert maps.check([clip], [np.arange(5)]) == ({'clip': [1, 3]}, {})
 
 
 def test_one_file_may_hold_a_video(tmp_path):
