@@ -8,6 +8,8 @@ from dave_jax.datasets.gaze import Fixations, Gaze
 from dave_jax.datasets.source import Picture, SourceClip
 
 _ROUNDING = 1e-3  # Seconds that time stamps are rounded by.
+# Codecs delay so many frames in AVI, which looks like a hole of that length.
+_DELAYED_FRAMES = 2
 
 
 def pair(
@@ -70,7 +72,7 @@ def _frame_at(since_first, time):
   return np.searchsorted(since_first, time, 'right') - 1
 
 
-def refuse_holes(clip: SourceClip, counts: dict) -> None:
+def refuse_holes(clip: SourceClip, counts: dict, rate: float) -> None:
   """Refuses a clip with gaze by frame number if its time has a hole.
 
   Frames lost there would pair every later row of gaze with a later picture.
@@ -78,15 +80,16 @@ def refuse_holes(clip: SourceClip, counts: dict) -> None:
   Args:
     clip: The clip.
     counts: Counts of the video's reader.
+    rate: Frames per second.
 
   Raises:
-    ValueError: There is a hole.
+    ValueError: More frames are missing than codecs delay.
   """
-  holes = counts.get('holes')
-  if holes:
+  holes, seconds = counts.get('holes', 0), counts.get('hole_seconds', 0.0)
+  if holes and round(seconds * rate) > _DELAYED_FRAMES:
     raise ValueError(
       f'{clip.picture}: {holes} hole(s) in the time of its frames, '
-      f'{counts["hole_seconds"]:.2f} s in all, so the gaze of later frame '
+      f'{seconds:.2f} s in all, so the gaze of later frame '
       'numbers may belong to other pictures; use an undamaged file, or give '
       'the gaze by time'
     )

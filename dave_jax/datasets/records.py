@@ -144,7 +144,7 @@ def _read(clip, source, storage):
       f'{gaze.width} x {gaze.height}, which is kept'
     )
   if not (clip.still or gaze.fixations.timed) and len(gaze.fixations):
-    pairing.refuse_holes(clip, reader.counts)
+    pairing.refuse_holes(clip, reader.counts, picture.rate)
   counts = {'frames': len(jpegs), 'viewers': gaze.viewers, **gaze.counts}
   fixations = pairing.pair(gaze, times - times[0], picture, counts)
   if not len(fixations):
@@ -206,11 +206,11 @@ def _video(clip, storage, notes):
 
 
 def _measured_rate(times, stated, notes):
-  """Returns the stated rate unless the frames' times contradict it."""
-  span = times[-1] - times[0]
-  if span <= 0:
+  """Returns the stated rate unless the usual step contradicts it."""
+  steps = np.diff(times)
+  if not steps.size:
     return stated
-  measured = (len(times) - 1) / span
+  measured = 1 / steps[steps <= 1.5 * np.median(steps)].mean()
   if abs(measured / stated - 1) <= _SAME_RATE:
     return stated
   notes.append(

@@ -31,7 +31,8 @@ _UNITS = {
   'second': 1.0,
   'seconds': 1.0,
   'us': 1e-6,
-  'μs': 1e-6,
+  'μs': 1e-6,  # With the Greek letter,
+  'µs': 1e-6,  # and with the micro sign.
   'microseconds': 1e-6,
   'ns': 1e-9,
 }

@@ -299,3 +299,16 @@ def test_coordinates_that_float32_rounds_up_stay_inside(video):
   _, records = _read(video, _fixations([0], xy=(width - 1e-7, height - 1e-7)))
   x, y = records[0]['fixation_xy'][0]
   assert x < width and y < height
+
+
+def test_a_late_frame_of_an_avi_is_no_hole(tmp_path):
+  """The first step is two frames long, as some codecs in AVI begin."""
+  path = clips.write_clip(
+    tmp_path / 'a.avi',
+    frames=range(50),
+    times=np.r_[0, np.arange(2, 51)] / 25,
+    codec='mpeg4',
+  )
+  content, records = _read(path, _fixations([40]))
+  assert _where(records) == [40]
+  assert content.entry.rate == 25
