@@ -88,9 +88,11 @@ def main(argv: list[str]) -> int:
         return _STOPPED_STATUS.value
     else:
       check_requirements(config, workdir)
+      before = _checkpoints(workdir)
       if not train(config, workdir):
         return _STOPPED_STATUS.value
-      _LOG.info('Done: %s', _describe(workdir))
+      news = 'Done' if _checkpoints(workdir) != before else 'Already finished'
+      _LOG.info('%s: %s', news, _describe(workdir))
   except (jax.errors.JaxRuntimeError, TimeoutError) as error:
     if jax.process_count() == 1:
       raise
@@ -183,6 +185,10 @@ def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> None:
     metrics = evaluate(options)
     if metrics:
       print_metrics(metrics, options.out)
+
+
+def _checkpoints(workdir):
+  return {path.name for path in workdir.glob('checkpoints/[0-9]*')}
 
 
 def _describe(workdir):

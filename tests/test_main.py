@@ -1,28 +1,99 @@
-"""The command that trains and evaluates: what it evaluates."""
+"""The command that trains and evaluates: its command line and messages."""
 
 import json
+import logging
+import re
 import shutil
 import subprocess
+import sys
 
 import numpy as np
+import pytest
+from ml_collections import ConfigDict
 
+from dave_jax import main
+from dave_jax.configs import davos, speech_commands
+from dave_jax.requirements import check_requirements
 from dave_jax.weights import model_folder as store
 from tests.data import sets
 from tests.evaluation.gaze_clips import crowd, watched_clip
-from tests.runs import ROOT, main_command
+from tests.runs import ROOT, TINY, main_command
 
 
-def _evaluate(workdir, environment, **overrides):
+def _run(command, environment, cwd=ROOT):
   return subprocess.run(
-    main_command(workdir, '--mode=evaluate', **overrides),
-    cwd=ROOT,
-    env=environment,
+    command,
+    cwd=cwd,
+    env=environment | {'PYTHONPATH': str(ROOT)},
     capture_output=True,
     text=True,
     check=False,
   )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  ('flags', 'message'),
+  [
+    ('', 'main: expected --config=FILE, got none'),
+    ('--config=nope.py', 'one of davos, demo, small, .*; got .nope.py.'),
+    ('--config=davos --config.model.depht=1', 'no field .depht.. .*"depth"'),
+    ('--config=davos --config.train.steps=x', 'config.train.steps=x: invalid'),
+    ('--config=davos:smell', "main: expected .* got 'smell'"),
+    ('--config=davos fast', 'main: expected --NAME=VALUE, got fast'),
+    ('--config=davos --process=1', 'expected --distributed with --process'),
+    ('--config=davos --distributed', 'cannot connect.*--coordinator'),
+    (
+      '--config=davos --mode=evaluate --config.data.test=',
+      'data.test is empty',
+    ),
+    ('--config=configs/davos.py', '4 things are missing'),
+  ],
+)
+def test_a_wrong_command_line_ends_with_its_reason(
+  flags, message, environment, tmp_path
+):
+  (tmp_path / 'configs').symlink_to(ROOT / 'configs')
+  command = [sys.executable, '-m', 'dave_jax.main', *flags.split()]
+  done = _run(command, environment, cwd=tmp_path)
+  assert done.returncode == 1
+  assert 'Traceback' not in done.stderr
+  assert re.search(f'(?s){message}', done.stderr), done.stderr
+  # Nothing is left that a right command would stumble over.
+  assert [path.name for path in tmp_path.iterdir()] == ['configs']
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('module', ['main', 'plan'])
+def test_help_shows_the_flags_of_the_program(module, environment):
+  command = [sys.executable, '-m', f'dave_jax.{module}', '--help']
+  done = _run(command, environment)
+  assert done.returncode == 0
+  assert f'python -m dave_jax.{module} --config=configs/davos.py' in done.stdout
+  assert '--config: Config file' in done.stdout
+  assert '--logtostderr' not in done.stdout
+
+
+@pytest.mark.slow
+def test_a_run_without_workdir_is_named_after_its_config(environment, tmp_path):
+  """It says what it wrote; started again, that it is finished."""
+  tiny = TINY | {'train.steps': 1, 'data.images': ''}
+  command = [
+    *(sys.executable, '-m', 'dave_jax.main', '--config=davos:audio'),
+    *(f'--config.{key}={value}' for key, value in tiny.items()),
+  ]
+  first = _run(command, environment, cwd=tmp_path)
+  assert first.returncode == 0, first.stderr
+  assert (tmp_path / 'runs' / 'davos_audio' / 'train.jsonl').exists()
+  last = first.stderr.splitlines()[-1]
+  assert last.startswith('Done: ')
+  assert 'runs/davos_audio/train.jsonl' in last
+  again = _run(command, environment, cwd=tmp_path)
+  assert again.returncode == 0, again.stderr
+  assert 'Already finished' in again.stderr
+
+
+@pytest.mark.slow
 def test_evaluate_scores_the_best_weights_on_the_test_set(
   checkpoint, environment, tmp_path
 ):
@@ -30,19 +101,23 @@ def test_evaluate_scores_the_best_weights_on_the_test_set(
   sets.write_set(tmp_path / 'data', 'images', stills)
   workdir = tmp_path / 'run'
   shutil.copytree(checkpoint, workdir / 'best')
-  done = _evaluate(
-    workdir,
+  done = _run(
+    main_command(
+      workdir,
+      '--mode=evaluate',
+      **{
+        'data.data_dir': tmp_path / 'data',
+        'data.test': 'made/images:test',
+        'evaluation.test.size': '40x60',
+        'evaluation.test.scoring.scores': 'NSS',
+        'evaluation.test.mean_eye_position': 'none',
+      },
+    ),
     environment,
-    **{
-      'data.data_dir': tmp_path / 'data',
-      'data.test': 'made/images:test',
-      'evaluation.test.size': '40x60',
-      'evaluation.test.scoring.scores': 'NSS',
-      'evaluation.test.mean_eye_position': 'none',
-    },
   )
   assert done.returncode == 0, done.stderr
   path = workdir / 'evaluation' / 'made' / 'images-test' / 'metrics.json'
+  assert str(path) in done.stdout
   found = json.loads(path.read_text())
   assert found['counts']['videos'] == found['counts']['frames'] == 3
   assert found['scores'] == ['NSS']
@@ -52,9 +127,59 @@ def test_evaluate_scores_the_best_weights_on_the_test_set(
   )
 
 
-def test_evaluate_wants_a_test_set(environment, tmp_path):
-  done = _evaluate(tmp_path, environment, **{'data.test': ''})
-  assert done.returncode == 1
-  assert done.stderr.splitlines()[-1] == (
-    'main: data.test is empty; set it to NAME:SPLIT'
-  )
+def test_the_log_is_printed_once_however_often_main_runs(capsys):
+  logger = logging.getLogger('dave_jax')
+  before = logger.handlers[:], logger.level, logger.propagate
+  logger.handlers = []
+  try:
+    for _ in range(2):
+      main._log_to_stderr(is_primary=True)
+    logger.info('hello')
+    assert capsys.readouterr().err == 'hello\n'
+  finally:
+    logger.handlers, logger.level, logger.propagate = before
+
+
+def _missing(config: ConfigDict, workdir) -> str:
+  with pytest.raises(FileNotFoundError) as error:
+    check_requirements(config, workdir)
+  return str(error.value)
+
+
+def test_all_that_is_missing_is_listed_with_its_command(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  text = _missing(davos.get_config(), tmp_path)
+  for part in (
+    '4 things are missing',
+    'data/davos (data.audio_visual, data.validation): python -m '
+    'dave_jax.datasets.prepare davos',
+    'data/salicon (data.images): python -m dave_jax.datasets.prepare salicon',
+    '--frame_size=256x320',
+    'weights/kinetics (start.video_encoder): python -m dave_jax.convert',
+    'runs/speech_commands/best (start.audio_encoder): python -m dave_jax.main '
+    '--config=speech_commands',
+    '--config.start.audio_encoder=',
+  ):
+    assert part in text
+  text = _missing(speech_commands.get_config(), tmp_path)
+  assert '2 things are missing' in text
+  assert 'data.folder' in text
+
+
+def test_what_is_there_or_unused_is_not_missing(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  config = davos.get_config('video')
+  config.data.data_dir = str(tmp_path / 'data')
+  stills = [watched_clip('a', crowd(1, 3, seed=0))]
+  sets.write_set(tmp_path / 'data', 'images', stills)
+  config.data.images = 'made/images:test'
+  config.data.audio_visual = config.data.validation = ''
+  # A video-only network takes no audio encoder.
+  text = _missing(config, tmp_path)
+  assert '1 thing is missing' in text
+  assert 'weights/kinetics (start.video_encoder)' in text
+  # A run that resumes needs no initial weights.
+  (tmp_path / 'run' / 'checkpoints' / '10').mkdir(parents=True)
+  check_requirements(config, tmp_path / 'run')
+  config.fake_data = True
+  check_requirements(config, tmp_path)
