@@ -1,4 +1,4 @@
-"""Sets built from a folder, and compared."""
+"""Helpers to build data sets and to compare them."""
 
 import numpy as np
 

@@ -1,6 +1,6 @@
-"""Miniatures of official downloads, written with real encoders.
+"""Small versions of the official downloads, written with real encoders.
 
-Where somebody looks is told by `gaze_at`, so that tests know what to find.
+`gaze_at` defines where viewers look, so that tests know what to expect.
 """
 
 import numpy as np
@@ -47,7 +47,7 @@ def write_grey(path, image):
 
 
 def points(frame, viewers=2, size=SIZE):
-  """Returns a map [h, w] of where all viewers look."""
+  """Returns a map [h, w] of the pixels that viewers fixate."""
   fixated = np.zeros(size, np.uint8)
   for viewer in range(viewers):
     x, y = gaze_at(viewer, frame)
@@ -81,7 +81,7 @@ def size_in(name):
 
 
 def write_diem(root, name, *, viewers=2, frames=FRAMES, rows=None, rate=30):
-  """Writes a DIEM folder, its video of the size in its name.
+  """Writes a DIEM folder with a video of the size in its name.
 
   Args:
     rows: {viewer: rows [frames, 9] of its file}; `diem_rows` for the others.
@@ -108,7 +108,7 @@ def write_diem(root, name, *, viewers=2, frames=FRAMES, rows=None, rate=30):
 def write_coutrot(
   root, database, numbers, *, viewers=2, frames=FRAMES, suffix='.avi'
 ):
-  """Writes a database of Coutrot's: videos with sound and the MATLAB file."""
+  """Writes a Coutrot database: videos with sound and the MATLAB file."""
   file, variable, condition, prefix = COUTROT[database]
   stimuli = root / f'{prefix}_Stimuli'
   stimuli.mkdir(parents=True)
@@ -145,7 +145,7 @@ def write_coutrot(
 
 
 def write_stavis(root, set_name, names, *, frames=FRAMES, rate=25.0, lists=()):
-  """Writes clips of a set of the STAViS release, and lists of folds.
+  """Writes clips of a set of the STAViS release, and fold lists.
 
   Args:
     lists: (file name, names) of each list.

@@ -1,4 +1,4 @@
-"""Sets built whole, by one process and by several."""
+"""Tests of complete builds, by one process and by several."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from dave_jax.datasets.images import Mit1003
 from tests.datasets.building import DEGREE, VIDEOS, assert_same, build_into
 
 
-def test_processes_build_what_one_builds(tmp_path, videos):
+def test_several_processes_build_the_same_set_as_one(tmp_path, videos):
   build_into('folder', videos, tmp_path / 'one', **DEGREE)
   build_into('folder', videos, tmp_path / 'two', processes=2, **DEGREE)
   assert_same(
@@ -20,7 +20,7 @@ def test_processes_build_what_one_builds(tmp_path, videos):
   )
 
 
-def test_tfds_builds_the_same_by_itself(tmp_path, photographs):
+def test_download_and_prepare_builds_the_same_set(tmp_path, photographs):
   build_into('mit1003', photographs, tmp_path / 'one')
   builder = Mit1003(data_dir=tmp_path / 'two', file_format='array_record')
   builder.download_and_prepare(
@@ -33,7 +33,7 @@ def test_tfds_builds_the_same_by_itself(tmp_path, photographs):
   assert len(builder.as_data_source(split='val')) == 5
 
 
-def test_tfds_alone_reads_what_was_built(tmp_path, photographs):
+def test_built_set_is_readable_with_tfds_alone(tmp_path, photographs):
   build_into('mit1003', photographs, tmp_path)
   builder = tfds.builder('mit1003', data_dir=tmp_path, try_gcs=False)
   assert builder.info.citation.startswith('@inproceedings{judd2009')
@@ -43,9 +43,7 @@ def test_tfds_alone_reads_what_was_built(tmp_path, photographs):
   assert 'tensorflow' not in sys.modules
 
 
-def test_splits_joined_with_plus_are_read_one_after_the_other(
-  tmp_path, photographs
-):
+def test_joined_splits_are_concatenated(tmp_path, photographs):
   build_into('mit1003', photographs, tmp_path)
   dataset = store.open_dataset(tmp_path, 'mit1003')
   records = dataset.records('test+train')
@@ -54,7 +52,7 @@ def test_splits_joined_with_plus_are_read_one_after_the_other(
     assert records[clip.first_record]['clip'].decode() == clip.name
 
 
-def test_a_split_that_is_not_there_is_named(tmp_path, photographs):
+def test_unknown_split_is_an_error(tmp_path, photographs):
   build_into('mit1003', photographs, tmp_path)
   dataset = store.open_dataset(tmp_path, 'mit1003')
   with pytest.raises(ValueError, match="no split 'dev'; it has "):
@@ -74,7 +72,7 @@ def test_name_of_a_set_means_its_newest_build(tmp_path, videos, caplog):
   assert store.open_dataset(tmp_path, other).records('val')[0]['sigma'] == 12
 
 
-def test_small_shards_are_joined(tmp_path, videos):
+def test_small_shards_are_merged(tmp_path, videos):
   build_into('folder', videos, tmp_path, **DEGREE)
   folder = store.open_dataset(tmp_path, 'folder').folder
   names = {path.name for path in folder.glob('*.array_record*')}
@@ -84,7 +82,9 @@ def test_small_shards_are_joined(tmp_path, videos):
   }
 
 
-def test_big_shards_stay_apart_and_in_order(tmp_path, videos, monkeypatch):
+def test_large_shards_are_not_merged_and_stay_in_order(
+  tmp_path, videos, monkeypatch
+):
   monkeypatch.setattr(shards, '_SHARD_BYTES', 1)
   build_into('folder', videos, tmp_path, **DEGREE)
   dataset = store.open_dataset(tmp_path, 'folder')
@@ -93,7 +93,7 @@ def test_big_shards_stay_apart_and_in_order(tmp_path, videos, monkeypatch):
   assert [r['clip'] for r in records] == [b'a', b'a', b'b', b'b', b'c', b'c']
 
 
-def test_the_report_is_kept_with_the_set(tmp_path, videos):
+def test_report_is_stored_with_the_set(tmp_path, videos):
   report = build_into('folder', videos, tmp_path, **DEGREE)
   folder = store.open_dataset(tmp_path, 'folder').folder
   assert json.loads((folder / 'report.json').read_text()) == json.loads(

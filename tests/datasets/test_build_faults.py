@@ -60,7 +60,7 @@ def test_set_without_a_readable_clip_is_not_built(tmp_path, photographs):
     build_into('mit1003', photographs, tmp_path, partial=True)
 
 
-def test_a_missing_source_is_an_error(tmp_path):
+def test_missing_source_is_an_error(tmp_path):
   with pytest.raises(FileNotFoundError, match='give --source'):
     build_into('mit1003', tmp_path / 'nowhere', tmp_path)
 
@@ -78,7 +78,7 @@ def test_tfds_refuses_an_incomplete_source(tmp_path):
     )
 
 
-def test_a_changed_file_is_read_again(tmp_path, videos):
+def test_changed_file_is_read_again(tmp_path, videos):
   (videos / 'c.mp4').write_bytes(b'no video')
   with pytest.raises(IncompleteError):
     build_into('folder', videos, tmp_path, **DEGREE)
@@ -90,7 +90,7 @@ def test_a_changed_file_is_read_again(tmp_path, videos):
 
 
 @pytest.mark.parametrize('harm', ['cut', 'remove'])
-def test_damaged_shards_are_not_opened(tmp_path, photographs, harm):
+def test_damaged_shards_are_refused(tmp_path, photographs, harm):
   build_into('mit1003', photographs, tmp_path)
   folder = store.open_dataset(tmp_path, 'mit1003').folder
   shard = next(folder.glob('*train.array_record*'))

@@ -1,3 +1,5 @@
+"""Tests of DAVoS from the original downloads and from the STAViS release."""
+
 import shutil
 import tarfile
 
@@ -48,7 +50,7 @@ def downloads(tmp_path):
   return root
 
 
-def test_all_that_is_missing_is_told_before_anything_is_built(
+def test_all_missing_files_are_listed_before_the_build(
   tmp_path, downloads, build_set
 ):
   shutil.rmtree(downloads / 'DIEM' / SERPENT / 'audio')
@@ -63,7 +65,7 @@ def test_all_that_is_missing_is_told_before_anything_is_built(
   assert not (tmp_path / 'data').exists()
 
 
-def test_known_fixations_of_diem_come_out_where_they_were(downloads, build_set):
+def test_diem_fixations_keep_frame_and_position(downloads, build_set):
   dataset, report = build_set('davos/raw', downloads, partial=True)
   found = _fixations(dataset, 'test', SERPENT)
   expected = {
@@ -81,9 +83,7 @@ def test_known_fixations_of_diem_come_out_where_they_were(downloads, build_set):
   assert '20 frames of video, 22 of gaze' in clip['notes'][0]
 
 
-def test_known_fixations_of_coutrot_come_out_where_they_were(
-  downloads, build_set
-):
+def test_coutrot_fixations_keep_frame_and_position(downloads, build_set):
   dataset, report = build_set('davos/raw', downloads, partial=True)
   expected = {
     (frame, viewer): layouts.gaze_at(viewer, frame)
@@ -96,7 +96,7 @@ def test_known_fixations_of_coutrot_come_out_where_they_were(
   assert report['totals']['missing'] == 3
 
 
-def test_clips_know_what_they_are(downloads, build_set):
+def test_clips_have_their_source_split_and_category(downloads, build_set):
   dataset, _ = build_set('davos/raw', downloads, partial=True)
   clips_of = {c.name: c for s in dataset.splits for c in dataset.clips(s)}
   listed = {clip.name: clip for clip in folds.davos()}
@@ -113,7 +113,7 @@ def test_clips_know_what_they_are(downloads, build_set):
   assert sources['clip_e_1'] == 'coutrot2'
 
 
-def test_one_degree_is_a_field_of_the_builder(downloads, build_set):
+def test_pixels_per_degree_can_be_changed(downloads, build_set):
   dataset, _ = build_set('davos/raw', downloads, partial=True)
   [record] = [r for r in dataset.records('test') if r['first_frame'] == 0]
   assert record['sigma'] == 50
@@ -131,16 +131,14 @@ def test_avi_with_sound_is_read(tmp_path, build_set):
   assert dataset.clips('train')[0].has_sound
 
 
-def test_a_viewer_alone_is_read(tmp_path, build_set):
+def test_recording_of_one_viewer_is_read(tmp_path, build_set):
   layouts.write_coutrot(tmp_path, 1, [3], viewers=1, suffix='.mp4')
   dataset, _ = build_set('davos/raw', tmp_path, partial=True)
   assert dataset.clips('train')[0].viewers == 1
   assert len(_fixations(dataset, 'train', 'clip_3')) == 19
 
 
-def test_a_matlab_file_of_another_kind_leaves_its_clips_out(
-  downloads, build_set
-):
+def test_clips_of_a_wrong_matlab_file_are_left_out(downloads, build_set):
   layouts.scipy.io.savemat(
     downloads / 'coutrot1' / 'coutrot_database1.mat', {'something': 1}
   )
@@ -149,12 +147,12 @@ def test_a_matlab_file_of_another_kind_leaves_its_clips_out(
   assert 'got the variables something' in report['skipped'][0]['reason']
 
 
-def test_an_eye_that_is_none_is_an_error():
+def test_unknown_eye_is_an_error():
   with pytest.raises(ValueError, match='expected eye left, right or mean'):
     Downloads(eye='both')
 
 
-def test_the_stavis_release_gives_davos_its_names_and_folds(
+def test_clips_of_the_stavis_release_get_names_and_splits_of_davos(
   tmp_path, build_set
 ):
   root = tmp_path / 'release'
@@ -185,9 +183,7 @@ def test_the_stavis_release_gives_davos_its_names_and_folds(
   assert record_density(record, 2).shape == layouts.SIZE
 
 
-def test_all_davos_clips_are_looked_for_under_the_names_of_the_release(
-  data, tmp_path
-):
+def test_every_davos_clip_has_its_name_in_the_release(data, tmp_path):
   for folder in ('video_frames', 'video_audio', 'annotations'):
     (tmp_path / folder).mkdir()
   shutil.copytree(data / 'stavis_folds', tmp_path / 'fold_lists')
@@ -199,7 +195,7 @@ def test_all_davos_clips_are_looked_for_under_the_names_of_the_release(
   assert {p.split(': ')[1] for p in problems} == wanted
 
 
-def test_a_release_without_its_folders_says_which(tmp_path, build_set):
+def test_missing_folders_of_a_release_are_listed(tmp_path, build_set):
   (tmp_path / 'video_frames').mkdir()
   with pytest.raises(IncompleteError) as error:
     build_set('davos/stavis', tmp_path)
@@ -207,7 +203,7 @@ def test_a_release_without_its_folders_says_which(tmp_path, build_set):
     assert f'missing {folder}/' in str(error.value)
 
 
-def test_real_gaze_is_paired_with_a_video_of_its_size(
+def test_real_gaze_is_paired_with_a_video_of_the_same_size(
   data, tmp_path, build_set
 ):
   root = tmp_path / 'DIEM'
@@ -264,7 +260,7 @@ def _write_grey_video(path, h, w, frames):
     container.mux(stream.encode())
 
 
-def test_a_set_is_not_built_over(downloads, build_set, tmp_path):
+def test_existing_set_is_not_overwritten(downloads, build_set, tmp_path):
   build_set('davos/raw', downloads, partial=True)
   builder = make_builder('davos/raw', tmp_path / 'data')
   with pytest.raises(FileExistsError, match='exists; give --overwrite'):

@@ -1,3 +1,5 @@
+"""Tests of density maps."""
+
 import cv2
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ def test_density_is_a_gaussian_at_the_fixation():
   assert ratio == pytest.approx(np.exp(-0.5), abs=0.002)
 
 
-def test_maps_of_all_sizes_hold_the_same_density():
+def test_maps_of_different_sizes_agree():
   xy = np.random.default_rng(0).uniform(0, [96, 64], (9, 2))
   settings = {'sigma': 5.0, 'height': 64, 'width': 96}
   fine = gaussian_density(xy, size=(64, 96), **settings)
@@ -25,7 +27,7 @@ def test_maps_of_all_sizes_hold_the_same_density():
   np.testing.assert_allclose(coarse, summed, atol=1e-7)
 
 
-def test_a_place_that_two_viewers_share_counts_twice():
+def test_repeated_fixation_counts_twice():
   density = gaussian_density(
     np.array([[8.0, 8], [8, 8], [56, 8]]),
     sigma=2.0,
@@ -55,18 +57,18 @@ def _record(**fields):
   return record | fields
 
 
-def test_a_record_without_map_or_sigma_has_no_density():
+def test_record_without_map_or_sigma_has_no_density():
   assert record_density(_record(), 0) is None
 
 
-def test_the_fixations_of_the_frame_are_blurred():
+def test_fixations_of_the_frame_are_blurred():
   density = record_density(_record(sigma=3.0), 1)
   assert density.shape == (64, 96)
   assert np.unravel_index(density.argmax(), density.shape) == (50, 80)
 
 
 @pytest.mark.parametrize('depth', [np.uint8, np.uint16])
-def test_the_map_of_the_source_comes_before_sigma(depth):
+def test_published_map_takes_precedence_over_sigma(depth):
   image = np.zeros((32, 48), depth)
   image[3, 5] = 200
   image[3, 6] = 100
@@ -75,7 +77,7 @@ def test_the_map_of_the_source_comes_before_sigma(depth):
   np.testing.assert_allclose(density, image / 300, atol=1e-7)
 
 
-def test_a_resized_map_sums_to_one_and_is_not_negative():
+def test_resized_map_sums_to_one_and_is_not_negative():
   image = np.zeros((64, 96), np.uint8)
   image[30, 50] = 255
   png = cv2.imencode('.png', image)[1].tobytes()
@@ -85,6 +87,6 @@ def test_a_resized_map_sums_to_one_and_is_not_negative():
   assert density.sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_a_damaged_map_names_its_frame():
+def test_error_of_a_damaged_map_names_the_frame():
   with pytest.raises(ValueError, match='clip a, frame 17'):
     record_density(_record(density=[b'', b'no image']), 1)

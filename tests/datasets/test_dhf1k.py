@@ -1,3 +1,5 @@
+"""Tests of DHF1K."""
+
 import pytest
 
 from dave_jax.datasets.build import IncompleteError
@@ -23,7 +25,7 @@ def test_videos_and_folders_of_frames_are_read(tmp_path, build_set, as_images):
   assert record_density(record, 2).argmax() % 80 == 18
 
 
-def test_the_test_videos_have_no_fixations(tmp_path, build_set):
+def test_test_videos_have_no_fixations(tmp_path, build_set):
   layouts.write_dhf1k(tmp_path, [1, 900])
   dataset, _ = build_set('dhf1k', tmp_path, partial=True)
   [clip] = dataset.clips('test')
@@ -31,7 +33,7 @@ def test_the_test_videos_have_no_fixations(tmp_path, build_set):
   assert record_density(dataset.records('test')[0], 0) is None
 
 
-def test_missing_videos_and_annotations_are_told_at_once(tmp_path, build_set):
+def test_missing_videos_and_annotations_are_listed(tmp_path, build_set):
   layouts.write_dhf1k(tmp_path, [1, 2])
   (tmp_path / 'annotation/0002/maps/0004.png').unlink()
   with pytest.raises(IncompleteError) as error:
@@ -42,6 +44,6 @@ def test_missing_videos_and_annotations_are_told_at_once(tmp_path, build_set):
   assert annotation.endswith('1 of 20 numbers are missing: 4')
 
 
-def test_a_folder_of_something_else_is_an_error(tmp_path, build_set):
+def test_unrelated_folder_is_an_error(tmp_path, build_set):
   with pytest.raises(IncompleteError, match='expected video/ and annotation/'):
     build_set('dhf1k', tmp_path)

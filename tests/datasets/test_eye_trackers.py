@@ -59,7 +59,7 @@ def test_eyelink_fixations_come_out_in_seconds_of_the_clip(tmp_path):
     assert {row['viewer'] for row in csv.DictReader(file)} == {'anna'}
 
 
-def test_eyelink_messages_of_ones_own_begin_clips(tmp_path):
+def test_custom_eyelink_messages_begin_and_end_clips(tmp_path):
   recording = tmp_path / 'anna.asc'
   recording.write_text(
     'MSG\t1000 movie_on: bridge\nEFIX R\t1500\t1599\t100\t10.0\t20.0\t900\n'

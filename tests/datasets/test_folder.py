@@ -1,3 +1,5 @@
+"""Tests of folders of own videos and images with tables of gaze."""
+
 import unicodedata
 
 import numpy as np
@@ -30,7 +32,7 @@ def _write(root, table, **files):
   (root / 'fixations.csv').write_text(table)
 
 
-def test_fixations_by_frame_come_out_where_they_were(tmp_path, build_set):
+def test_fixations_by_frame_keep_frame_and_position(tmp_path, build_set):
   table = (
     'name,frame,viewer,x,y\n'
     'a.mp4,17,anna,10.5,20\na,0,ben,95.9,63.9\na,17,,3,4\na,17,ben,96,4\n'
@@ -49,7 +51,9 @@ def test_fixations_by_frame_come_out_where_they_were(tmp_path, build_set):
   assert late['has_sound']
 
 
-def test_fixations_by_time_come_to_the_frame_that_is_shown(tmp_path, build_set):
+def test_fixations_by_time_are_paired_with_the_frame_on_screen(
+  tmp_path, build_set
+):
   # At 25 frames a second, frame 17 is shown from 0.68 to 0.72 s.
   table = 'name,time,viewer,x,y\na,0.69,anna,10,20\na,0.68,ben,11,20\n'
   _write(tmp_path / 'own', table, videos=['a.mp4'])
@@ -59,7 +63,7 @@ def test_fixations_by_time_come_to_the_frame_that_is_shown(tmp_path, build_set):
   )
 
 
-def test_images_and_folders_of_frames_stand_beside_videos(tmp_path, build_set):
+def test_videos_images_and_folders_of_frames_can_be_mixed(tmp_path, build_set):
   root = tmp_path / 'own'
   _write(
     root,
@@ -76,7 +80,7 @@ def test_images_and_folders_of_frames_stand_beside_videos(tmp_path, build_set):
   np.testing.assert_array_equal(frames['fixation_frame'], [3])
 
 
-def test_own_splits_and_categories_are_kept(tmp_path, build_set):
+def test_splits_and_categories_of_clips_csv_are_used(tmp_path, build_set):
   table = 'name,viewer,x,y\n' + ''.join(f'{n},1,1,2\n' for n in 'abc')
   root = tmp_path / 'own'
   _write(root, table, images=['a.png', 'b.jpg', 'c.jpeg'])
@@ -88,7 +92,7 @@ def test_own_splits_and_categories_are_kept(tmp_path, build_set):
   assert categories == {'a': 'x', 'c': 'z'}
 
 
-def test_own_maps_are_taken(tmp_path, build_set):
+def test_own_density_maps_are_used(tmp_path, build_set):
   root = tmp_path / 'own'
   table = 'name,frame,viewer,x,y\na,0,1,1,1\nb,0,1,1,1\n'
   _write(root, table, videos=['a.mp4'], images=['b.png'])
@@ -101,7 +105,7 @@ def test_own_maps_are_taken(tmp_path, build_set):
   assert record_density(_record(dataset, 'b'), 0).argmax() % 80 == 33
 
 
-def test_a_table_with_nan_counts_what_it_leaves_out(tmp_path, build_set):
+def test_rows_with_nan_are_left_out_and_counted(tmp_path, build_set):
   table = 'name,viewer,x,y\na,1,nan,2\na,1,,2\na,1,3,2\na,1,inf,2\n'
   _write(tmp_path / 'own', table, images=['a.png'])
   dataset, report = build_set('folder', tmp_path / 'own', **DEGREE)
@@ -109,7 +113,7 @@ def test_a_table_with_nan_counts_what_it_leaves_out(tmp_path, build_set):
   np.testing.assert_array_equal(_record(dataset, 'a')['fixation_xy'], [[3, 2]])
 
 
-def test_a_table_of_words_names_the_line(tmp_path, build_set):
+def test_error_of_a_table_names_the_line(tmp_path, build_set):
   table = 'name,viewer,x,y\na,1,3,2\na,1,left,2\n'
   _write(tmp_path / 'own', table, images=['a.png'])
   with pytest.raises(
@@ -121,9 +125,7 @@ def test_a_table_of_words_names_the_line(tmp_path, build_set):
 @pytest.mark.parametrize(
   'columns', ['name,frame,x', 'name,frame,time,viewer,x,y', 'a,b']
 )
-def test_a_table_of_other_columns_says_which_it_wants(
-  tmp_path, build_set, columns
-):
+def test_missing_columns_are_named(tmp_path, build_set, columns):
   _write(tmp_path / 'own', f'{columns}\n', images=['a.png'])
   with pytest.raises(
     ValueError, match='expected the columns name, frame or time'
@@ -131,7 +133,7 @@ def test_a_table_of_other_columns_says_which_it_wants(
     build_set('folder', tmp_path / 'own', **DEGREE)
 
 
-def test_all_that_is_missing_is_told_at_once(tmp_path, build_set):
+def test_all_missing_files_are_listed(tmp_path, build_set):
   root = tmp_path / 'own'
   _write(root, 'name,viewer,x,y\na,1,1,1\nz,1,1,1\n', images=['a.png', 'b.png'])
   (root / 'clips.csv').write_text('name,split\na,train\ny,val\nb,dev\n')
@@ -273,7 +275,7 @@ def test_shares_of_the_picture_are_recognised(tmp_path, build_set):
   assert 'shares (0 to 1)' in str(report['clips'][0]['notes'])
 
 
-def test_coordinates_are_what_the_user_says(tmp_path, build_set):
+def test_setting_overrides_recognised_coordinates(tmp_path, build_set):
   rows = ''.join(f'p,v{n},{n / 10},{0.9 - n / 10}\n' for n in range(8))
   _write(tmp_path / 'own', f'name,viewer,x,y\n{rows}', images=['p.jpg'])
   settings = DEGREE['settings'] | {'coordinates': 'pixels'}
@@ -375,7 +377,7 @@ def test_a_fixation_is_on_every_frame_that_it_lasts(
   assert report['totals']['fixations'] == 8
 
 
-def test_fixations_by_frame_last_as_well(tmp_path, build_set):
+def test_fixations_by_frame_may_have_durations(tmp_path, build_set):
   """40 ms frames: 0.1 s from frame 4 on is frames 4 to 6; the end is cut."""
   table = (
     'name,frame,duration,viewer,x,y\n'

@@ -1,3 +1,5 @@
+"""Tests of the published splits."""
+
 import collections
 
 import pytest
@@ -13,7 +15,7 @@ def test_davos_has_the_official_folds():
   assert {clip.rate for clip in folds.davos()} == {25, 30}
 
 
-def test_davos_categories_count_as_published():
+def test_davos_categories_have_the_published_counts():
   # Nature/Social/Misc of the official sheet.
   expected = {'train': (18, 37, 37), 'val': (6, 16, 7), 'test': (10, 11, 8)}
   for split, numbers in expected.items():
@@ -53,7 +55,7 @@ def test_every_davos_clip_is_in_the_stavis_release(data):
     assert listed[set_name][name].rate == pytest.approx(clip.rate, rel=1e-4)
 
 
-def test_folds_of_the_stavis_release_come_back_from_splits(data):
+def test_folds_of_the_stavis_release_are_unions_of_splits(data):
   folder = data / 'stavis_folds'
   for name in ('AVAD', 'Coutrot_db1', 'Coutrot_db2', 'ETMD_av', 'SumMe'):
     listed = folds.stavis(folder, name)
@@ -67,19 +69,19 @@ def test_folds_of_the_stavis_release_come_back_from_splits(data):
         assert found == wanted, (name, part, fold)
 
 
-def test_diem_of_the_stavis_release_trains_64_and_tests_17(data):
+def test_diem_of_the_stavis_release_has_64_training_and_17_test_clips(data):
   listed = folds.stavis(data / 'stavis_folds', 'DIEM')
   splits = [folds.stavis_split(clip, 1) for clip in listed.values()]
   assert (splits.count('train'), splits.count('test')) == (64, 17)
   assert folds.fold_split(set(splits), 'test', 1) == 'test'
 
 
-def test_a_fold_that_is_not_there_is_an_error():
+def test_unknown_fold_is_an_error():
   with pytest.raises(ValueError, match='among train, test'):
     folds.fold_split(['train', 'test'], 'val', 1)
 
 
-def test_a_bad_line_of_a_fold_list_is_named(tmp_path):
+def test_error_of_a_fold_list_shows_the_line(tmp_path):
   (tmp_path / 'AVAD_list_train_1_fps.txt').write_text('V1 200 25\nV2 many 25\n')
   with pytest.raises(ValueError, match="got 'V2 many 25'"):
     folds.stavis(tmp_path, 'AVAD')

@@ -1,3 +1,5 @@
+"""Tests of fixations and of the formats that gaze comes in."""
+
 import tarfile
 
 import numpy as np
@@ -16,7 +18,7 @@ def _write(path, rows):
   return [path]
 
 
-def test_diem_takes_fixations_in_pixels_of_the_video(tmp_path):
+def test_diem_fixations_are_in_pixels_of_the_video(tmp_path):
   rows = np.array(
     [
       # frame, left x, y, pupil, event, right x, y, pupil, event
@@ -49,14 +51,14 @@ def test_diem_counts_fixations_without_coordinates(tmp_path):
 
 
 @pytest.mark.parametrize('text', ['1\t2\t3\n', 'a\tb\n', ''])
-def test_a_file_that_is_no_diem_table_is_named(tmp_path, text):
+def test_error_of_a_diem_table_names_the_file(tmp_path, text):
   path = tmp_path / 'viewer.txt'
   path.write_text(text)
   with pytest.raises(ValueError, match=r'viewer\.txt.*download it again'):
     gaze.read_diem([path], eye='left', **SHOWN)
 
 
-def test_real_diem_gaze_is_on_the_video(data, tmp_path):
+def test_real_diem_gaze_lies_on_the_video(data, tmp_path):
   with tarfile.open(
     data / 'diem_gaze' / 'arctic_bears_1066x710.tar.gz'
   ) as archive:
@@ -73,7 +75,7 @@ def test_real_diem_gaze_is_on_the_video(data, tmp_path):
   assert found.inside(710, 1066).mean() > 0.99
 
 
-def test_the_edges_of_the_frame_are_inside_left_and_top_alone():
+def test_left_and_top_edges_are_inside_the_frame_right_and_bottom_are_not():
   xy = np.array([[0, 0], [79.99, 47.99], [80, 10], [10, 48], [-0.01, 10]])
   found = gaze.Fixations(xy, np.zeros(5), np.zeros(5, np.int32))
   np.testing.assert_array_equal(
@@ -81,7 +83,7 @@ def test_the_edges_of_the_frame_are_inside_left_and_top_alone():
   )
 
 
-def test_positions_keep_viewers_and_count_what_is_missing():
+def test_positions_keep_viewers_and_missing_ones_are_counted():
   positions = np.arange(2 * 3 * 2, dtype=float).reshape(2, 3, 2)
   positions[1, 2, 0] = np.nan
   found, counts = gaze.fixations_of_positions(positions)
@@ -97,7 +99,7 @@ def _of_maps(maps):
   )
 
 
-def test_a_map_of_points_gives_the_middles_of_its_pixels():
+def test_fixated_pixels_become_their_centres():
   fixated = np.zeros((4, 6))
   fixated[3, 1] = 1
   found = _of_maps({8: fixated}).fixations
@@ -106,7 +108,7 @@ def test_a_map_of_points_gives_the_middles_of_its_pixels():
   assert found.viewer == [POOLED]
 
 
-def test_another_rate_pairs_by_time():
+def test_gaze_of_another_rate_is_paired_by_time():
   found = _of_maps({31: np.ones((1, 1))}).fixations
   same, notes = gaze.match_rates(found, 30, 29.97)
   assert same is found and not notes
@@ -117,7 +119,7 @@ def test_another_rate_pairs_by_time():
   assert 'paired by time' in notes[0]
 
 
-def test_a_field_of_a_matlab_file_is_read(tmp_path):
+def test_nested_field_of_a_matlab_file_is_read(tmp_path):
   layouts.write_coutrot(tmp_path, 1, [3], frames=4, suffix='.mp4')
   clip = gaze.read_mat(
     tmp_path / 'coutrot_database1.mat',
@@ -128,7 +130,7 @@ def test_a_field_of_a_matlab_file_is_read(tmp_path):
   assert clip.data.shape == (2, 4, 2)
 
 
-def test_a_matlab_file_of_another_kind_says_what_it_holds(tmp_path):
+def test_missing_matlab_variable_lists_those_found(tmp_path):
   path = tmp_path / 'fixMap_00001.mat'
   scipy.io.savemat(path, {'other': 1})
   with pytest.raises(
@@ -138,7 +140,7 @@ def test_a_matlab_file_of_another_kind_says_what_it_holds(tmp_path):
 
 
 @pytest.mark.parametrize('kept', [0, 30, 200])
-def test_a_damaged_matlab_file_is_named(tmp_path, kept):
+def test_error_of_a_damaged_matlab_file_names_it(tmp_path, kept):
   path = tmp_path / 'points.mat'
   scipy.io.savemat(path, {'eyeMap': np.eye(50)}, do_compression=True)
   path.write_bytes(path.read_bytes()[:kept])
@@ -146,7 +148,7 @@ def test_a_damaged_matlab_file_is_named(tmp_path, kept):
     gaze.read_mat(path, 'eyeMap')
 
 
-def test_matlab_7_3_says_how_to_save_it_again(tmp_path):
+def test_error_of_matlab_7_3_says_how_to_save_the_file(tmp_path):
   path = tmp_path / 'new.mat'
   header = b'MATLAB 7.3 MAT-file'.ljust(124) + bytes([0, 2]) + b'IM'
   path.write_bytes(header + bytes(512))

@@ -1,3 +1,5 @@
+"""Tests of OSIE, Scene500, MIT1003 and CAT2000."""
+
 import collections
 
 import cv2
@@ -54,7 +56,7 @@ def test_real_photographs_keep_every_fixation(
       assert record['sigma'] == pytest.approx(size or clip.height / 25)
 
 
-def test_splits_of_photographs_are_drawn_with_the_seed(tmp_path):
+def test_splits_of_photographs_depend_on_the_seed(tmp_path):
   images = {f'{n}.jpg': (8, 8) for n in range(40)}
   layouts.write_table(tmp_path, images, [[n, 0, 1, 1, 9] for n in range(40)])
 
@@ -68,7 +70,7 @@ def test_splits_of_photographs_are_drawn_with_the_seed(tmp_path):
   assert counts == {'train': 32, 'val': 4, 'test': 4}
 
 
-def test_fixations_beside_the_image_and_without_numbers_are_counted(
+def test_fixations_outside_the_image_or_missing_are_counted(
   tmp_path, build_set
 ):
   nan = float('nan')
@@ -93,7 +95,7 @@ def test_fixations_beside_the_image_and_without_numbers_are_counted(
   np.testing.assert_array_equal(record['fixation_viewer'], [4])
 
 
-def test_all_that_is_missing_is_told_at_once(tmp_path, build_set):
+def test_all_missing_files_are_listed(tmp_path, build_set):
   images = {f'{n}.jpg': (8, 8) for n in range(4)}
   layouts.write_table(tmp_path, images, [[n, 0, 1, 1, 9] for n in range(4)])
   (tmp_path / 'stimuli' / '2.jpg').unlink()
@@ -109,7 +111,7 @@ def test_all_that_is_missing_is_told_at_once(tmp_path, build_set):
   assert len(report['problems']) == 2
 
 
-def test_a_table_that_is_none_is_an_error(tmp_path, build_set):
+def test_file_that_is_not_a_table_is_an_error(tmp_path, build_set):
   layouts.write_table(tmp_path, {'a.jpg': (8, 8)}, [[0, 0, 1, 1, 9]])
   (tmp_path / 'fixations.npz').write_bytes(b'PK\x03\x04 cut off')
   with pytest.raises(ValueError, match=r'fixations\.npz.*download it again'):
@@ -133,7 +135,7 @@ def test_mit1003_is_read(tmp_path, build_set):
   assert record_density(record, 0).argmax() % 80 == 5
 
 
-def test_cat2000_keeps_categories_and_draws_splits_in_each(tmp_path, build_set):
+def test_cat2000_splits_each_category(tmp_path, build_set):
   names = [f'{n:03d}' for n in range(1, 11)]
   layouts.write_cat2000(tmp_path, {'Action': names, 'Sketch': names})
   dataset, _ = build_set('cat2000', tmp_path)

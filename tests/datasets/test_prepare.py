@@ -1,10 +1,12 @@
+"""Tests of the command that builds data sets."""
+
 import pytest
 
 from dave_jax.datasets import prepare, store
 from tests.datasets import layouts
 
 
-def test_the_command_builds_and_prints_its_report(tmp_path, capsys):
+def test_command_builds_and_prints_the_report(tmp_path, capsys):
   layouts.write_mit1003(tmp_path / 'mit', ['a', 'b'])
   status = prepare.main(
     [

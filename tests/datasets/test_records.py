@@ -1,3 +1,5 @@
+"""Tests of clips read into records."""
+
 import dataclasses
 
 import numpy as np
@@ -50,7 +52,7 @@ def _read(picture, fixations=None, **fields):
 
 
 def _where(records):
-  """Returns the numbers of the frames that fixations came to."""
+  """Returns the frame of each stored fixation."""
   return [
     int(record['first_frame'] + place)
     for record in records
@@ -60,7 +62,7 @@ def _where(records):
 
 @pytest.fixture
 def video(tmp_path):
-  """40 frames at 25 a second, sound of noise that begins 0.3 s late."""
+  """40 frames at 25 per second, and noise that begins 0.3 s later."""
   noise = np.random.default_rng(0).uniform(-0.5, 0.5, round(1.6 * 16000))
   return clips.write_clip(
     tmp_path / 'clip.mkv',
@@ -88,8 +90,8 @@ def test_frames_come_in_order_with_their_times(video):
 
 
 @pytest.mark.parametrize('alignment', ['exact', 'causal'])
-def test_sound_of_records_is_the_sound_of_the_file(video, alignment):
-  """The examples of every frame, bit by bit as predicting computes them."""
+def test_sound_of_records_equals_the_sound_of_the_file(video, alignment):
+  """Log-mel examples of each frame equal those of prediction bit by bit."""
   waveform, _ = audio.load_waveform(video)
   whole = audio.log_mel(waveform)
   _, records = _read(video)
@@ -103,7 +105,7 @@ def test_sound_of_records_is_the_sound_of_the_file(video, alignment):
     )
 
 
-def test_sound_is_stored_no_further_than_the_margins(video):
+def test_sound_is_stored_up_to_the_margins(video):
   waveform, _ = audio.load_waveform(video)
   _, records = _read(video)
   middle = records[1]
@@ -117,7 +119,7 @@ def test_sound_is_stored_no_further_than_the_margins(video):
   assert end == len(waveform) or 0.75 <= after < 0.7601
 
 
-def test_a_video_without_sound_begins_at_0(tmp_path):
+def test_video_without_sound_begins_at_0(tmp_path):
   path = clips.write_clip(
     tmp_path / 'mute.mp4',
     times=[0.5 + i / 25 for i in range(4)],
@@ -129,13 +131,13 @@ def test_a_video_without_sound_begins_at_0(tmp_path):
   np.testing.assert_allclose(record['times'], np.arange(4) / 25, atol=1e-4)
 
 
-def test_sound_that_was_not_heard_is_not_stored(video):
+def test_sound_that_viewers_did_not_hear_is_not_stored(video):
   _, records = _read(video, silent=True)
   assert not any(r['has_sound'] or r['waveform'].size for r in records)
   assert records[0]['times'][0] == 0
 
 
-def test_short_sound_is_told_and_leaves_silence(tmp_path):
+def test_short_sound_is_noted_and_padded_with_silence(tmp_path):
   picture = clips.write_clip(tmp_path / 'a.mp4', frames=range(50))
   sound = tmp_path / 'a.wav'
   layouts.write_wav(sound, 0.5)
@@ -154,21 +156,21 @@ def test_short_sound_is_told_and_leaves_silence(tmp_path):
   assert (examples == clock.SILENCE).all()
 
 
-def test_a_sound_file_without_sound_is_an_error(tmp_path):
+def test_sound_file_without_sound_is_an_error(tmp_path):
   picture = clips.write_clip(tmp_path / 'a.mp4', frames=range(4))
   (tmp_path / 'a.wav').write_bytes(b'RIFF')
   with pytest.raises(ValueError, match=r'a\.wav'):
     _read(picture, sound=tmp_path / 'a.wav')
 
 
-def test_fixations_come_to_their_frames(video):
+def test_fixations_are_stored_with_their_frames(video):
   content, records = _read(video, _fixations([39, 0, 16, 15, 0, 31]))
   assert _where(records) == [0, 0, 15, 16, 31, 39]
   assert content.entry.fixated == ((0, 1), (15, 17), (31, 32), (39, 40))
   assert content.entry.fixations == 6
 
 
-def test_fixations_by_time_come_to_the_frame_that_was_shown(tmp_path):
+def test_fixations_by_time_are_stored_with_the_frame_on_screen(tmp_path):
   # Shown for 0.1, 0.5, 0.1 s and, the last, a 25th as the file says.
   times = [0.2, 0.3, 0.8, 0.9]
   path = clips.write_clip(tmp_path / 'v.mkv', times=times, frames=range(4))
@@ -178,7 +180,7 @@ def test_fixations_by_time_come_to_the_frame_that_was_shown(tmp_path):
   assert content.counts['without_a_frame'] == 2
 
 
-def test_what_is_left_out_is_counted(video):
+def test_fixations_left_out_are_counted(video):
   xy = np.array([[1, 1], [80, 1], [1, -1], [2, 2], [3, 3]], float)
   when = np.array([0, 0, 0, 40, 39], float)
   fixations = Fixations(xy, when, np.zeros(5, np.int32))
@@ -188,7 +190,7 @@ def test_what_is_left_out_is_counted(video):
   assert content.counts['fixations'] == 2
 
 
-def test_sounding_boxes_come_to_their_frames(video):
+def test_sounding_boxes_are_stored_with_their_frames(video):
   @dataclasses.dataclass(frozen=True)
   class Sounding:
     def gaze(self, clip, picture):
@@ -210,7 +212,7 @@ def test_sounding_boxes_come_to_their_frames(video):
 
 
 @pytest.mark.parametrize('frames, without, over', [(37, 3, 0), (44, 0, 4)])
-def test_picture_and_gaze_of_different_length_are_told(
+def test_different_lengths_of_video_and_gaze_are_noted(
   video, frames, without, over
 ):
   clip = SourceClip(name='a', source='b', split='train', picture=video)
@@ -230,7 +232,7 @@ def test_gaze_of_another_size_keeps_its_pixels(video):
   assert '80 x 48 pixels' in content.notes[-1]
 
 
-def test_a_video_that_lost_frames_is_an_error(tmp_path):
+def test_damaged_video_is_an_error(tmp_path):
   path = clips.write_clip(
     tmp_path / 'a.mp4',
     frames=np.random.default_rng(0).integers(0, 255, (30, 64, 96, 3), np.uint8),
@@ -243,7 +245,7 @@ def test_a_video_that_lost_frames_is_an_error(tmp_path):
     _read(path)
 
 
-def test_a_cut_off_frame_of_a_folder_is_an_error(tmp_path):
+def test_truncated_frame_of_a_folder_is_an_error(tmp_path):
   layouts.write_stavis(tmp_path, 'AVAD', ['a'], frames=4)
   folder = tmp_path / 'video_frames' / 'AVAD' / 'a'
   broken = folder / 'img_00003.jpg'
@@ -256,7 +258,7 @@ def test_a_cut_off_frame_of_a_folder_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize('content', [b'', b'no image', None])
-def test_an_image_that_is_none_or_cut_off_is_an_error(tmp_path, content):
+def test_damaged_or_truncated_image_is_an_error(tmp_path, content):
   path = tmp_path / 'a.jpg'
   layouts.write_image(path)
   path.write_bytes(path.read_bytes()[:-20] if content is None else content)

@@ -1,3 +1,5 @@
+"""Tests of SALICON."""
+
 import numpy as np
 import pytest
 import scipy.io
@@ -9,7 +11,7 @@ from tests.datasets import layouts
 NAMES = {'train': ['COCO_train2014_1', 'COCO_train2014_2'], 'val': ['COCO_3']}
 
 
-def test_pixels_counted_from_1_come_out_at_their_middles(tmp_path, build_set):
+def test_pixels_counted_from_1_become_their_centres(tmp_path, build_set):
   layouts.write_salicon(tmp_path, NAMES)
   dataset, _ = build_set('salicon', tmp_path)
   [clip] = dataset.clips('val')
@@ -24,7 +26,7 @@ def test_pixels_counted_from_1_come_out_at_their_middles(tmp_path, build_set):
   assert record_density(record, 0).shape == layouts.SIZE
 
 
-def test_the_test_images_have_no_fixations(tmp_path, build_set):
+def test_test_images_have_no_fixations(tmp_path, build_set):
   layouts.write_salicon(tmp_path, NAMES)
   layouts.write_image(tmp_path / 'images/test/COCO_9.jpg')
   dataset, _ = build_set('salicon', tmp_path)
@@ -38,9 +40,7 @@ def test_images_without_maps_or_fixations_are_listed(tmp_path, build_set):
     build_set('salicon', tmp_path)
 
 
-def test_a_matlab_file_of_another_kind_leaves_its_image_out(
-  tmp_path, build_set
-):
+def test_image_of_a_wrong_matlab_file_is_left_out(tmp_path, build_set):
   layouts.write_salicon(tmp_path, NAMES)
   path = tmp_path / 'fixations/train/COCO_train2014_1.mat'
   scipy.io.savemat(path, {'gaze': np.eye(3)})
@@ -50,7 +50,7 @@ def test_a_matlab_file_of_another_kind_leaves_its_image_out(
   assert 'expected fixations [n, 2] of viewer 0' in skipped['reason']
 
 
-def test_a_viewer_with_one_or_no_fixation_is_read(tmp_path, build_set):
+def test_viewers_with_one_or_no_fixation_are_read(tmp_path, build_set):
   layouts.write_salicon(tmp_path, NAMES)
   viewers = np.zeros(3, [('fixations', 'O')])
   viewers['fixations'] = [np.zeros((0, 2)), np.array([[3, 4]]), np.ones((2, 2))]

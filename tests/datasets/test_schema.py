@@ -1,3 +1,5 @@
+"""Tests of the record format."""
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def _clip(**fields):
     ([7, 0, 1, 2, 2, 6], ((0, 3), (6, 8))),
   ],
 )
-def test_runs_cover_just_the_frames_given(frames, runs):
+def test_runs_cover_exactly_the_given_frames(frames, runs):
   assert schema.runs(frames) == runs
   np.testing.assert_array_equal(
     _clip(fixated=runs).fixated_frames(), sorted(set(frames))
@@ -46,7 +48,7 @@ def test_a_frame_is_found_in_its_record():
   assert clip.record_of(32) == (7, 0)
 
 
-def test_a_record_comes_back_as_it_was():
+def test_record_survives_serialization():
   features = schema.features()
   record = {
     'clip': 'Blühen',

@@ -1,3 +1,5 @@
+"""Tests of pictures and statistics of data sets."""
+
 import av
 import cv2
 import numpy as np
@@ -43,7 +45,7 @@ def _record(**fields):
   return record | fields
 
 
-def test_a_ring_is_where_the_fixation_is():
+def test_ring_is_centred_on_the_fixation():
   image = pictures.marked_frame(_record(), 0)
   assert image.shape == (256, 320, 3)
   y, x = np.nonzero((image == 255).all(axis=2))
@@ -52,12 +54,12 @@ def test_a_ring_is_where_the_fixation_is():
   assert y.mean() == pytest.approx(128, abs=1)
 
 
-def test_the_picture_has_the_proportions_of_the_original():
+def test_picture_has_the_aspect_ratio_of_the_original():
   image = pictures.marked_frame(_record(width=64), 0)
   assert image.shape == (256, 128, 3)
 
 
-def test_density_lies_over_the_frame():
+def test_density_is_drawn_on_the_frame():
   plain = pictures.marked_frame(_record(), 0)
   dense = pictures.marked_frame(_record(sigma=8.0), 0)
   changed = np.abs(plain.astype(int) - dense).sum(axis=2) > 20
@@ -65,7 +67,7 @@ def test_density_lies_over_the_frame():
   assert not changed[:, 200:].any()
 
 
-def test_a_sounding_box_is_drawn():
+def test_sounding_box_is_drawn():
   image = pictures.marked_frame(
     _record(
       sounding_box=np.array([[100, 20, 120, 40]], np.float32),
@@ -76,7 +78,7 @@ def test_a_sounding_box_is_drawn():
   np.testing.assert_array_equal(image[60, 200], [0, 255, 0])
 
 
-def test_viewers_have_colours_of_their_own():
+def test_viewers_have_distinct_colours():
   colours = {pictures.viewer_colour(viewer) for viewer in range(-1, 49)}
   assert len(colours) > 45
 
@@ -91,7 +93,7 @@ def test_a_clip_is_written_with_its_sound(tmp_path, own):
   assert len(frames) == 25
 
 
-def test_statistics_count_what_is_there(own):
+def test_statistics_of_a_known_set(own):
   found = statistics.gather(own, 'test', most=100, seed=0)
   assert found.per_frame.sum() == 52
   assert found.per_viewer == {0: 51, 1: 1}
@@ -104,7 +106,7 @@ def test_statistics_count_what_is_there(own):
   assert np.median(found.levels) == pytest.approx(-9.03, abs=0.3)
 
 
-def test_the_command_writes_a_page_of_all(tmp_path, own):
+def test_command_writes_a_page_with_all_parts(tmp_path, own):
   out = tmp_path / 'out'
   status = show.main(
     ['folder', f'--data_dir={tmp_path / "data"}', f'--out={out}', '--rows=2']
@@ -119,13 +121,13 @@ def test_the_command_writes_a_page_of_all(tmp_path, own):
   assert cv2.imread(str(out / 'test.png')).shape[0] == 2 * (256 + 18 + 4)
 
 
-def test_a_set_that_is_not_there_is_said_shortly(tmp_path, capsys):
+def test_unknown_set_is_an_error_without_a_traceback(tmp_path, capsys):
   status = show.main(['osie', f'--data_dir={tmp_path}', f'--out={tmp_path}'])
   assert status == 1
   assert 'data set osie is not built' in capsys.readouterr().err
 
 
-def test_sheets_are_drawn_with_the_seed(own):
+def test_contact_sheets_depend_on_the_seed_alone(own):
   sheets = [
     pictures.contact_sheet(own, 'test', rows=2, columns=3, seed=seed)
     for seed in (0, 0)

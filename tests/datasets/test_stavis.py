@@ -1,3 +1,5 @@
+"""Tests of the STAViS release."""
+
 import pytest
 
 from dave_jax.datasets import folds
@@ -22,7 +24,7 @@ def release(tmp_path):
   return root
 
 
-def test_points_maps_and_sound_come_out_at_their_frames(release, build_set):
+def test_points_maps_and_sound_belong_to_their_frames(release, build_set):
   dataset, report = build_set('stavis/avad', release)
   split = folds.fold_split(dataset.splits, 'test', 2)
   [clip] = dataset.clips(split)
@@ -54,7 +56,7 @@ def test_folds_share_their_records(release, build_set):
     )
 
 
-def test_all_that_is_missing_is_told_at_once(release, build_set):
+def test_all_missing_files_are_listed(release, build_set):
   (release / 'video_frames/AVAD/a/img_00007.jpg').unlink()
   (release / 'video_audio/AVAD/b/b.wav').unlink()
   (release / 'annotations/AVAD/c/fixMap_00002.mat').unlink()
@@ -69,7 +71,7 @@ def test_all_that_is_missing_is_told_at_once(release, build_set):
   assert stray.endswith('in no fold list: stray')
 
 
-def test_maps_that_end_early_leave_frames_without(release, build_set):
+def test_frames_after_the_last_map_have_none(release, build_set):
   folder = release / 'annotations/AVAD/a'
   for number in range(15, 21):
     (folder / f'fixMap_{number:05d}.mat').unlink()
@@ -84,14 +86,14 @@ def test_maps_that_end_early_leave_frames_without(release, build_set):
   assert record_density(last, 0) is None
 
 
-def test_a_set_without_lists_is_an_error(release, build_set):
+def test_set_without_fold_lists_is_an_error(release, build_set):
   with pytest.raises(
     FileNotFoundError, match='expected SumMe_list_train_1_fps'
   ):
     build_set('stavis/summe', release)
 
 
-def test_points_of_several_sizes_are_an_error(release, build_set):
+def test_maps_of_several_sizes_are_an_error(release, build_set):
   layouts.scipy.io.savemat(
     release / 'annotations/AVAD/a/fixMap_00003.mat',
     {'eyeMap': layouts.points(2)[:-1]},
