@@ -9,33 +9,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from dave_jax.datasets.gaze import Gaze
+from dave_jax.media.frame_folder import IMAGE_SUFFIXES
+from dave_jax.media.source import VIDEO_SUFFIXES
 
-VIDEOS = frozenset(
-  [
-    '.3gp',
-    '.asf',
-    '.avi',
-    '.f4v',
-    '.flv',
-    '.m2ts',
-    '.m2v',
-    '.m4v',
-    '.mkv',
-    '.mov',
-    '.mp4',
-    '.mpeg',
-    '.mpg',
-    '.mts',
-    '.mxf',
-    '.ogv',
-    '.ts',
-    '.vob',
-    '.webm',
-    '.wmv',
-    '.y4m',
-  ]
-)
-IMAGES = frozenset(['.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp'])
+VIDEOS = VIDEO_SUFFIXES
+IMAGES = frozenset(IMAGE_SUFFIXES)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,7 @@ from dave_jax.media.picture import tone_map
 from dave_jax.media.source import open_source, videos_in
 from tests.media import clips
 from tests.media.reading import read
+from tests.media.tiled_avif import tiled_avif
 
 
 @pytest.mark.parametrize(
@@ -94,6 +95,26 @@ def test_motion_jpeg_with_exif_is_read(tmp_path, orientation, side):
     frames = list(reader)
   assert len(frames) == 5
   assert _red_side(frames[0].image) == side
+
+
+def test_tiled_pictures_are_read_whole(tmp_path):
+  picture = np.zeros((128, 256, 3), np.uint8)
+  picture[:, :128], picture[:, 128:] = (200, 30, 30), (30, 30, 200)
+  path = tmp_path / 'phone.avif'
+  path.write_bytes(tiled_avif(picture))
+  with open_source(path) as reader:
+    (frame,) = reader
+  assert frame.image.shape == picture.shape
+  # Away from the seam, where colours of half the resolution are mixed.
+  away = np.r_[:126, 130:256]
+  np.testing.assert_allclose(frame.image[:, away], picture[:, away], atol=6)
+
+
+def test_pictures_without_a_decoder_are_refused_in_words(tmp_path):
+  path = tmp_path / 'phone.heic'
+  path.write_bytes(b'\0\0\0\x18ftypheic\0\0\0\0mif1heic')
+  with pytest.raises(ValueError, match='convert them to PNG or JPEG'):
+    open_source(path)
 
 
 def test_hdr_shows_what_a_screen_of_203_nits_does():
