@@ -1,12 +1,12 @@
-"""Training in bfloat16 beside float32: the losses, and what was learnt.
+"""Compares training in bfloat16 and float32: losses and validation scores.
 
   python -m benchmarks.bfloat16 --study=runs/demo --workdir=runs/bfloat16 \
       --out=docs/images
 
-Trains the audio-visual network of configs/demo.py, from the data and networks
-that the study left in --study, in both types with several seeds: what seeds
-differ by is the noise that types are to stay in. Writes OUT/bfloat16.png and
-prints the scores of the validation split in Markdown.
+Trains the audio-visual network of configs/demo.py in both dtypes with several
+seeds, from the data and pre-trained networks of the study in --study. The
+difference between seeds is the noise to compare with. Writes OUT/bfloat16.png
+and prints the validation scores in Markdown.
 """
 
 import argparse
@@ -26,7 +26,7 @@ DTYPES = ('float32', 'bfloat16')
 def config_of(
   study: pathlib.Path, dtype: str, seed: int, steps: int
 ) -> ConfigDict:
-  """Returns the audio-visual network's config, for a type and a seed."""
+  """Returns the config of the audio-visual network for a dtype and seed."""
   config = demo.get_config().networks.audio_visual
   config.seed = seed
   config.data.data_dir = str(study / 'data')
@@ -44,11 +44,11 @@ def read_lines(path: pathlib.Path) -> list[dict]:
 
 
 def draw(losses: dict, path: pathlib.Path) -> None:
-  """Draws the losses of both types beside each other.
+  """Plots the losses of both dtypes.
 
   Args:
     losses: {(dtype, seed): {stream of batch: [(step, loss)]}}.
-    path: Of the picture.
+    path: File of the picture.
   """
   streams = list(next(iter(losses.values())))
   with style.new_figure(style.WIDTH, 2.6) as figure:

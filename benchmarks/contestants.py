@@ -1,4 +1,4 @@
-"""The same network in three forms, and how they take turns.
+"""The network in three implementations, and how they are timed.
 
 `ours` is this project, `plain` is this project with `lax_kernels=True`, and
 `PyTorch` is `torch_twin.py` with the same weights.
@@ -25,7 +25,7 @@ def networks() -> tuple[DaveTwin, dict]:
   """Returns a PyTorch twin with random weights, and variables with the same."""
   torch.manual_seed(0)
   twin = DaveTwin()
-  # With the published initialisation no map of zeros alone comes out.
+  # As in the published initialisation, so that no map is zero everywhere.
   torch.nn.init.constant_(twin.saliency.bias, 1.0)
   state_dict = {k: v.numpy() for k, v in twin.state_dict().items()}
   variables, _ = dave_from_torch(state_dict)
@@ -43,7 +43,7 @@ def inputs(b: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def torch_inputs(video, audio, memory_format) -> tuple[torch.Tensor, ...]:
-  """Returns the same inputs as PyTorch's twin takes them."""
+  """Returns the same inputs in the layout of PyTorch."""
   video = torch.from_numpy(video).permute(0, 4, 1, 2, 3)
   audio = torch.from_numpy(audio)[:, None].expand(-1, 3, -1, -1, -1)
   return tuple(
@@ -52,7 +52,7 @@ def torch_inputs(video, audio, memory_format) -> tuple[torch.Tensor, ...]:
 
 
 def channels_last(twin: DaveTwin) -> DaveTwin:
-  """Lays a twin's kernels out with channels last, in place."""
+  """Converts the kernels of a PyTorch network to channels last, in place."""
   for module in twin.modules():
     if isinstance(module, torch.nn.Conv3d):
       form = torch.channels_last_3d
@@ -107,7 +107,7 @@ def torch_gradient(twin, video, audio, targets) -> None:
 
 
 def flop(twin, video, audio) -> int:
-  """Returns the operations of a forward pass as its shapes imply them.
+  """Returns the number of operations of a forward pass, from its shapes.
 
   Of convolutions and matrix products, two for a product and its sum, taps that
   meet padding included: whoever needs fewer has a higher rate.
@@ -119,7 +119,7 @@ def flop(twin, video, audio) -> int:
 
 
 def matrix_product(size: int = 2048) -> tuple[Callable[[], None], int]:
-  """Returns a product of square matrices by XLA, and its operations."""
+  """Returns a matrix product by XLA, and its number of operations."""
   x = jax.random.normal(jax.random.key(0), (size, size))
   multiply = jax.jit(jnp.matmul)
   return lambda: jax.block_until_ready(multiply(x, x)), 2 * size**3
@@ -128,7 +128,7 @@ def matrix_product(size: int = 2048) -> tuple[Callable[[], None], int]:
 def take_turns(
   calls: dict[str, Callable[[], object]], rounds: int
 ) -> dict[str, float]:
-  """Returns each call's median seconds; the first round only warms up.
+  """Returns the median seconds of each call; the first round warms up.
 
   One after another within each round, so that what else the machine does hits
   all of them.

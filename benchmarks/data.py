@@ -1,13 +1,12 @@
-"""Windows a second from stored records to batches, and memory meanwhile.
+"""Measures the input pipeline: windows a second, and memory over epochs.
 
   python benchmarks/data.py --workers=2 --json=rows.json
 
-Builds a data set of its own in a temporary folder, with the builder of folders:
-videos at 256x320 of pictures with the spectrum of photographs, with sound.
-Measured are the whole pipeline (random windows: read, decode, log-mel, target,
-batch, brought here from the worker processes), reading records alone, and how
-much memory this process and its workers take after one epoch and after more.
-Ratios are against what is wanted of two cores: 60 windows a second, 300
+Builds a data set in a temporary folder: videos of 256x320 with the spectrum of
+photographs, with sound. Measures the whole pipeline (reading, decoding,
+log-mel, target, batching, transfer from the worker processes), reading records
+alone, and the memory of this process and its workers after the first and later
+epochs. Ratios are to the targets for two cores: 60 windows a second, 300
 without decoding, and memory that does not grow.
 """
 
@@ -117,7 +116,7 @@ def _whole(dataset, args):
 
 
 def _undecoded(dataset):
-  """Returns random windows a second of which only the records are read."""
+  """Returns windows a second when records are only read."""
   reader = WindowReader(dataset, 'train', **READING)
   rng = np.random.default_rng(0)
   rates = []
@@ -132,11 +131,11 @@ def _undecoded(dataset):
 
 
 def _megabytes():
-  """Returns the memory of this process and its workers, shared parts once."""
+  """Returns the memory of this process and its workers in bytes."""
   pids = [os.getpid(), *(p.pid for p in multiprocessing.active_children())]
   total = 0
   for pid in pids:
-    # Linux alone has this; the resident size would count shared parts twice.
+    # Proportional set size, on Linux only: shared pages count once.
     lines = pathlib.Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines()
     total += next(int(s.split()[1]) for s in lines if s.startswith('Pss:'))
   return total / 1024
@@ -168,7 +167,7 @@ def _dataset(folder, clips, seconds):
 
 
 def _write_video(path, seconds, seed):
-  """Writes a picture that moves, with sound."""
+  """Writes a video of a moving picture, with sound."""
   h, w = SIZE
   rng = np.random.default_rng(seed)
   frames = seconds * RATE

@@ -1,9 +1,9 @@
-"""Time of one window's forward pass, against PyTorch and XLA's own form.
+"""Times the forward pass of one window, against PyTorch and plain XLA.
 
   python benchmarks/forward.py --rounds=7 --json=rows.json
 
-Float32, random weights. PyTorch runs in `inference_mode`, once with channels
-first and once with channels last; the faster one counts.
+Float32, random weights. PyTorch runs in `inference_mode` with channels first
+and channels last; the faster one counts.
 """
 
 import argparse

@@ -1,14 +1,12 @@
-"""What sound can add on sounding_shapes, a simulation.
+"""Bounds what sound can add on the simulated sounding_shapes.
 
   python benchmarks/gain_of_sound.py --clips=96
 
-Nothing is drawn: scenarios and simulated gaze are all it takes.
-
-The NSS per category of maps that know how gaze was simulated: from what
-is seen alone, from that and the sound, from that and the sound of another
-clip; beside the mean eye position of the training split and half the viewers
-against the other half. These are about the bounds of what a network can reach
-with and without sound.
+Prints the NSS by category of maps computed from the scripts of the clips, which
+know how gaze was simulated: from what is visible alone, with the sound, and
+with the sound of another clip; beside the mean eye position of the training
+split, and half of the viewers against the others. These bound what a network
+can reach with and without sound. No frame is drawn.
 """
 
 import argparse
@@ -25,9 +23,9 @@ from dave_jax.datasets.simulation.viewers import watch
 from dave_jax.scoring import metrics
 
 _HEIGHT, _WIDTH = 128, 160
-_EVERY = 8  # Frames from one that is scored to the next.
-# How long ago gaze of now was chosen: a reaction, a saccade, part of a
-# fixation.
+_EVERY = 8  # Scores every 8th frame.
+# Seconds since the target of the present fixation was chosen: a reaction time,
+# a saccade, part of a fixation.
 _AGO = np.linspace(0.28, 0.62, 5)
 _MEDIAN = viewers.Viewer(
   sound=40.0,
@@ -46,8 +44,10 @@ def main() -> None:
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
-  parser.add_argument('--clips', type=int, default=48, help='of each split')
-  parser.add_argument('--seed', type=int, default=0, help='of the set')
+  parser.add_argument(
+    '--clips', type=int, default=48, help='clips of each split'
+  )
+  parser.add_argument('--seed', type=int, default=0, help='seed of the set')
   args = parser.parse_args()
   source = ShapesSource(
     train=args.clips, val=0, test=args.clips, seed=args.seed
@@ -93,7 +93,7 @@ def _clip_scores(scenario, other, mep):
 
 
 def _expected(scenario: Scenario, time: float, sound: Scenario | None):
-  """Returns where gaze is expected, [h, w]."""
+  """Returns the expected gaze density, [h, w]."""
   shot = scenario.shot_at(time)
   objects = shot.scene.objects
   chance, centre = np.zeros(len(objects)), 0.0
@@ -106,7 +106,7 @@ def _expected(scenario: Scenario, time: float, sound: Scenario | None):
     )
     if sound is not None and sound is not scenario:
       for turn in sound.turns:
-        # By number, where the other clip's voice has an object here.
+        # The sound of the other clip goes with the object of the same index.
         on = turn.begin <= time - ago < turn.end
         if (
           on
@@ -130,7 +130,7 @@ def _expected(scenario: Scenario, time: float, sound: Scenario | None):
   spread = viewers._CENTRE_SPREAD if time > 0.6 else 0.04
   result = centre * blob((0.5, 0.5), spread, spread)
   for item, share in zip(objects, chance, strict=True):
-    # A network learns densities, which are fixations blurred by a degree.
+    # A network learns densities, fixations blurred by one degree.
     spread = np.hypot(viewers._LANDING * item.diameter, 1 / 16)
     place = item.eyes(now)[0]
     result = result + share * blob(place, spread / ASPECT, spread)

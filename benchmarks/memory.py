@@ -1,10 +1,11 @@
-"""Peak memory of a training step with Adam, against PyTorch. Linux only.
+"""Measures the peak memory of a training step with Adam, against PyTorch.
 
   python benchmarks/memory.py --batch=2 --json=rows.json
 
-Each contestant runs in a process of its own: resident memory at its highest
-during the third step, less what the process held before it had any weights.
-Weights, moments, gradients and batch are in; compiling is not.
+Linux only. Each implementation runs in its own process. The figure is the peak
+of resident memory during the third step, less what the process held before it
+had any weights: weights, moments, gradients and batch count, compilation does
+not.
 """
 
 import argparse
@@ -63,14 +64,14 @@ def main():
 
 
 def _peak(make_step, batch, height, width):
-  # Both libraries' first call has its own costs.
+  # The first call of both libraries allocates more.
   jax.block_until_ready(jnp.ones(1) + 1)
   torch.ones(1) + 1
   before = _memory('VmRSS')
   step = make_step(*inputs(batch, height, width))
   step()
   step()
-  ctypes.CDLL(None).malloc_trim(0)  # What compiling left unused in the heap.
+  ctypes.CDLL(None).malloc_trim(0)  # Returns unused heap.
   pathlib.Path('/proc/self/clear_refs').write_text('5')  # Resets the peak.
   step()
   return _memory('VmHWM') - before

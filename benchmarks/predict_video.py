@@ -1,12 +1,12 @@
-"""Frames a second from video file to maps, against PyTorch window by window.
+"""Measures frames a second from video file to maps, against PyTorch.
 
   python benchmarks/predict_video.py clip.mp4 --frames=24 --json=rows.json
 
-The whole way: decoding, sound, network at 256x320, stride 1, float32, random
-weights. PyTorch computes each window by itself, as every system of this kind
-does, from frames and sound prepared by the same reader, in `inference_mode`.
-`plain` is this project without its convolutions and without the stream. The
-contestants take turns, `--rounds` times; medians are printed.
+Includes decoding, sound and the network at 256x320, stride 1, float32, random
+weights. PyTorch computes each window separately in `inference_mode`, from
+frames and sound of the same reader. `plain` is this project without its
+convolutions and without streaming. Implementations alternate for `--rounds`
+rounds; medians are printed.
 """
 
 import argparse
@@ -72,7 +72,7 @@ def main():
 
 
 def _end(clip, frames):
-  """Returns the second before which a clip has that many frames."""
+  """Returns the time before which a clip has so many frames, in seconds."""
   with open_source(clip, size=(32, 32)) as reader:
     times = [f.time for f in itertools.islice(reader, frames + 1)]
   return times[-1]

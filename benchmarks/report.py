@@ -1,4 +1,4 @@
-"""Rows of a benchmark: a small table, and JSON for whoever compares runs."""
+"""Results of a benchmark as a table and as JSON."""
 
 import dataclasses
 import json
@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-  """A figure, and how it stands against another.
+  """A result, and how it compares with another.
 
   Attributes:
     name: What was measured.
-    value: The figure.
-    unit: Its unit.
+    value: The result.
+    unit: Unit of the result.
     against: What it is compared with; '' for nothing.
-    ratio: Above 1, this project is better; None for nothing.
+    ratio: Factor by which this project is better; None for nothing.
   """
 
   name: str
@@ -25,7 +25,7 @@ class Row:
 
 
 def report(rows: Sequence[Row], path: str | None = None) -> None:
-  """Prints rows as a table; writes them as JSON where there is a path."""
+  """Prints rows as a table, and writes them as JSON if a path is given."""
   for row in rows:
     figure = f'{row.name:40} {row.value:10.4g} {row.unit:10}'
     if row.ratio is not None:

@@ -1,12 +1,12 @@
-"""Time of training steps: routes, ways to choose them, and PyTorch.
+"""Times training steps: routes, kinds of routing, and PyTorch.
 
   python benchmarks/routing.py --batch=2 --rounds=3 --json=rows.json
 
 Whole steps of the paper's network with Adam, from bytes on the host to updated
-weights, in turns in one run. A route that is chosen on the host ('static') is
-compared with `lax.cond`, the visual route with a network that has no audio
-branch at all, and the audio-visual route with PyTorch's twin, whose inputs are
-normalised and cut beforehand.
+weights; implementations alternate within one run. Compares routing on the host
+('static') with `lax.cond`, the visual route with a network without an audio
+branch, and the audio-visual route with PyTorch, whose inputs are prepared
+beforehand.
 """
 
 import argparse
@@ -80,7 +80,7 @@ def main():
 
 
 class Contestant:
-  """A network that is trained, a step a call."""
+  """A network in training; each call takes a step."""
 
   def __init__(self, model, batches, routing):
     optimizer = adam(
@@ -144,7 +144,7 @@ def _batch(b, size, still):
 
 
 def _torch_step(batch, model):
-  """Returns a step of PyTorch's twin, channels last, on the same batch."""
+  """Returns a step of PyTorch, channels last, on the same batch."""
   twin = channels_last(networks()[0]).train()
   video, audio = model_inputs(model, batch, visual_only=False)
   video, audio = torch_inputs(

@@ -1,13 +1,13 @@
-"""Time of the saliency scores on one core, against pysaliency; their memory.
+"""Times the saliency scores on one core, against pysaliency, and their memory.
 
   python benchmarks/scoring.py --json=rows.json
 
-256x320 float32 maps, 60 fixations, ten other frames of 60. Contestants take
-turns in one process, each gets the same arrays, and the fastest of the rounds
-counts. Against pysaliency's methods, called as its users do but without its
-cache (0.2 wants `setuptools<81`); where it is not installed, and for the 100
-splits of the shuffled AUC, which it does not have, against plain NumPy that
-follows the published code step by step.
+256x320 float32 maps, 60 fixations, negatives from ten of 60 other frames.
+Implementations alternate in one process on the same arrays; the fastest round
+counts. Compares with the methods of pysaliency without its cache (version 0.2
+needs `setuptools<81`). Where it is not installed, and for the 100 splits of the
+shuffled AUC, which it lacks, compares with plain NumPy that follows the
+published code step by step.
 """
 
 import argparse
@@ -25,10 +25,10 @@ from dave_jax.scoring import auc, metrics
 try:
   import pysaliency
 
-  # Their version 0.2 calls what NumPy 2.4 no longer has.
+  # pysaliency 0.2 calls it by the name that NumPy 2.4 removed.
   np.trapz = np.trapezoid
 except ModuleNotFoundError as error:
-  print(f'pysaliency is not here ({error}): plain NumPy instead')
+  print(f'pysaliency is not installed ({error}): using plain NumPy')
   pysaliency = None
 
 _SIZE = (256, 320)
@@ -236,7 +236,7 @@ def _times(arrays, rounds):
 
 
 def _memory(arrays, frames):
-  """Measures by how much memory's peak grows after the first frames."""
+  """Measures the growth of peak memory after the first frames."""
   batch = len(arrays[0])
   five = 'NSS', 'CC', 'SIM', 'AUC-Judd', 'sAUC, 100 splits'
 

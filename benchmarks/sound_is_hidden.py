@@ -1,15 +1,14 @@
-"""Whether the picture of sounding_shapes, a simulation, tells what sounds.
+"""Tests whether the frames of the simulated sounding_shapes tell what sounds.
 
   python benchmarks/sound_is_hidden.py --clips=400
 
-Nothing is drawn. At each moment at which one of the objects on the screen
-sounds, a conditional logistic regression ranks them by what a picture can
-tell: what each is, where, how large, how fast it moves and turns and how
-lively it is, then and half a second and a second before and after. It is
-fitted on the training split and counts its hits on the test split, set against
-guessing; the difference should be within two standard errors of 0. As a check
-of the check, the same regression is told whether the object sounded a moment
-before, and should be right nearly always.
+At each moment in which an object on the screen sounds, a conditional logistic
+regression ranks the objects by their visible features: kind, position, size,
+speed, rotation and liveliness, at the moment and up to a second before and
+after. It is fitted on the training split; its hit rate on the test split should
+differ from guessing by at most two standard errors. As a control, the same
+regression also gets whether the object sounded shortly before, and should
+nearly always be right. No frame is drawn.
 """
 
 import argparse
@@ -21,9 +20,9 @@ from dave_jax.datasets.simulation.kinds import KINDS
 from dave_jax.datasets.simulation.scene import ASPECT
 from dave_jax.datasets.simulation.sounding_shapes import ShapesSource
 
-_EVERY = 5  # Frames from one moment to the next.
-_AROUND = (-1.0, -0.5, 0.0, 0.5, 1.0)  # Seconds.
-_MOST = 4  # Objects.
+_EVERY = 5  # Frames between moments.
+_AROUND = (-1.0, -0.5, 0.0, 0.5, 1.0)  # Seconds from the moment.
+_MOST = 4  # Largest number of objects.
 _RIDGE = 1e-3
 
 
@@ -32,8 +31,10 @@ def main() -> None:
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
-  parser.add_argument('--clips', type=int, default=400, help='of each split')
-  parser.add_argument('--seed', type=int, default=0, help='of the set')
+  parser.add_argument(
+    '--clips', type=int, default=400, help='clips of each split'
+  )
+  parser.add_argument('--seed', type=int, default=0, help='seed of the set')
   args = parser.parse_args()
   source = ShapesSource(
     train=args.clips, val=0, test=args.clips, seed=args.seed
@@ -115,7 +116,7 @@ def _seen(item, time):
 
 
 def _fit(features, there, sounding):
-  """Returns the weights [k] that make what sounds likeliest."""
+  """Returns the weights [k] of largest likelihood."""
   rows = np.arange(len(sounding))
 
   def loss(weights):

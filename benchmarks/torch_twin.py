@@ -1,7 +1,7 @@
-"""The published network in PyTorch, to measure against.
+"""The published network in PyTorch, to compare with.
 
-Keys of the state dict are the published ones, entries that are never used (the
-classifiers `fc_new`, the decoder's `bn`) included.
+The keys of the state dict are the published ones, including unused entries (the
+classifiers `fc_new`, the `bn` of the decoder).
 """
 
 import torch
@@ -12,7 +12,8 @@ from torch.nn import functional as F
 class DaveTwin(nn.Module):
   """Audio-visual DAVE on two 3D ResNet-18 with shortcut A.
 
-  Unlike the published code, shortcuts let the gradient flow, as ours do.
+  Unlike in the published code, and as in this project, the gradient passes
+  through shortcuts.
   """
 
   def __init__(self):

@@ -1,10 +1,10 @@
-"""Time of forward and backward pass, against PyTorch and XLA's own form.
+"""Times the forward and backward pass, against PyTorch and plain XLA.
 
   python benchmarks/train_step.py --batch=2 --rounds=3 --json=rows.json
 
-Float32, batch norm in training, random weights, mean squared error. PyTorch
-runs with channels first and channels last; the faster one counts. XLA's own
-form is slow (`--plain` adds it).
+Float32, batch norm in training mode, random weights, mean squared error.
+PyTorch runs with channels first and channels last; the faster one counts. Plain
+XLA is slow (`--plain` adds it).
 """
 
 import argparse
@@ -54,8 +54,8 @@ def main():
   cosine = (gradient * theirs).sum() / (
     np.linalg.norm(gradient) * np.linalg.norm(theirs)
   )
-  # Not nearer: rounding moves a few units across zero and a few maxima to a
-  # neighbour, and each of them sends its gradient elsewhere.
+  # Not 1: rounding moves a few ReLUs across zero and a few maxima to a
+  # neighbour, which sends their gradients elsewhere.
   print(f"first kernel's gradient: cosine {cosine:.6f} with PyTorch's")
   calls = {
     'ours': lambda: ours(*arrays),
