@@ -36,6 +36,8 @@ def get_config(variant: str = '') -> ConfigDict:
   # True trains on random batches from random weights, to try a config or a
   # machine without data. Nothing is evaluated.
   config.fake_data = False
+  # True: a resumed run may change settings that change what its rows mean.
+  config.allow_changes = False
 
   model = config.model = ConfigDict()
   model.modality = _MODALITIES[variant]

@@ -32,6 +32,7 @@ def get_config() -> ConfigDict:
   config.seed = 0
   # True trains on random batches from random weights, without evaluation.
   config.fake_data = False
+  config.allow_changes = False  # See configs/davos.py.
 
   # The encoder, as in the config of the network that starts from it.
   model = config.model = ConfigDict()

@@ -1,4 +1,4 @@
-"""Compiled programs kept on disk, so that a second start compiles nothing."""
+"""JAX's persistent compilation cache: a second start compiles nothing."""
 
 import os
 import pathlib
@@ -7,11 +7,11 @@ import tempfile
 import jax
 
 
-def keep_compiled_programs() -> None:
-  """Has JAX keep compiled programs in the user's cache folder.
+def enable_compilation_cache() -> None:
+  """Makes JAX keep compiled programs in the user's cache folder.
 
-  `JAX_COMPILATION_CACHE_DIR` names another folder; set but empty, it turns the
-  cache off.
+  The environment variable `JAX_COMPILATION_CACHE_DIR` selects another folder;
+  if it is set but empty, nothing is cached.
   """
   if 'JAX_COMPILATION_CACHE_DIR' in os.environ:
     return
@@ -22,5 +22,5 @@ def keep_compiled_programs() -> None:
     cache = pathlib.Path(tempfile.gettempdir()) / f'cache-{os.getuid()}'
   folder = pathlib.Path(cache) / 'dave_jax' / 'compiled'
   jax.config.update('jax_compilation_cache_dir', str(folder))
-  # Everything that takes longer than reading it back.
+  # Cache everything that takes longer to compile than to read.
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)

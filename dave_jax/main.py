@@ -20,7 +20,7 @@ from absl import logging as absl_logging
 from ml_collections import ConfigDict
 
 from dave_jax import command_line
-from dave_jax.compile_cache import keep_compiled_programs
+from dave_jax.compile_cache import enable_compilation_cache
 from dave_jax.requirements import check_requirements
 from dave_jax.train import train
 from dave_jax.training.metrics import NonFiniteError
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
   del argv  # Flags only.
   # Orbax and JAX log every operation at level INFO.
   absl_logging.set_verbosity(absl_logging.WARNING)
-  keep_compiled_programs()
+  enable_compilation_cache()
   config = command_line.config()
   workdir = pathlib.Path(
     _WORKDIR.value or pathlib.Path('runs', command_line.config_name())

@@ -28,7 +28,7 @@ import jax.numpy as jnp
 from tqdm import tqdm
 
 from dave_jax import VERSION
-from dave_jax.compile_cache import keep_compiled_programs
+from dave_jax.compile_cache import enable_compilation_cache
 from dave_jax.media.clock import ALIGNMENTS
 from dave_jax.media.frame_folder import IMAGE_SUFFIXES
 from dave_jax.media.overlay import COLORMAPS, STYLES, Style
@@ -47,7 +47,7 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130
 def main(argv: list[str] | None = None) -> int:
   """Runs the command line; returns the exit status."""
   args = _parser().parse_args(argv)
-  keep_compiled_programs()
+  enable_compilation_cache()
   try:
     settings = _settings(args)
     folders = _folders(_videos(args.videos), pathlib.Path(args.out))

@@ -1,12 +1,12 @@
-"""A run that is begun three times: killed, preempted, and ended.
+"""Starts a run three times: it is killed, preempted, and finishes.
 
   python -m tests.preempted_runs FOLDER
 
-FOLDER/run is its workdir. FOLDER/0, 1, ... have of each start what processes
-said (PROCESS.log), the examples of their steps (PROCESS.jsonl), their exit
-statuses and the seconds from the signal to the last one's end (end.json).
+FOLDER/run is the workdir. FOLDER/0, 1, ... describe each start: the output of
+each process (PROCESS.log), the examples of its steps (PROCESS.jsonl), and in
+end.json the exit statuses and the seconds from the signal to the last exit.
 
-Processes are forked: libraries take seconds to import, seven times.
+Processes are forked, so that libraries are imported once and not seven times.
 """
 
 import json
@@ -24,13 +24,13 @@ from dave_jax import main
 from dave_jax.training.metrics import MetricBuffer
 from tests.runs import main_command
 
-# Processes; which of them sends itself a signal after how many steps.
+# Number of processes; (process, step, signal) that ends the start.
 STARTS = (
   (4, (2, 5, signal.SIGKILL)),
   (2, (1, 3, signal.SIGTERM)),
   (1, None),
 )
-# An epoch of made-up data is ten batches: 40 examples, and four epochs.
+# An epoch of fake data has ten batches: 40 examples, four epochs.
 SETTINGS = {
   'train.steps': 40,
   'train.batch_size': 4,
@@ -76,7 +76,7 @@ def _start(folder, workdir, count, ending):
 
 
 def _note_steps(folder, ending):
-  """Has ledgers note the examples of steps, and ends a process."""
+  """Makes each process record its examples, and one of them end."""
   add = MetricBuffer.add
   steps = []
   victim, last, number = ending or (None, None, None)
@@ -88,7 +88,7 @@ def _note_steps(folder, ending):
       file.write(json.dumps(row) + '\n')
     steps.append(step)
     if ending:
-      # JAX looks for signals each second; the run is not to end before.
+      # JAX polls for signals each second; the run must not end before.
       time.sleep(0.2)
     if jax.process_index() == victim and len(steps) == last:
       (folder / 'signal').touch()

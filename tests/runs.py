@@ -1,4 +1,4 @@
-"""Tiny runs of training, for several files of tests."""
+"""Tiny training runs for several test modules."""
 
 import json
 import pathlib
@@ -11,7 +11,7 @@ from dave_jax.configs import davos
 from dave_jax.weights import model_folder as store
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-# As much of configs/davos.py as a test has time for.
+# configs/davos.py, reduced to what a test has time for.
 TINY = {
   'fake_data': True,
   'model.depth': 10,
@@ -22,21 +22,21 @@ TINY = {
   'train.schedule': 'steps',
   'log.every': 1,
   'optimizer.warmup': 0.2,
-  # Biases in front of batch norm have gradients of rounding alone, which Adam
-  # makes steps of: no two ways to compute would agree on them.
+  # The gradients of biases in front of batch norm are rounding errors, which
+  # Adam scales up: no two ways to compute them would agree.
   'model.decoder_batch_norm': False,
 }
 
 
 def tiny_config(**overrides):
-  """Returns configs/davos.py as TINY, with other fields too."""
+  """Returns the config TINY with some fields overridden."""
   config = davos.get_config()
   config.update_from_flattened_dict(TINY | overrides)
   return config
 
 
 def main_command(workdir, *flags, **overrides):
-  """Returns the command line that trains the same."""
+  """Returns the command line that trains this config."""
   values = [f'--config.{k}={v}' for k, v in (TINY | overrides).items()]
   return [
     *(sys.executable, '-m', 'dave_jax.main', '--config=configs/davos.py'),

@@ -1,4 +1,4 @@
-"""Several processes learn what one does."""
+"""Several processes compute the same as one."""
 
 import json
 import socket
@@ -21,12 +21,12 @@ def one_device(run, tmp_path_factory):
   return workdir
 
 
-def _assert_same(found, wanted):
-  losses = [[row['loss'] for row in rows_of(w)] for w in (found, wanted)]
+def _assert_same(found, expected):
+  losses = [[row['loss'] for row in rows_of(w)] for w in (found, expected)]
   np.testing.assert_allclose(*losses, rtol=1e-5)
-  found, wanted = final_leaves(found), final_leaves(wanted)
-  assert found.keys() == wanted.keys()
-  for path, value in wanted.items():
+  found, expected = final_leaves(found), final_leaves(expected)
+  assert found.keys() == expected.keys()
+  for path, value in expected.items():
     np.testing.assert_allclose(
       found[path], value, rtol=1e-3, atol=2e-5, err_msg=path
     )
@@ -35,7 +35,7 @@ def _assert_same(found, wanted):
 @pytest.mark.parametrize(
   ('processes', 'devices'), [(2, 4), (4, 1)], ids=['2x4', '4x1']
 )
-def test_processes_learn_what_one_device_does(
+def test_processes_learn_what_one_device_learns(
   processes, devices, environment, one_device, tmp_path
 ):
   with socket.socket() as free:
@@ -68,7 +68,7 @@ def test_processes_learn_what_one_device_does(
   finally:
     for process in running:
       process.kill()
-  metrics = json.loads((tmp_path / 'runs.jsonl').read_text())
-  assert metrics['processes'] == processes
-  assert metrics['mesh'] == {'data': processes * devices}
+  row = json.loads((tmp_path / 'runs.jsonl').read_text())
+  assert row['processes'] == processes
+  assert row['mesh'] == {'data': processes * devices}
   _assert_same(tmp_path, one_device)

@@ -1,4 +1,4 @@
-"""A run whose processes are killed, preempted and fewer each time."""
+"""A run that is killed, preempted and resumed with fewer processes."""
 
 import collections
 import json
@@ -16,7 +16,7 @@ KILLED, PREEMPTED, ENDED = range(3)
 
 
 class Start:
-  """What a start of the run left: see tests/preempted_runs.py."""
+  """The output of one start of the run, see tests/preempted_runs.py."""
 
   def __init__(self, folder):
     end = json.loads((folder / 'end.json').read_text())
@@ -44,7 +44,7 @@ def starts(folder):
   return [Start(folder / str(place)) for place in (KILLED, PREEMPTED, ENDED)]
 
 
-def test_others_stop_within_a_minute_of_one_that_is_killed(starts):
+def test_processes_stop_within_a_minute_of_a_killed_one(starts):
   killed = starts[KILLED]
   assert killed.seconds < 60
   assert killed.statuses[2] == -signal.SIGKILL
@@ -55,22 +55,22 @@ def test_others_stop_within_a_minute_of_one_that_is_killed(starts):
     assert any(reason in killed.said[process] for reason in reasons)
 
 
-def test_a_restart_goes_on_from_the_last_step_that_was_saved(starts):
-  """Five steps were taken; the fourth was saved, or still being written."""
+def test_restart_resumes_after_the_last_saved_step(starts):
+  """Of five steps, the second is saved and the fourth may be."""
   first = min(starts[PREEMPTED].frames)
   assert first in (3, 5)
-  assert f'goes on after step {first - 1} ' in starts[PREEMPTED].said[0]
+  assert f'resuming after step {first - 1} ' in starts[PREEMPTED].said[0]
 
 
-def test_all_stop_after_the_same_step_when_one_is_asked_to(starts):
+def test_all_processes_stop_after_the_same_step(starts):
   preempted, after = starts[PREEMPTED], starts[ENDED]
   assert set(preempted.statuses) == {0}, preempted.said
   assert f'stopped after step {max(preempted.frames)};' in preempted.said[0]
   assert min(after.frames) == max(preempted.frames) + 1
 
 
-def test_epochs_hold_every_example_once_whatever_the_processes(starts):
-  """Steps that a restart took again replace those that were lost."""
+def test_each_epoch_has_every_example_once(starts):
+  """Repeated steps replace those that were lost."""
   assert starts[ENDED].statuses == [0]
   frames = {}
   for start in starts:
@@ -81,13 +81,13 @@ def test_epochs_hold_every_example_once_whatever_the_processes(starts):
     assert sorted(seen) == list(range(40))
 
 
-def test_a_run_says_what_it_found_and_whom_it_waited_for(folder, starts):
+def test_run_reports_devices_and_stragglers(folder, starts):
   said = starts[KILLED].said[0]
-  assert 'found 4 processes on 1 host, 4 x cpu' in said
-  assert 'mesh of data=4' in said
+  assert '4 processes on 1 host, 4 x cpu' in said
+  assert 'mesh: data=4' in said
   assert [row['step'] for row in rows_of(folder / 'run')] == [*range(1, 41)]
   lines = (folder / 'run' / 'progress.jsonl').read_text().splitlines()
   rows = [json.loads(line) for line in lines]
   assert [row['step'] for row in rows] == [*range(1, 41)]
-  # One process waits for no other.
+  # A single process has no stragglers.
   assert ('stragglers' in rows[0], 'stragglers' in rows[-1]) == (True, False)

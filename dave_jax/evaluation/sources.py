@@ -140,10 +140,10 @@ def _open_folder(options, truth):
 
 def _open_network(options, dataset, truth):
   # Importing JAX takes seconds that folders and baselines do not need.
-  from dave_jax.compile_cache import keep_compiled_programs
+  from dave_jax.compile_cache import enable_compilation_cache
   from dave_jax.evaluation.network_maps import NetworkMaps
 
-  keep_compiled_programs()
+  enable_compilation_cache()
   if options.checkpoint is None:
     _warn(NOTE)
   checkpoint = pathlib.Path(options.checkpoint or BUNDLED).resolve()

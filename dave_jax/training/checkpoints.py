@@ -1,11 +1,13 @@
-"""Checkpoints of a run: state, position in the data and step, as one.
+"""Checkpoints of a run, and the weights that it produces.
 
-    WORKDIR/checkpoints/STEP/      Orbax: state, position
-    WORKDIR/checksums/STEP.json    SHA-256 of every file of it
-    WORKDIR/damaged/STEP/          steps that turned out not to be whole
+    WORKDIR/checkpoints/STEP/      Orbax: state, position in the data
+    WORKDIR/checksums/STEP.json    SHA-256 of each of its files
+    WORKDIR/damaged/STEP/          checkpoints that failed verification
+    WORKDIR/best/                  weights with the best validation score
+    WORKDIR/last/                  weights after the last step, without `best`
 
-A step counts once its checksums are there. Orbax would restore flipped bits
-without a word.
+A checkpoint counts once its checksums are written. Orbax itself restores
+flipped bits without an error.
 """
 
 import json
@@ -25,25 +27,29 @@ from dave_jax.weights.checksums import checksums, damages
 
 
 class Checkpoints:
-  """The newest checkpoints of a run, written while it goes on.
+  """Saves the training state asynchronously and restores it.
+
+  Orbax's CheckpointManager is not thread-safe, so one background thread makes
+  all calls to it and computes the checksums after each save.
 
   Attributes:
-    problems: A line for each step found that was not whole; they were moved to
-      WORKDIR/damaged.
+    problems: A line for each checkpoint that failed verification. These were
+      moved to WORKDIR/damaged.
   """
 
   def __init__(self, workdir: str | os.PathLike, *, keep: int):
-    """Opens a run's checkpoints, the folder's files checked first.
+    """Verifies the checkpoints of earlier starts. All processes must call it.
 
     Args:
-      workdir: Of the run, shared by all processes.
-      keep: How many steps stay. With 2 or more there is one to fall back to.
+      workdir: Folder of the run, shared by all processes.
+      keep: Number of checkpoints to keep. With 2 or more there is one to fall
+        back to.
 
     Raises:
       ValueError: `keep` is below 1.
     """
     if keep < 1:
-      raise ValueError(f'got {keep} checkpoints to keep, wanted 1 or more')
+      raise ValueError(f'expected checkpoint.keep of 1 or more, got {keep}')
     self._workdir = pathlib.Path(workdir).absolute()
     self._folder = self._workdir / 'checkpoints'
     self._sums = self._workdir / 'checksums'
@@ -51,122 +57,193 @@ class Checkpoints:
     if jax.process_index() == 0:
       self._folder.mkdir(parents=True, exist_ok=True)
       self._sums.mkdir(exist_ok=True)
-      self._move_damaged_aside()
-    _wait_for_all('checkpoints checked')
-    self._manager = ocp.CheckpointManager(
+      self._move_damaged()
+    if jax.process_count() > 1:
+      multihost_utils.sync_global_devices('checkpoints verified')
+    self._thread = futures.ThreadPoolExecutor(1)
+    self._manager = self._call(
+      ocp.CheckpointManager,
       self._folder,
       options=ocp.CheckpointManagerOptions(
         max_to_keep=keep, cleanup_tmp_directories=True
       ),
       item_names=('state', 'position'),
     )
-    self._background = futures.ThreadPoolExecutor(1)
-    self._sealing = None
+    self._pending = None
 
   @property
   def latest(self) -> int | None:
-    """The newest whole step; None before the first."""
-    return self._manager.latest_step()
+    """Step of the newest valid checkpoint; None without one."""
+    return self._call(self._manager.latest_step)
 
   def save(self, step: int, state: TrainState, position: dict) -> None:
-    """Starts to write a step; the state may be used up at once."""
+    """Starts to save a step; the state's buffers may be donated on return."""
     self.wait()
-    self._manager.save(
-      step,
-      args=ocp.args.Composite(
-        state=ocp.args.StandardSave(state),
-        position=ocp.args.JsonSave(
-          {'data': position, 'shapes': _shapes(state)}
-        ),
-      ),
-      force=True,
+    args = ocp.args.Composite(
+      state=ocp.args.StandardSave(state),
+      position=ocp.args.JsonSave({'data': position, 'shapes': _shapes(state)}),
     )
-    self._sealing = self._background.submit(self._seal, step)
+    self._call(self._manager.save, step, args=args, force=True)
+    self._pending = self._thread.submit(self._finish, step)
 
   def wait(self) -> None:
-    """Waits until what was saved is on disk, checksums and all."""
-    if self._sealing is not None:
-      sealing, self._sealing = self._sealing, None
-      sealing.result()
-    self._manager.check_for_errors()
+    """Waits until the last save and its checksums are on disk."""
+    if self._pending is not None:
+      pending, self._pending = self._pending, None
+      pending.result()
 
-  def restore(self, like: TrainState) -> tuple[TrainState, dict]:
-    """Returns state and position of the newest whole step.
+  def restore(self, abstract: TrainState) -> tuple[TrainState, dict]:
+    """Returns the state and the data position of the checkpoint `latest`.
 
     Args:
-      like: A state of the same shapes and places on devices.
+      abstract: Shapes, types and shardings of the state.
 
     Raises:
-      ValueError: The step holds another network or optimiser.
+      ValueError: The checkpoint has another network or optimizer.
     """
     step = self.latest
-    position = self._restore(position=ocp.args.JsonRestore())
-    self._check_shapes(step, position['shapes'], _shapes(like))
-    abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
-    state = self._restore(state=ocp.args.StandardRestore(abstract))
+    position = self._restore(step, position=ocp.args.JsonRestore())
+    wrong = _differences(position['shapes'], _shapes(abstract))
+    if wrong:
+      raise ValueError(
+        f'{self._folder / str(step)} was saved with a different network or '
+        'optimizer; use its original settings, or another workdir:\n  '
+        + '\n  '.join(wrong[:10] + ['...'] * (len(wrong) > 10))
+      )
+    state = self._restore(step, state=ocp.args.StandardRestore(abstract))
     return state, position['data']
 
   def close(self) -> None:
-    """Waits for what is being written, and ends."""
-    self.wait()
-    self._manager.close()
+    """Waits for the last save and stops the thread."""
+    try:
+      self.wait()
+    finally:
+      self._call(self._manager.close)
+      self._thread.shutdown()
 
-  def _seal(self, step):
+  def _call(self, function, *args, **kwargs):
+    return self._thread.submit(function, *args, **kwargs).result()
+
+  def _restore(self, step, **item):
+    (name,) = item
+    args = ocp.args.Composite(**item)
+    return self._call(self._manager.restore, step, args=args)[name]
+
+  def _finish(self, step):
     self._manager.wait_until_finished()
+    self._manager.check_for_errors()
     if jax.process_index() != 0:
       return
-    path = self._sums / f'{step}.json'
-    write_json(path, checksums(self._folder / str(step)))
-    for old in self._sums.glob('*.json'):
+    sums = checksums(self._folder / str(step))
+    write_json(self._sums / f'{step}.json', sums)
+    for old in self._sums.glob('[!.]*.json'):
       if not (self._folder / old.stem).exists():
         old.unlink()
 
-  def _move_damaged_aside(self):
-    for folder in self._folder.iterdir():
+  def _move_damaged(self):
+    for folder in sorted(self._folder.iterdir()):
       if not folder.name.isdecimal():
         continue
-      wrong = self._damages(folder)
-      if not wrong:
+      sums = self._sums / f'{folder.name}.json'
+      damage = _verify(folder, sums)
+      if not damage:
         continue
-      aside = self._workdir / 'damaged' / folder.name
-      shutil.rmtree(aside, ignore_errors=True)
-      aside.parent.mkdir(exist_ok=True)
-      os.replace(folder, aside)
-      shown = '; '.join(wrong[:3]) + ('; ...' if len(wrong) > 3 else '')
+      target = self._workdir / 'damaged' / folder.name
+      _remove(target)
+      target.parent.mkdir(exist_ok=True)
+      os.replace(folder, target)
+      _remove(sums)
+      shown = '; '.join(damage[:3]) + ('; ...' if len(damage) > 3 else '')
       self.problems.append(
-        f'checkpoint of step {folder.name} is not whole ({shown}); moved to '
-        f'{aside}'
+        f'the checkpoint of step {folder.name} is damaged ({shown}); moved it '
+        f'to {target}'
       )
 
-  def _damages(self, folder):
-    path = self._sums / f'{folder.name}.json'
-    if not path.exists():
-      return ['it was not written to its end']
-    try:
-      expected = json.loads(path.read_text())
-    except ValueError:
-      return ['its checksums are damaged']
-    return damages(folder, expected)
 
-  def _restore(self, **item):
-    (name,) = item
-    return self._manager.restore(self.latest, args=ocp.args.Composite(**item))[
-      name
-    ]
+class ExportedWeights:
+  """Writes the weights of a run: WORKDIR/best, or WORKDIR/last without it.
 
-  def _check_shapes(self, step, found, wanted):
-    wrong = [
-      f'{path}: {found.get(path, "missing")}, wanted {wanted.get(path, "none")}'
-      for path in sorted(wanted.keys() | found.keys())
-      if wanted.get(path) != found.get(path)
-    ]
-    if wrong:
-      shown = wrong[:10] + [f'... {len(wrong) - 10} more'] * (len(wrong) > 10)
-      raise ValueError(
-        f'{self._folder / str(step)} is of another network or optimiser; give '
-        'the settings it began with, or another workdir:\n  '
-        + '\n  '.join(shown)
-      )
+  Only process 0 writes.
+  """
+
+  def __init__(self, workdir: str | os.PathLike, task: Task):
+    """Reads the best score of earlier starts of the run.
+
+    Args:
+      workdir: Folder of the run.
+      task: Exports the weights; its `best` names the score.
+
+    Raises:
+      ValueError: WORKDIR/best is not a checkpoint folder of this task.
+    """
+    self._workdir = pathlib.Path(workdir)
+    self._task = task
+    self._score = -float('inf')
+    best, old = self._workdir / 'best', self._workdir / 'best.old'
+    if jax.process_index() == 0 and old.exists() and not best.exists():
+      os.replace(old, best)
+    description = best / store.DESCRIPTION
+    if description.exists():
+      try:
+        scores = json.loads(description.read_text())['origin']['scores']
+        self._score = scores.get(task.best, self._score)
+      except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+          f'{description}: expected the scores of the best weights, got '
+          f'something else ({error!r}); delete the folder to replace it at the '
+          'next evaluation'
+        ) from error
+
+  def update(self, step: int, state: TrainState, scores: dict) -> None:
+    """Writes `best` if the score is higher than before.
+
+    Args:
+      step: Number of steps taken.
+      state: State with the weights.
+      scores: Scores of `Task.evaluate`.
+    """
+    score = scores.get(self._task.best)
+    if score is not None and score > self._score:
+      self._score = score
+      self._write('best', state, {'step': step, 'scores': scores})
+
+  def finish(self, step: int, state: TrainState) -> None:
+    """Writes `last` if the run ends without `best`, so that it has weights."""
+    if self._score == -float('inf'):
+      self._write('last', state, {'step': step, 'scores': {}})
+
+  def _write(self, name, state, origin):
+    if jax.process_index() != 0:
+      return
+    folder = self._workdir / name
+    new, old = (self._workdir / f'{name}.{s}' for s in ('new', 'old'))
+    for leftover in (new, old):
+      shutil.rmtree(leftover, ignore_errors=True)
+    self._task.export(new, state, origin)
+    if folder.exists():
+      os.replace(folder, old)
+    os.replace(new, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _verify(folder: pathlib.Path, sums: pathlib.Path) -> list[str]:
+  """Returns what is damaged in a checkpoint."""
+  if not sums.exists():
+    return ['it was not saved completely']
+  try:
+    expected = json.loads(sums.read_bytes())
+  except (ValueError, IsADirectoryError):
+    expected = None
+  if not isinstance(expected, dict):
+    return [f'{sums} is not a file of checksums']
+  return damages(folder, expected)
+
+
+def _remove(path: pathlib.Path) -> None:
+  if path.is_dir() and not path.is_symlink():
+    shutil.rmtree(path)
+  else:
+    path.unlink(missing_ok=True)
 
 
 def _shapes(state) -> dict[str, list[int]]:
@@ -176,46 +253,11 @@ def _shapes(state) -> dict[str, list[int]]:
   }
 
 
-def _wait_for_all(name):
-  if jax.process_count() > 1:
-    multihost_utils.sync_global_devices(name)
-
-
-class BestWeights:
-  """Keeps the best weights of a run as WORKDIR/best, a checkpoint folder."""
-
-  def __init__(self, workdir: str | os.PathLike, task: Task):
-    """Finds what an earlier start of the run left."""
-    self._folder = pathlib.Path(workdir) / 'best'
-    self._task = task
-    self._score = -float('inf')
-    old = self._folder.with_name('best.old')
-    if jax.process_index() == 0 and old.exists() and not self._folder.exists():
-      os.replace(old, self._folder)
-    description = self._folder / store.DESCRIPTION
-    if description.exists():
-      origin = json.loads(description.read_text())['origin']
-      self._score = origin['scores'].get(task.best, self._score)
-
-  def update(self, step: int, state: TrainState, scores: dict) -> None:
-    """Writes the weights where their score is the best so far.
-
-    Args:
-      step: Steps taken.
-      state: With the weights.
-      scores: Of `Task.evaluate`; nothing is written without the task's best.
-    """
-    score = scores.get(self._task.best)
-    if score is None or not score > self._score:
-      return
-    self._score = score
-    if jax.process_index() != 0:
-      return
-    fresh, old = (self._folder.with_name(f'best.{n}') for n in ('new', 'old'))
-    for folder in (fresh, old):
-      shutil.rmtree(folder, ignore_errors=True)
-    self._task.export(fresh, state, {'step': step, 'scores': scores})
-    if self._folder.exists():
-      os.replace(self._folder, old)
-    os.replace(fresh, self._folder)
-    shutil.rmtree(old, ignore_errors=True)
+def _differences(saved, expected) -> list[str]:
+  """Returns a line for each array whose shape differs."""
+  return [
+    f'{path}: expected {expected.get(path, "no such array")}, got '
+    f'{saved.get(path, "no such array")}'
+    for path in sorted(expected.keys() | saved.keys())
+    if expected.get(path) != saved.get(path)
+  ]

@@ -1,6 +1,6 @@
-"""Losses of saliency maps against where people looked, one for each example.
+"""Losses between saliency maps and the ground truth, one value per example.
 
-Of maps and densities [b, h, w]; each returns [b], float32.
+Maps and densities are [b, h, w]; each loss returns float32 [b].
 """
 
 import dataclasses
@@ -9,96 +9,16 @@ import jax
 import jax.numpy as jnp
 
 
-def distribution(saliency: jax.Array, epsilon: float) -> jax.Array:
-  """Returns maps [b, h, w], not below zero, as probabilities that sum to 1.
-
-  Args:
-    saliency: [b, h, w].
-    epsilon: Share of the probability that is spread evenly, so that no place
-      has none; a map of zeros is even.
-  """
-  size = saliency.shape[1] * saliency.shape[2]
-  total = saliency.sum(axis=(1, 2), keepdims=True)
-  # The tiny keeps 0 / 0, and its gradient, out of maps of zeros.
-  shares = saliency / jnp.maximum(total, 1e-12)
-  even = jnp.where(total > 0, epsilon, 1.0) / size
-  return (1 - epsilon) * shares + even
-
-
-def kl_divergence(
-  saliency: jax.Array, density: jax.Array, *, epsilon: float
-) -> jax.Array:
-  """Returns KL(G || S), in nats, as in the paper's training (section 3.2).
-
-  The sum of g log(g / s) over the places, of which those with g = 0 add
-  nothing: 0 where the maps agree, the entropy of the density taken off.
-
-  Args:
-    saliency: Predicted maps [b, h, w], not below zero.
-    density: Sums to 1.
-    epsilon: See `distribution`.
-  """
-  s = distribution(saliency, epsilon)
-  log_g = jnp.log(jnp.where(density > 0, density, 1.0))
-  return (density * (log_g - jnp.log(s))).sum(axis=(1, 2))
-
-
-def cc(saliency: jax.Array, density: jax.Array) -> jax.Array:
-  """Returns Pearson's correlation, -1 to 1; 0 for a constant map."""
-  return (_standardised(saliency) * _standardised(density)).mean(axis=(1, 2))
-
-
-def nss(saliency: jax.Array, fixations: jax.Array) -> jax.Array:
-  """Returns NSS: the mean standardised saliency of the fixated places.
-
-  As `scoring.metrics.nss`, with the standard deviation of N in place of N - 1,
-  and 0 for a constant map or none fixated, which there is no score of.
-
-  Args:
-    saliency: [b, h, w].
-    fixations: [b, h, w], above 0 where somebody looked.
-  """
-  looked = (fixations > 0).astype(jnp.float32)
-  count = looked.sum(axis=(1, 2))
-  total = (_standardised(saliency) * looked).sum(axis=(1, 2))
-  return total / jnp.maximum(count, 1)
-
-
-def sim(
-  saliency: jax.Array, density: jax.Array, *, epsilon: float
-) -> jax.Array:
-  """Returns the sum of minima of the two distributions, 0 to 1.
-
-  Without the min-max scaling of the score of this name, whose gradient would be
-  the extremes' alone.
-
-  Args:
-    saliency: Predicted maps [b, h, w], not below zero.
-    density: Sums to 1.
-    epsilon: See `distribution`.
-  """
-  s = distribution(saliency, epsilon)
-  return jnp.minimum(s, density).sum(axis=(1, 2))
-
-
-def _standardised(maps):
-  mean = maps.mean(axis=(1, 2), keepdims=True)
-  variance = ((maps - mean) ** 2).mean(axis=(1, 2), keepdims=True)
-  # Safe in both branches: the root of 0 has no gradient.
-  root = jnp.sqrt(jnp.where(variance > 0, variance, 1.0))
-  return jnp.where(variance > 0, (maps - mean) / root, 0.0)
-
-
 @dataclasses.dataclass(frozen=True)
 class Objective:
-  """Sums terms by weight; those of weight 0 are not computed.
+  """A weighted sum of losses; a loss of weight 0 is not computed.
 
-  What is better when higher, all but the divergence, counts negatively.
+  `kl` is minimized. `cc`, `nss` and `sim` are maximized, so they enter the sum
+  with a minus sign.
 
   Attributes:
-    kl, cc, nss, sim: Weights of the terms of
-      `training.losses`.
-    epsilon: See `losses.distribution`.
+    kl, cc, nss, sim: Weights of the losses of this module.
+    epsilon: See `distribution`.
   """
 
   kl: float
@@ -110,7 +30,15 @@ class Objective:
   def __call__(
     self, maps: jax.Array, batch: dict
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """Returns the loss [b] of maps [b, h, w], and its terms {name: [b]}."""
+    """Returns the loss [b] of maps [b, h, w], and its terms {name: [b]}.
+
+    Args:
+      maps: Predicted saliency maps.
+      batch: With 'density' [b, h, w], and 'fixations' [b, h, w] for `nss`.
+
+    Raises:
+      ValueError: All weights are 0.
+    """
     density = batch['density']
     terms = {}
     if self.kl:
@@ -122,9 +50,89 @@ class Objective:
     if self.sim:
       terms['sim'] = sim(maps, density, epsilon=self.epsilon)
     if not terms:
-      raise ValueError('all terms of the loss have weight 0; give one a weight')
+      raise ValueError(
+        'expected a loss with a weight other than 0, got 0 for all; set loss.kl'
+      )
     total = sum(
       (value if name == 'kl' else -value) * getattr(self, name)
       for name, value in terms.items()
     )
     return total, terms
+
+
+def distribution(saliency: jax.Array, epsilon: float) -> jax.Array:
+  """Normalizes maps to probabilities that sum to 1.
+
+  Args:
+    saliency: Non-negative maps [b, h, w].
+    epsilon: Share of the probability that is spread evenly over the pixels, so
+      that none is 0. A map of zeros becomes uniform.
+  """
+  size = saliency.shape[1] * saliency.shape[2]
+  total = saliency.sum(axis=(1, 2), keepdims=True)
+  # The lower bound keeps 0 / 0, and its gradient, out of maps of zeros.
+  shares = saliency / jnp.maximum(total, 1e-12)
+  uniform = jnp.where(total > 0, epsilon, 1.0) / size
+  return (1 - epsilon) * shares + uniform
+
+
+def kl_divergence(
+  saliency: jax.Array, density: jax.Array, *, epsilon: float
+) -> jax.Array:
+  """Returns KL(density || saliency) in nats, the loss of the paper (sec. 3.2).
+
+  Args:
+    saliency: Predicted non-negative maps [b, h, w].
+    density: Ground truth [b, h, w] that sums to 1; pixels of 0 contribute 0.
+    epsilon: See `distribution`.
+  """
+  s = distribution(saliency, epsilon)
+  log_g = jnp.log(jnp.where(density > 0, density, 1.0))
+  return (density * (log_g - jnp.log(s))).sum(axis=(1, 2))
+
+
+def cc(saliency: jax.Array, density: jax.Array) -> jax.Array:
+  """Returns Pearson's correlation coefficient, 0 for a constant map."""
+  return (_standardized(saliency) * _standardized(density)).mean(axis=(1, 2))
+
+
+def nss(saliency: jax.Array, fixations: jax.Array) -> jax.Array:
+  """Returns the normalized scanpath saliency.
+
+  Like `scoring.metrics.nss`, except that it divides by the standard deviation
+  with N instead of N - 1, and is 0 for a constant map or without fixations.
+
+  Args:
+    saliency: Predicted maps [b, h, w].
+    fixations: [b, h, w], above 0 at fixated pixels.
+  """
+  fixated = (fixations > 0).astype(jnp.float32)
+  count = fixated.sum(axis=(1, 2))
+  total = (_standardized(saliency) * fixated).sum(axis=(1, 2))
+  return total / jnp.maximum(count, 1)
+
+
+def sim(
+  saliency: jax.Array, density: jax.Array, *, epsilon: float
+) -> jax.Array:
+  """Returns the similarity, the sum of minima of both distributions, 0 to 1.
+
+  Without the min-max scaling of `scoring.metrics.sim`, through which only the
+  smallest and the largest value would get a gradient.
+
+  Args:
+    saliency: Predicted non-negative maps [b, h, w].
+    density: Ground truth [b, h, w] that sums to 1.
+    epsilon: See `distribution`.
+  """
+  s = distribution(saliency, epsilon)
+  return jnp.minimum(s, density).sum(axis=(1, 2))
+
+
+def _standardized(maps):
+  mean = maps.mean(axis=(1, 2), keepdims=True)
+  variance = ((maps - mean) ** 2).mean(axis=(1, 2), keepdims=True)
+  # The inner `where` keeps sqrt(0), whose gradient is infinite, out of both
+  # branches of the outer one.
+  deviation = jnp.sqrt(jnp.where(variance > 0, variance, 1.0))
+  return jnp.where(variance > 0, (maps - mean) / deviation, 0.0)

@@ -1,9 +1,9 @@
-"""What a run leaves to look at: rows of figures, curves and pictures.
+"""What a run records: rows of metrics, curves, pictures and progress.
 
-WORKDIR/train.jsonl         a row a step
-WORKDIR/validation.jsonl    a row an evaluation
-WORKDIR/progress.jsonl      a row a line of progress: rate, waiting
-WORKDIR/runs.jsonl          a row a start: config, versions, devices
+WORKDIR/train.jsonl         a row for each step
+WORKDIR/validation.jsonl    a row for each evaluation
+WORKDIR/progress.jsonl      a row for each progress line: rates, waiting times
+WORKDIR/runs.jsonl          a row for each start: config, versions, devices
 WORKDIR/pictures/STEP/      validation examples
 WORKDIR/tensorboard/        the same as curves
 """
@@ -28,25 +28,42 @@ from ml_collections import ConfigDict
 import dave_jax
 from dave_jax.files import write_text
 from dave_jax.media.image_file import write_image
-from dave_jax.training.task import Task
+from dave_jax.training.task import Task, TrainState
+
+_PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain')
+
+
+class NonFiniteError(ArithmeticError):
+  """A loss, gradient or parameter is NaN or infinite.
+
+  Attributes:
+    step: The step that computed it.
+  """
+
+  def __init__(self, step: int, message: str):
+    super().__init__(message)
+    self.step = step
 
 
 class Writers:
-  """Writes what a run reports, of which process 0 alone has one."""
+  """Writes the rows, curves and pictures of a run; only process 0 has one."""
 
   def __init__(self, workdir: str | os.PathLike, *, step: int):
-    """Goes on after a step; what was written of later ones is taken back."""
+    """Removes the rows after a step, which the run is about to repeat."""
     self._workdir = pathlib.Path(workdir)
+    self._step = step
     self._workdir.mkdir(parents=True, exist_ok=True)
     for name in ('train.jsonl', 'validation.jsonl', 'progress.jsonl'):
-      _cut_after(self._workdir / name, step)
+      _truncate(self._workdir / name, step)
+    _truncate(self._workdir / 'runs.jsonl', math.inf)
     self._board = tensorboardX.SummaryWriter(
       str(self._workdir / 'tensorboard'), purge_step=step + 1
     )
 
-  def start(self, metrics: Mapping) -> None:
-    """Adds a row about this start of the run."""
-    self._append('runs.jsonl', [metrics])
+  def start(self, config: ConfigDict, mesh: Mesh, *, steps: int) -> None:
+    """Adds a row about this start of the run, see `describe_run`."""
+    row = describe_run(config, mesh, step=self._step, steps=steps)
+    self._append('runs.jsonl', [row])
 
   def train(self, rows: Iterable[Mapping]) -> None:
     """Adds rows of steps, each with its 'step'."""
@@ -61,22 +78,21 @@ class Writers:
     self._curves('validation', row)
 
   def progress(self, row: Mapping) -> None:
-    """Adds how fast it went up to a 'step'."""
+    """Adds rates and waiting times up to a 'step'."""
     self._append('progress.jsonl', [row])
     self._curves('progress', row)
 
   def pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
-    """Writes pictures uint8 [h, w, 3] by name."""
+    """Writes images, uint8 [h, w, 3], by name."""
     folder = self._workdir / 'pictures' / f'{step:08d}'
     for name, image in pictures.items():
       path = folder / f'{name.replace("/", "-").replace(":", "-")}.png'
-      path.parent.mkdir(parents=True, exist_ok=True)
       write_image(path, image)
       self._board.add_image(name, image, step, dataformats='HWC')
     self._board.flush()
 
   def close(self) -> None:
-    """Writes out what is waiting."""
+    """Flushes and closes the files."""
     self._board.close()
 
   def _curves(self, group, row):
@@ -87,7 +103,7 @@ class Writers:
   def _append(self, name, rows):
     with (self._workdir / name).open('a') as file:
       for row in rows:
-        # JSON knows no NaN.
+        # JSON has no NaN.
         clean = {
           k: None if isinstance(v, float) and not math.isfinite(v) else v
           for k, v in row.items()
@@ -95,134 +111,142 @@ class Writers:
         file.write(json.dumps(clean) + '\n')
 
 
-def _cut_after(path: pathlib.Path, step: int) -> None:
-  """Keeps the whole rows of a file up to a step."""
-  if not path.exists():
-    return
-  kept = []
-  for line in path.read_text().splitlines():
-    try:
-      row = json.loads(line)
-    except ValueError:
-      break  # A row that was being written when the run was killed.
-    if row['step'] > step:
-      break
-    kept.append(line)
-  write_text(path, ''.join(f'{line}\n' for line in kept))
-
-
-class NonFiniteError(ArithmeticError):
-  """The loss is no number any more; says at which step, of which clips."""
-
-
 class MetricBuffer:
-  """Keeps the figures of steps until somebody looks at them."""
+  """Keeps the metrics of steps on the device until they are flushed."""
 
   def __init__(self, task: Task, writers: Writers | None):
-    """Takes where rows go; None writes none."""
+    """Takes the task, for error messages, and the writers of process 0."""
     self._task = task
     self._writers = writers
     self._pending = []
 
   def add(self, step: int, stream: str, batch: dict, metrics: dict) -> None:
-    """Notes a step; its figures are still being computed."""
+    """Adds the metrics of a step, which may still be being computed."""
     ids = {k: v for k, v in batch.items() if np.ndim(v) == 1}
     self._pending.append((step, stream, ids, metrics))
 
   def flush(self) -> float | None:
-    """Writes the rows of all steps noted; returns their mean loss.
+    """Fetches and writes the metrics of all steps added; returns the mean loss.
 
     Raises:
-      NonFiniteError: The loss of one is not finite.
+      NonFiniteError: The loss or gradient norm of a step is not finite.
     """
     if not self._pending:
       return None
-    fetched = jax.device_get([metrics for *_, metrics in self._pending])
+    pending, self._pending = self._pending, []
+    fetched = jax.device_get([metrics for *_, metrics in pending])
     rows = []
-    for (step, stream, ids, _), metrics in zip(
-      self._pending, fetched, strict=True
-    ):
+    for (step, stream, ids, _), metrics in zip(pending, fetched, strict=True):
       row = {'step': step, 'stream': stream}
       row |= {name: float(value) for name, value in metrics.items()}
       rows.append(row)
-      if not np.isfinite(row['loss']):
+      bad = [
+        f'{name.replace("_", " ")} is {row[name]}'
+        for name in ('loss', 'gradient_norm')
+        if not np.isfinite(row[name])
+      ]
+      if bad:
         self._write(rows)
         examples = '\n  '.join(self._task.examples(stream, ids))
         raise NonFiniteError(
-          f'the loss of step {step} is {row["loss"]}; the checkpoint before it '
-          'is good. Lower optimizer.learning_rate or set optimizer.clip_norm, '
-          f'and look at its batch ({stream}):\n  {examples}'
+          step,
+          f'the {" and the ".join(bad)} at step {step}; its batch ({stream}):'
+          f'\n  {examples}',
         )
     self._write(rows)
-    self._pending = []
     return float(np.mean([row['loss'] for row in rows]))
+
+  def check(self, step: int, state: TrainState) -> None:
+    """Flushes, and checks all arrays of the state after a step.
+
+    Raises:
+      NonFiniteError: A loss, gradient norm or array is not finite.
+    """
+    self.flush()
+    flags = jax.device_get(_finite(state))
+    bad = [
+      jax.tree_util.keystr(path, simple=True, separator='/')
+      for path, finite in jax.tree_util.tree_leaves_with_path(flags)
+      if not finite
+    ]
+    if bad:
+      shown = ', '.join(bad[:5]) + (', ...' if len(bad) > 5 else '')
+      raise NonFiniteError(
+        step,
+        f'{len(bad)} arrays hold NaN or infinity after step {step}: {shown}',
+      )
 
   def _write(self, rows):
     if self._writers is not None:
       self._writers.train(rows)
 
 
-class Progress:
-  """Counts steps, and the time that went by and that was waited.
+@jax.jit
+def _finite(state):
+  return jax.tree.map(lambda leaf: jax.numpy.isfinite(leaf).all(), state)
 
-  With several processes, whoever is late keeps the others' devices waiting in
-  the exchange of gradients, and himself waits for nobody: what others are
-  blocked for longer than he is the time that they wait for him.
+
+class Progress:
+  """Measures the rate of steps, and what the steps wait for.
+
+  With several processes, a straggler makes the others wait in the all-reduce of
+  the gradients, and waits for nobody itself. So the time that a process is
+  blocked beyond the least blocked one is time it waits for that process.
 
   Attributes:
-    figures: What the last line said, for JSON: examples_per_second, and as
-      shares of the time data, the mean wait of processes for their batches,
-      and with several processes stragglers, the mean wait for the last one,
-      and last, its number.
+    metrics: The last line as JSON: 'examples_per_second'; 'data', the fraction
+      of time spent waiting for batches, averaged over processes; with several
+      processes also 'stragglers', the mean fraction spent waiting for the
+      slowest process, and 'last', the index of that process.
   """
 
   def __init__(self, *, first: int, last: int, batch_size: int):
-    """Starts at a step.
+    """Starts the clock.
 
     Args:
-      first: Steps taken before.
-      last: Steps at the end.
+      first: Number of steps taken before.
+      last: Number of steps at the end of the run.
       batch_size: Examples of a step.
     """
     self._last = last
     self._batch_size = batch_size
-    self.figures = {}
+    self.metrics = {}
     self._restart(first)
 
   def waited(self, seconds: float) -> None:
-    """Adds time in which the next batch was not there yet."""
+    """Adds time spent waiting for the next batch."""
     self._waiting += seconds
 
   def blocked(self, seconds: float) -> None:
-    """Adds time in which the devices were not done yet."""
+    """Adds time spent waiting for the devices."""
     self._blocked += seconds
 
   def paused(self, seconds: float) -> None:
-    """Takes time out of the rate: evaluating, saving."""
+    """Excludes time from the rate: evaluation, saving."""
     self._since += seconds
 
   def line(self, step: int, stream: str, loss: float) -> str:
-    """Returns a line on the steps since the one before.
+    """Returns a line about the steps since the last call.
 
-    Called by all processes after the same steps.
+    All processes must call it after the same steps.
     """
     seconds = max(time.perf_counter() - self._since, 1e-9)
     rate = (step - self._step) / seconds
     left = (self._last - step) / rate if rate else 0
-    self.figures = {
+    self.metrics = {
       'examples_per_second': rate * self._batch_size,
-      **_shares(self._waiting / seconds, self._blocked / seconds),
+      **_waiting_shares(self._waiting / seconds, self._blocked / seconds),
     }
-    shown = f'data {self.figures["data"]:.0%}'
-    if 'stragglers' in self.figures:
+    shown = f'data {self.metrics["data"]:.0%}'
+    if 'stragglers' in self.metrics:
       shown += (
-        f'  stragglers {self.figures["stragglers"]:.0%} '
-        f'(process {self.figures["last"]})'
+        f'  stragglers {self.metrics["stragglers"]:.0%} '
+        f'(process {self.metrics["last"]})'
       )
     self._restart(step)
     return (
       f'step {step}/{self._last} ({step / self._last:.1%})  {stream}  '
-      f'loss {loss:.4f}  {self.figures["examples_per_second"]:.3g} examples/s  '
+      f'loss {loss:.4f}  {self.metrics["examples_per_second"]:.3g} examples/s  '
       f'{shown}  '
       f'{datetime.timedelta(seconds=round(left))} left'
     )
@@ -234,12 +258,12 @@ class Progress:
     self._blocked = 0.0
 
 
-def _shares(waiting: float, blocked: float) -> dict:
-  """Returns what processes waited for, of which each gives its own shares."""
+def _waiting_shares(waiting: float, blocked: float) -> dict:
+  """Combines the fractions of time that each process waited."""
   if jax.process_count() == 1:
     return {'data': waiting}
-  mine = np.array([waiting, blocked], np.float32)
-  waiting, blocked = multihost_utils.process_allgather(mine).T
+  own = np.array([waiting, blocked], np.float32)
+  waiting, blocked = multihost_utils.process_allgather(own).T
   return {
     'data': float(waiting.mean()),
     'stragglers': float((blocked - blocked.min()).mean()),
@@ -247,15 +271,15 @@ def _shares(waiting: float, blocked: float) -> dict:
   }
 
 
-_PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain')
-
-
-def describe_run(config: ConfigDict, mesh: Mesh, step: int) -> dict:
-  """Returns time, config, versions, git revision and devices, for JSON."""
+def describe_run(
+  config: ConfigDict, mesh: Mesh, *, step: int, steps: int
+) -> dict:
+  """Returns time, config, versions, git revision and devices as JSON."""
   device = mesh.devices.flat[0]
   return {
     'time': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
     'step': step,
+    'steps': steps,
     'config': config.to_dict(),
     'versions': {
       'dave-jax': dave_jax.__version__,
@@ -269,7 +293,7 @@ def describe_run(config: ConfigDict, mesh: Mesh, step: int) -> dict:
 
 
 def _git_revision() -> str | None:
-  """Returns the revision of the source, '+' where it was changed since."""
+  """Returns the revision of the source, with '+' if it has changes."""
   folder = pathlib.Path(__file__).parent
 
   def git(*args):
@@ -285,3 +309,19 @@ def _git_revision() -> str | None:
     return revision + '+' * bool(git('status', '--porcelain', '-uno'))
   except (OSError, subprocess.CalledProcessError):
     return None
+
+
+def _truncate(path: pathlib.Path, step: float) -> None:
+  """Removes the rows after a step, and what follows an incomplete row."""
+  if not path.exists():
+    return
+  kept = []
+  for line in path.read_text().splitlines():
+    try:
+      row = json.loads(line)
+    except ValueError:
+      break  # The run was killed while it wrote this row.
+    if row['step'] > step:
+      break
+    kept.append(line)
+  write_text(path, ''.join(f'{line}\n' for line in kept))

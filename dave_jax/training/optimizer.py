@@ -1,4 +1,4 @@
-"""Adam in groups of modules, any of which a step may leave alone."""
+"""Adam with groups of modules; a step may update a subset of the groups."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -12,19 +12,19 @@ SCHEDULES = ('constant', 'cosine', 'linear')
 
 @dataclasses.dataclass(frozen=True)
 class Optimizer:
-  """Adam whose groups of modules each have a state of their own.
+  """A gradient transformation with separate state for each group of modules.
 
-  Moments and the count that corrects their bias belong to a group: a group that
-  a step leaves out keeps all of them, and its parameters, bit for bit. The
-  learning rate follows the steps of the whole run instead.
+  A group that a step leaves out keeps its parameters and its state (moments and
+  the count of their bias correction) bit for bit. The learning rate follows
+  the steps of the whole run, not the steps of a group.
 
   Attributes:
-    groups: {name of a group: its modules, the top level of the parameters}.
-    learning_rate: Of the number of steps taken so far.
-    transform: From gradients to updates before the learning rate.
-    clip_norm: Largest norm of the gradient of all groups of a step together;
-      0 does not clip.
-    rates: {module: factor of its learning rate}; 1 where it is not named.
+    groups: {group: its modules, names at the top level of the parameters}.
+    learning_rate: Schedule over the steps of the run.
+    transform: From gradients to updates, without the learning rate.
+    clip_norm: Maximum global norm of the gradients of all groups that a step
+      updates; 0 disables clipping.
+    rates: {module: factor of its learning rate}; 1 for modules not named.
   """
 
   groups: Mapping[str, tuple[str, ...]]
@@ -34,20 +34,16 @@ class Optimizer:
   rates: Mapping[str, float]
 
   def init(self, params: dict) -> dict[str, optax.OptState]:
-    """Returns the state {group: its state} before the first step."""
+    """Returns the initial state of each group."""
     return {
-      name: self.transform.init(self.of_group(name, params))
+      name: self.transform.init(self.select([name], params))
       for name in self.groups
     }
 
-  def of_group(self, name: str, tree: dict) -> dict:
-    """Returns the part {module: ...} of a tree by module."""
-    return {module: tree[module] for module in self.groups[name]}
-
-  def of_groups(self, names: Sequence[str], tree: dict) -> dict:
-    """Returns the part of a tree by module that belongs to some groups."""
+  def select(self, groups: Sequence[str], tree: dict) -> dict:
+    """Returns the entries {module: ...} of the modules of some groups."""
     return {
-      module: tree[module] for name in names for module in self.groups[name]
+      module: tree[module] for name in groups for module in self.groups[name]
     }
 
   def update(
@@ -59,35 +55,35 @@ class Optimizer:
     *,
     groups: Sequence[str],
   ) -> tuple[dict, dict[str, optax.OptState], dict[str, jax.Array]]:
-    """Takes a step with some groups and leaves the others as they are.
+    """Updates some groups and leaves the others as they are.
 
     Args:
-      gradients: By module, of those groups alone.
-      opt_state: Of all groups.
-      params: Of all modules.
-      step: Steps of the run so far.
-      groups: Which groups learn.
+      gradients: Gradients of the modules of these groups.
+      opt_state: State of all groups.
+      params: Parameters of all modules.
+      step: Number of steps taken in the run.
+      groups: The groups to update.
 
     Returns:
-      New parameters and state of all groups, and {'gradient_norm',
-      'learning_rate'}, the norm before it is clipped.
+      New parameters and new state of all groups, and the metrics
+      'gradient_norm' (before clipping) and 'learning_rate'.
     """
     norm = optax.tree.norm(gradients)
     if self.clip_norm:
-      scale = jnp.minimum(1.0, self.clip_norm / jnp.maximum(norm, 1e-12))
-      gradients = jax.tree.map(lambda g: g * scale, gradients)
+      clip = optax.clip_by_global_norm(self.clip_norm)
+      gradients, _ = clip.update(gradients, clip.init(gradients))
     rate = self.learning_rate(step)
     params, opt_state = dict(params), dict(opt_state)
     for name in groups:
-      own = self.of_group(name, params)
+      selected = self.select([name], params)
       updates, opt_state[name] = self.transform.update(
-        self.of_group(name, gradients), opt_state[name], own
+        self.select([name], gradients), opt_state[name], selected
       )
       updates = {
         module: optax.tree.scale(-rate * self.rates.get(module, 1.0), tree)
         for module, tree in updates.items()
       }
-      params |= optax.apply_updates(own, updates)
+      params |= optax.apply_updates(selected, updates)
     metrics = {
       'gradient_norm': norm,
       'learning_rate': jnp.asarray(rate, jnp.float32),
@@ -109,43 +105,52 @@ def adam(
   clip_norm: float,
   video_encoder_rate: float = 1.0,
 ) -> Optimizer:
-  """Returns Adam, Kingma and Ba, arXiv 1412.6980.
+  """Returns Adam (Kingma and Ba, arXiv 1412.6980).
 
   Args:
     groups, clip_norm: See `Optimizer`.
-    learning_rate: At its highest.
-    schedule: 'constant'; 'cosine' or 'linear' fall to 0 at the last step.
-    warmup: Share of the steps over which it rises from 0, linearly; 0 to 1.
-    steps: Of the whole run.
-    b1, b2, epsilon: Decay of the moments, and what is added to the root.
-    weight_decay: Decoupled (Loshchilov and Hutter, arXiv 1711.05101), times the
-      learning rate, of kernels alone; 0 has none.
+    learning_rate: Peak value.
+    schedule: 'constant', or 'cosine' or 'linear' decay to 0 at the last step.
+    warmup: Fraction of the steps, 0 or more and below 1, over which the
+      learning rate increases linearly from 0.
+    steps: Number of steps of the whole run.
+    b1, b2: Decay rates of the moments.
+    epsilon: Added to the root of the second moment.
+    weight_decay: Decoupled weight decay (Loshchilov and Hutter, arXiv
+      1711.05101), multiplied by the learning rate; applied to kernels, not to
+      biases and scales.
     video_encoder_rate: Factor of the learning rate of the video encoder.
 
   Raises:
-    ValueError: There is no such schedule, or it is all warm-up.
+    ValueError: The schedule is unknown or `warmup` out of range.
   """
-  if schedule not in SCHEDULES:
-    raise ValueError(f'schedule {schedule!r} is none of {SCHEDULES}')
   if not 0 <= warmup < 1:
-    raise ValueError(f'got warmup {warmup}, wanted a share: 0 or more, below 1')
-  warmup_steps = round(warmup * steps)
-  fall = steps - warmup_steps
-  after = {
-    'constant': lambda: optax.constant_schedule(learning_rate),
-    'cosine': lambda: optax.cosine_decay_schedule(learning_rate, fall),
-    'linear': lambda: optax.linear_schedule(learning_rate, 0.0, fall),
-  }[schedule]()
-  rate = after
-  if warmup_steps:
-    rise = optax.linear_schedule(0.0, learning_rate, warmup_steps)
-    rate = optax.join_schedules([rise, after], [warmup_steps])
+    raise ValueError(
+      f'expected optimizer.warmup of 0 or more and below 1, got {warmup}'
+    )
   transform = optax.scale_by_adam(b1=b1, b2=b2, eps=epsilon)
   if weight_decay:
     decay = optax.add_decayed_weights(weight_decay, mask=_kernels)
     transform = optax.chain(transform, decay)
+  rate = _schedule(schedule, learning_rate, round(warmup * steps), steps)
   rates = {'video_encoder': video_encoder_rate}
   return Optimizer(groups, rate, transform, clip_norm, rates)
+
+
+def _schedule(name, peak, warmup_steps, steps) -> optax.Schedule:
+  if name == 'constant':
+    return optax.warmup_constant_schedule(
+      0.0 if warmup_steps else peak, peak, warmup_steps
+    )
+  if name == 'cosine':
+    return optax.warmup_cosine_decay_schedule(
+      0.0 if warmup_steps else peak, peak, warmup_steps, steps
+    )
+  if name == 'linear':
+    decay = optax.linear_schedule(peak, 0.0, steps - warmup_steps)
+    warmup = optax.linear_schedule(0.0, peak, max(1, warmup_steps))
+    return optax.join_schedules([warmup, decay], [warmup_steps])
+  raise ValueError(f'expected optimizer.schedule in {SCHEDULES}, got {name!r}')
 
 
 def _kernels(params):

@@ -1,4 +1,4 @@
-"""Which route each step takes, and its compiled programs."""
+"""The data stream of each step, and the compiled programs of the routes."""
 
 import dataclasses
 import functools
@@ -21,15 +21,17 @@ from dave_jax.training.sharding import (
 from dave_jax.training.steps import ROUTES, RoutedSteps
 from dave_jax.training.task import TrainState
 
+ROUTINGS = ('auto', 'cond', 'static')
+
 
 @dataclasses.dataclass(frozen=True)
 class Stream:
-  """Batches of one kind.
+  """A sequence of batches of one kind.
 
   Attributes:
-    name: Such as 'images'.
-    batches: Endless.
-    turn: Steps in a row that a turn of it takes.
+    name: A name such as 'images'.
+    batches: Endless batches.
+    turn: Number of consecutive steps before the next stream takes over.
   """
 
   name: str
@@ -38,9 +40,9 @@ class Stream:
 
 
 class RoutedData:
-  """Streams that take turns, in their order, over and over.
+  """Alternates between streams, in their order.
 
-  Which stream a step takes depends on its number alone.
+  The stream of a step depends only on the number of the step.
   """
 
   def __init__(self, streams: Sequence[Stream]):
@@ -48,23 +50,14 @@ class RoutedData:
     self._step = 0
 
   def __next__(self) -> tuple[str, dict]:
-    """Returns the name of the stream and the batch of the next step."""
-    stream = self.stream_of(self._step)
+    """Returns the name of the stream of the next step, and its batch."""
+    stream = self._stream_of(self._step)
     batch = next(stream.batches)
     self._step += 1
     return stream.name, batch
 
-  def stream_of(self, step: int) -> Stream:
-    """Returns the stream that a step, from 0, takes its batch from."""
-    place = step % sum(stream.turn for stream in self._streams)
-    for stream in self._streams:
-      if place < stream.turn:
-        return stream
-      place -= stream.turn
-    raise AssertionError('turns add up to more than their sum')
-
   def state(self) -> dict:
-    """Returns the position, for JSON."""
+    """Returns the position as JSON."""
     return {
       'step': self._step,
       'turns': {s.name: s.turn for s in self._streams},
@@ -72,37 +65,46 @@ class RoutedData:
     }
 
   def restore(self, position: dict) -> None:
-    """Goes to a position that `state` gave.
+    """Continues from a position that `state` returned.
 
     Raises:
-      ValueError: It is one of other streams, data or settings.
+      ValueError: The position belongs to other streams, data or settings.
     """
     turns = self.state()['turns']
     if position['turns'] != turns:
       raise ValueError(
-        f'the saved run took turns {position["turns"]}, this one takes '
-        f'{turns}; give the data and settings it began with, or another '
-        'workdir'
+        f'expected streams that alternate after {position["turns"]} steps, as '
+        f'in the checkpoint, got {turns}; use the data and settings that the '
+        'run started with, or another workdir'
       )
     for stream in self._streams:
       stream.batches.restore(position['streams'][stream.name])
     self._step = position['step']
 
   def close(self) -> None:
-    """Ends worker processes."""
+    """Stops worker processes."""
     for stream in self._streams:
       stream.batches.close()
 
-
-ROUTINGS = ('auto', 'cond', 'static')
+  def _stream_of(self, step):
+    place = step % sum(stream.turn for stream in self._streams)
+    for stream in self._streams:
+      if place < stream.turn:
+        return stream
+      place -= stream.turn
+    raise AssertionError('unreachable: place is below the sum of the turns')
 
 
 class CompiledSteps:
-  """Takes the step that a batch's route asks for.
+  """The compiled training step, which takes the route of each batch.
 
-  'cond' is one program, which chooses with `lax.cond` on the device; 'static'
-  is two, between which the host chooses: the same numbers either way. On a CPU
-  a branch inside a cond is 1.3 times slower (`benchmarks/routing.py`).
+  'cond' compiles one program that selects the route with `lax.cond` on the
+  device. 'static' compiles one program for each route, selected on the host.
+  Both compute the same. On CPUs a branch inside `lax.cond` is 1.3 times slower
+  (benchmarks/routing.py).
+
+  Attributes:
+    routing: 'cond' or 'static', the one in use.
   """
 
   def __init__(
@@ -114,30 +116,29 @@ class CompiledSteps:
     shard_optimizer: bool,
     dummy_batches: Mapping[str, dict],
   ):
-    """Compiles nothing yet.
+    """Defines the programs; each is compiled at its first call.
 
     Args:
-      steps: The branches.
-      mesh: What batches are spread over.
+      steps: The step of each route.
+      mesh: The devices that share a batch.
       routing: 'cond', 'static', or 'auto': static on CPUs, cond elsewhere.
-      shard_optimizer: See `placement.state_shardings`.
-      dummy_batches: {route: {key: (shape, dtype)}} of the whole batch that
-        stands in for a route while the other is taken. A route that no batch
-        takes may be left out, which leaves nothing to choose.
+      shard_optimizer: See `sharding.state_shardings`.
+      dummy_batches: {route: {key: (shape, dtype)}} of the batch of all
+        processes, which 'cond' passes for the route not taken. Routes that no
+        batch takes may be left out; with a single one routing is 'static'.
 
     Raises:
-      ValueError: There is no such routing.
+      ValueError: `routing` is unknown.
     """
     if routing not in ROUTINGS:
-      raise ValueError(f'routing {routing!r} is none of {ROUTINGS}')
+      raise ValueError(f'expected train.routing in {ROUTINGS}, got {routing!r}')
     if routing == 'auto':
       routing = 'static' if on_cpu(mesh) else 'cond'
     if len(dummy_batches) < len(ROUTES):
       routing = 'static'
     self.routing = routing
     self._mesh = mesh
-    self._dummy_batches = dummy_batches
-    self._placed = None
+    self._shapes = dummy_batches
     compiled = functools.partial(
       compile_step, mesh=mesh, shard_optimizer=shard_optimizer
     )
@@ -151,60 +152,60 @@ class CompiledSteps:
   def __call__(
     self, state: TrainState, route: str, batch: dict[str, np.ndarray]
   ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """Takes a step; uses up the state given.
+    """Takes a step; donates the state's buffers.
 
     Args:
-      state: On the mesh's devices.
+      state: State on the mesh.
       route: One of ROUTES.
-      batch: This process's examples.
+      batch: The examples of this process.
 
     Returns:
-      The next state, and {name: scalar}, not waited for.
+      The next state and {name: scalar}, which may still be being computed.
     """
     placed = place_batch(self._mesh, batch)
     if self.routing == 'static':
       return self._branches[route](state, placed)
-    if self._placed is None:
-      self._placed = {r: self._dummy_batch(r) for r in ROUTES}
-    number = np.int32(ROUTES.index(route))
     routed = {
-      **self._placed,
+      **self._dummy_batches,
       route: placed,
-      'route': replicate(self._mesh, number),
+      'route': replicate(self._mesh, np.int32(ROUTES.index(route))),
     }
     return self._step(state, routed)
 
   def lower(self, state: TrainState) -> dict[str, jax.stages.Lowered]:
-    """Returns the steps as programs that are not compiled yet.
+    """Lowers the programs without compiling them.
 
     Args:
-      state: Shapes, and where on the mesh they would lie.
+      state: Shapes, types and shardings of the state.
 
     Returns:
-      {'routed': the one program}, or {route: its own}.
+      {'routed': the program} for 'cond', {route: its program} for 'static'.
     """
-    shapes = {
+    batches = {
       route: {
         key: jax.ShapeDtypeStruct(shape, dtype, sharding=by_example(self._mesh))
-        for key, (shape, dtype) in dummy.items()
+        for key, (shape, dtype) in shapes.items()
       }
-      for route, dummy in self._dummy_batches.items()
+      for route, shapes in self._shapes.items()
     }
     if self.routing == 'static':
       return {
         route: self._branches[route].lower(state, batch)
-        for route, batch in shapes.items()
+        for route, batch in batches.items()
       }
-    number = jax.ShapeDtypeStruct((), np.int32, sharding=replicated(self._mesh))
-    return {'routed': self._step.lower(state, shapes | {'route': number})}
+    route = jax.ShapeDtypeStruct((), np.int32, sharding=replicated(self._mesh))
+    return {'routed': self._step.lower(state, batches | {'route': route})}
 
-  def _dummy_batch(self, route):
-    """Returns a batch of zeros, made where it stays."""
+  @functools.cached_property
+  def _dummy_batches(self):
+    """Batches of zeros for each route, created on the devices."""
 
     def zeros():
       return {
-        key: jnp.zeros(shape, dtype)
-        for key, (shape, dtype) in self._dummy_batches[route].items()
+        route: {
+          key: jnp.zeros(shape, dtype) for key, (shape, dtype) in shapes.items()
+        }
+        for route, shapes in self._shapes.items()
       }
 
     return jax.jit(zeros, out_shardings=by_example(self._mesh))()

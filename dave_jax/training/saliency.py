@@ -1,6 +1,7 @@
-"""The three networks of saliency as a task of the training loop."""
+"""Saliency prediction as a task of the training loop."""
 
 import functools
+import os
 
 import jax
 import jax.numpy as jnp
@@ -10,30 +11,42 @@ from ml_collections import ConfigDict
 
 from dave_jax.data.batches import batch_shapes
 from dave_jax.models.dave import DAVE
-from dave_jax.training import steps
 from dave_jax.training.losses import Objective
 from dave_jax.training.optimizer import adam
 from dave_jax.training.routing import CompiledSteps, RoutedData
 from dave_jax.training.saliency_data import ROUTE_OF_STREAM, SaliencyData
 from dave_jax.training.sharding import (
+  abstract_state,
   check_batch_size,
   place_state,
-  state_shardings,
 )
 from dave_jax.training.start import starting_variables
+from dave_jax.training.steps import RoutedSteps, groups
 from dave_jax.training.task import TrainState
 from dave_jax.training.validation import Validation
 from dave_jax.weights import model_folder as store
 
+# The score that selects the best weights, on the first validation split.
+_BEST_SCORE = 'NSS'
+
 
 class SaliencyTask:
-  """See `task.Task`; what its config holds is in configs/davos.py."""
+  """Trains DAVE on saliency data (`task.Task`).
+
+  Attributes:
+    model: The network.
+    branches: The training step of each route.
+  """
 
   def __init__(self, config: ConfigDict, mesh: Mesh):
     """Opens the data sets.
 
+    Args:
+      config: See configs/davos.py.
+      mesh: The devices that share a batch.
+
     Raises:
-      ValueError, OSError: A setting makes no sense, or data is not there.
+      ValueError, OSError: A setting is wrong, or data is missing.
     """
     train = config.train
     self._config = config
@@ -43,132 +56,126 @@ class SaliencyTask:
     model['dtype'] = jnp.dtype(model['dtype'])
     self.model = DAVE(**model)
     check_batch_size(mesh, 'train.batch_size', train.batch_size)
-    evaluated = config.evaluation.batch_size
+    self.best = None
     if config.data.validation and not config.fake_data:
-      check_batch_size(mesh, 'evaluation.batch_size', evaluated)
+      size = config.evaluation.batch_size
+      check_batch_size(mesh, 'evaluation.batch_size', size)
+      _check_scores(config.evaluation.scoring.scores)
     if train.accumulate < 1 or train.batch_size % train.accumulate:
       raise ValueError(
-        f'a batch of {train.batch_size} does not split into '
-        f'{train.accumulate} parts; set train.accumulate to a divisor'
+        'expected train.accumulate to divide the batch size '
+        f'{train.batch_size}, got {train.accumulate}'
       )
     self._data = SaliencyData(config)
     self.steps = train.steps or self._data.steps_of_epochs(train.epochs)
     self.steps_per_epoch = max(1, self.steps // max(1, train.epochs))
     frozen = ('video_encoder',) * (config.optimizer.video_encoder_rate == 0)
     self._optimizer = adam(
-      steps.groups(self.model, frozen), steps=self.steps, **config.optimizer
+      groups(self.model, frozen), steps=self.steps, **config.optimizer
     )
-    self.branches = steps.RoutedSteps(
-      self.model,
-      self._optimizer,
-      Objective(**config.loss),
-      train.accumulate,
+    self.branches = RoutedSteps(
+      self.model, self._optimizer, Objective(**config.loss), train.accumulate
+    )
+    shapes = functools.partial(
+      batch_shapes,
+      batch_size=train.batch_size,
+      frame_size=self.model.frame_size,
+      fixation_map=self._data.fixation_map,
+      evaluation=False,
     )
     self._step = CompiledSteps(
       self.branches,
       mesh,
       routing=train.routing,
       shard_optimizer=config.mesh.shard_optimizer,
-      dummy_batches=self._dummy_batches(),
+      dummy_batches={
+        route: shapes(still=still)
+        for route, still in self._data.routes().items()
+      },
     )
     self._validation = Validation(
       self.model, mesh, self._data.validation_sets()
     )
-    self.best = None
     if self._validation.names:
-      self.best = f'{self._validation.names[0]}/NSS'
-    self.about = []
+      self.best = f'{self._validation.names[0]}/{_BEST_SCORE}'
 
-  def initial_state(self) -> TrainState:
-    """Returns the state before the first step.
+  def initial_state(self) -> tuple[TrainState, list[str]]:
+    """Returns the state before the first step, and where the encoders are from.
 
-    `about` then says where the encoders come from.
+    Raises:
+      ValueError, OSError: Weights to start from are missing or do not fit.
     """
     start = self._config.start
     if self._config.fake_data:
       start = start.copy_and_resolve_references()
       start.update(network='', video_encoder='', audio_encoder='')
-    variables, self.about = starting_variables(
-      self.model, start, self._config.seed
-    )
-    params, batch_stats = variables['params'], variables['batch_stats']
-    return place_state(
+    variables, about = starting_variables(self.model, start, self._config.seed)
+    state = place_state(
       self._mesh,
       TrainState(
         step=np.int32(0),
-        params=params,
-        batch_stats=batch_stats,
-        opt_state=self._optimizer.init(params),
+        params=variables['params'],
+        batch_stats=variables['batch_stats'],
+        opt_state=self._optimizer.init(variables['params']),
       ),
       shard_optimizer=self._config.mesh.shard_optimizer,
     )
+    return state, about
+
+  def abstract_state(self) -> TrainState:
+    """Returns shapes, types and shardings of the state."""
+    variables = self.model.abstract_variables()
+    shapes = TrainState(
+      step=jax.ShapeDtypeStruct((), np.int32),
+      params=variables['params'],
+      batch_stats=variables['batch_stats'],
+      opt_state=jax.eval_shape(self._optimizer.init, variables['params']),
+    )
+    return abstract_state(
+      self._mesh, shapes, shard_optimizer=self._config.mesh.shard_optimizer
+    )
 
   def lower(self) -> dict[str, jax.stages.Lowered]:
-    """Returns its steps, see `CompiledSteps.lower`, from shapes alone."""
-    variables = self.model.abstract_variables()
-    params = variables['params']
-    state = TrainState(
-      step=jax.ShapeDtypeStruct((), np.int32),
-      params=params,
-      batch_stats=variables['batch_stats'],
-      opt_state=jax.eval_shape(self._optimizer.init, params),
-    )
-    where = state_shardings(
-      self._mesh, state, shard_optimizer=self._config.mesh.shard_optimizer
-    )
-    return self._step.lower(
-      jax.tree.map(
-        lambda leaf, sharding: jax.ShapeDtypeStruct(
-          leaf.shape, leaf.dtype, sharding=sharding
-        ),
-        state,
-        where,
-      )
-    )
+    """Lowers the training steps, see `CompiledSteps.lower`."""
+    return self._step.lower(self.abstract_state())
 
   def train_data(self) -> RoutedData:
     """Returns the batches of this process, from the first on."""
     return self._data.train_data()
 
-  def train_step(self, state, stream, batch):
-    """Takes a step on the route of the stream of batch."""
+  def train_step(self, state: TrainState, stream: str, batch: dict):
+    """Takes a step on the route of the stream; donates the state's buffers."""
     return self._step(state, ROUTE_OF_STREAM[stream], batch)
 
   def examples(self, stream: str, batch: dict) -> list[str]:
-    """Returns 'SET: clip NAME, frame N' of each example."""
+    """Returns 'SET:SPLIT, clip CLIP, frame FRAME' of each example."""
     return self._data.examples(stream, batch)
 
   def evaluate(self, state: TrainState) -> dict[str, float]:
-    """Returns {'SET/SCORE': value} of the validation sets."""
-    return self._validation.scores(_variables(state))
+    """Returns {'SET:SPLIT/SCORE': value} of the validation splits."""
+    return self._validation.scores(state.variables)
 
   def pictures(self, state: TrainState) -> dict[str, np.ndarray]:
-    """Returns frame, density and prediction of a few validation examples."""
-    return self._validation.pictures(
-      _variables(state), self._config.log.pictures
-    )
+    """Returns frame, ground truth and prediction of validation examples."""
+    count = self._config.log.pictures
+    return self._validation.pictures(state.variables, count)
 
-  def export(self, folder, state: TrainState, origin: dict) -> None:
-    """Writes the network, for `predict` and `evaluate`."""
-    variables = {
-      collection: jax.tree.map(np.asarray, tree)
-      for collection, tree in _variables(state).items()
-    }
+  def export(
+    self, folder: str | os.PathLike, state: TrainState, origin: dict
+  ) -> None:
+    """Writes the network as a checkpoint folder for `predict` and `evaluate`.
+
+    Raises:
+      FileExistsError: The folder exists and is not empty.
+    """
+    variables = jax.tree.map(np.asarray, state.variables)
     store.save(folder, self.model, variables, origin=origin)
 
-  def _dummy_batches(self):
-    config = self._config
-    shapes = functools.partial(
-      batch_shapes,
-      batch_size=config.train.batch_size,
-      frame_size=self.model.frame_size,
-      fixation_map=self._data.fixation_map,
-      evaluation=False,
+
+def _check_scores(scores: str) -> None:
+  names = [name.strip() for name in scores.split(',')]
+  if _BEST_SCORE not in names and scores != 'all':
+    raise ValueError(
+      f'expected {_BEST_SCORE} in evaluation.scoring.scores, which selects the '
+      f'best weights, got {scores!r}; add it'
     )
-    return {
-      route: shapes(still=still) for route, still in self._data.routes().items()
-    }
-
-
-def _variables(state):
-  return {'params': state.params, 'batch_stats': state.batch_stats}

@@ -1,4 +1,4 @@
-"""The data sets of a config as streams of batches."""
+"""The data sets of a config as training streams and validation splits."""
 
 import functools
 
@@ -17,37 +17,36 @@ from dave_jax.training.routing import RoutedData, Stream
 from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
 from dave_jax.training.validation import ValidationSet
 
-
-def parse_splits(text: str) -> list[tuple[str, str]]:
-  """Returns the (name, split) of 'NAME:SPLIT,NAME:SPLIT'; '' names none.
-
-  Raises:
-    ValueError: One names no split.
-  """
-  named = []
-  for item in filter(None, map(str.strip, text.split(','))):
-    name, colon, split = item.rpartition(':')
-    if not colon:
-      raise ValueError(f'{item!r} names no split; write it as NAME:SPLIT')
-    named.append((name, split))
-  return named
-
-
 SCHEDULES = ('epochs', 'steps')
-# Fields of `config.data`, in the order of their turns, and their routes.
+# {stream, a field of `config.data`: its route}, in the order of the streams.
 ROUTE_OF_STREAM = {
   'audio_visual': AUDIO_VISUAL,
   'images': VISUAL,
   'silent_video': VISUAL,
 }
-_FAKE_EPOCH = 10  # Batches that an epoch of made-up data is said to have.
+_FAKE_EPOCH = 10  # Batches in an epoch of fake data.
+
+
+def parse_splits(text: str) -> list[tuple[str, str]]:
+  """Parses 'NAME:SPLIT,NAME:SPLIT' to (name, split) pairs; '' gives none.
+
+  Raises:
+    ValueError: An item has no split.
+  """
+  splits = []
+  for item in filter(None, map(str.strip, text.split(','))):
+    name, colon, split = item.rpartition(':')
+    if not colon:
+      raise ValueError(f'expected NAME:SPLIT, got {item!r}')
+    splits.append((name, split))
+  return splits
 
 
 class SaliencyData:
-  """What a config trains on and validates with.
+  """The data that a config trains on and validates with.
 
   Attributes:
-    fixation_map: Whether training batches hold a map of the fixations.
+    fixation_map: Whether training batches contain fixation maps.
   """
 
   def __init__(self, config: ConfigDict):
@@ -57,72 +56,83 @@ class SaliencyData:
       config: See configs/davos.py.
 
     Raises:
-      ValueError, OSError: A setting makes no sense, or data is not there.
+      ValueError, OSError: A setting is wrong, or data is missing.
     """
     if config.train.schedule not in SCHEDULES:
       raise ValueError(
-        f'train.schedule {config.train.schedule!r} is none of {SCHEDULES}'
+        f'expected train.schedule in {SCHEDULES}, got {config.train.schedule!r}'
       )
     self._config = config
     self._open = functools.cache(
       functools.partial(open_dataset, config.data.data_dir)
     )
     self.fixation_map = config.loss.nss != 0
-    self._streams = [name for name in ROUTE_OF_STREAM if config.data[name]]
-    if not self._streams:
+    streams = [name for name in ROUTE_OF_STREAM if config.data[name]]
+    if not streams:
       raise ValueError(
-        f'nothing to train on: data.{", data.".join(ROUTE_OF_STREAM)} are all '
-        'empty; name a set, as NAME:SPLIT'
+        'expected training data as NAME:SPLIT in one or more of data.'
+        f'{", data.".join(ROUTE_OF_STREAM)}; all are empty'
       )
-    if config.model.modality == 'audio' and self._streams != ['audio_visual']:
+    if config.model.modality == 'audio' and streams != ['audio_visual']:
       raise ValueError(
-        'an audio-only network learns from data.audio_visual alone; set the '
-        "others to ''"
+        'an audio-only network trains on data.audio_visual; set data.images '
+        "and data.silent_video to ''"
       )
-    named = {
-      stream: parse_splits(config.data[stream])
-      for stream in (*self._streams, 'validation')
+    splits = {
+      name: parse_splits(config.data[name]) for name in (*streams, 'validation')
     }
     self._sources = {}
     if not config.fake_data:
-      for stream, sets in named.items():
-        self._sources[stream] = [self._opened(*item) for item in sets]
-    self._batches = {f: self._train_batches(f) for f in self._streams}
+      for name, pairs in splits.items():
+        self._sources[name] = [self._opened(*pair) for pair in pairs]
+    self._batches = {name: self._train_batches(name) for name in streams}
 
   def routes(self) -> dict[str, bool]:
-    """Returns {route: whether its batches may be of still images}."""
+    """Returns {route: whether its batches may hold still images}."""
     return {
-      ROUTE_OF_STREAM[stream]: (
-        ROUTE_OF_STREAM[stream] == VISUAL and 'images' in self._streams
+      ROUTE_OF_STREAM[name]: (
+        ROUTE_OF_STREAM[name] == VISUAL and 'images' in self._batches
       )
-      for stream in self._streams
+      for name in self._batches
     }
 
   def steps_of_epochs(self, epochs: int) -> int:
-    """Returns the steps of some epochs, one stream after the other."""
-    turns = [self._epoch(batches) for batches in self._batches.values()]
-    return sum(turns[i % len(turns)] for i in range(epochs))
+    """Returns the number of steps of epochs that alternate between streams."""
+    steps = [self._epoch(batches) for batches in self._batches.values()]
+    return sum(steps[i % len(steps)] for i in range(epochs))
 
   def train_data(self) -> RoutedData:
     """Returns the training batches of this process, from the first on."""
     in_epochs = self._config.train.schedule == 'epochs'
-    streams = []
-    for stream, batches in self._batches.items():
-      turn = self._epoch(batches) if in_epochs else 1
-      streams.append(Stream(stream, batches, turn))
-    return RoutedData(streams)
+    return RoutedData(
+      [
+        Stream(name, batches, self._epoch(batches) if in_epochs else 1)
+        for name, batches in self._batches.items()
+      ]
+    )
 
   def validation_sets(self) -> dict[str, ValidationSet]:
-    """Returns what is validated with, by the names in the config."""
-    config = self._config
-    if config.fake_data:
+    """Returns the validation splits by name, none with fake data."""
+    if self._config.fake_data:
       return {}
-    names = parse_splits(config.data.validation)
-    sources = self._sources['validation']
+    names = parse_splits(self._config.data.validation)
     return {
       ':'.join(name): self._validation_set(*source)
-      for name, source in zip(names, sources, strict=True)
+      for name, source in zip(names, self._sources['validation'], strict=True)
     }
+
+  def examples(self, stream: str, batch: dict) -> list[str]:
+    """Returns 'SET:SPLIT, clip CLIP, frame FRAME' of each example."""
+    sources = self._sources.get(stream)
+    if sources is None:
+      return [f'fake example {frame}' for frame in batch['frame']]
+    lines = []
+    rows = zip(batch['source'], batch['clip'], batch['frame'], strict=True)
+    for source, clip, frame in rows:
+      dataset, split = sources[source]
+      name = dataset.clips(split)[clip].name
+      lines.append(f'{dataset.name}:{split}, clip {name}, frame {frame}')
+    return lines
 
   def _validation_set(self, dataset, split):
     config = self._config
@@ -154,67 +164,49 @@ class SaliencyData:
     scorer = FrameScorer(truth, settings, baseline=None, boxes=None)
     return ValidationSet(batches, scorer)
 
-  def examples(self, stream: str, batch: dict) -> list[str]:
-    """Returns 'NAME:SPLIT, clip CLIP, frame FRAME' of each example."""
-    sources = self._sources.get(stream)
-    lines = []
-    rows = zip(batch['source'], batch['clip'], batch['frame'], strict=True)
-    for source, clip, frame in rows:
-      if sources is None:
-        lines.append(f'made-up example {frame}')
-        continue
-      dataset, split = sources[source]
-      name = dataset.clips(split)[clip].name
-      lines.append(f'{dataset.name}:{split}, clip {name}, frame {frame}')
-    return lines
-
   def _epoch(self, batches):
     return max(1, round(batches.examples / self._config.train.batch_size))
 
   def _train_batches(self, stream) -> Batches:
     config = self._config
     data = config.data
-    # Streams draw from numbers of their own.
+    # Each stream has its own random numbers.
     seed = config.seed + 1_000_003 * list(ROUTE_OF_STREAM).index(stream)
-    processes = {
+    shared = {
+      'batch_size': config.train.batch_size,
+      'fixation_map': self.fixation_map,
+      'seed': seed,
+      'start_batch': 0,
       'process_index': jax.process_index(),
       'process_count': jax.process_count(),
     }
     if config.fake_data:
       return fake_batches(
-        batch_size=config.train.batch_size,
         frame_size=tuple(config.model.frame_size),
         still=stream == 'images',
-        fixation_map=self.fixation_map,
         examples=_FAKE_EPOCH * config.train.batch_size,
-        seed=seed,
-        start_batch=0,
-        **processes,
+        **shared,
       )
     weights = data[f'{stream}_weights']
     batches = train_batches(
       self._sources[stream],
-      batch_size=config.train.batch_size,
-      seed=seed,
       stride=data.stride,
       random_frames=data.random_frames,
       frame_size=tuple(config.model.frame_size),
       alignment=data.alignment,
       sigma=data.sigma,
-      fixation_map=self.fixation_map,
       augmentations=self._augmentations(),
       weights=[float(w) for w in weights.split(',')] if weights else None,
       workers=data.workers,
       prefetch=data.prefetch,
-      start_batch=0,
-      **processes,
+      **shared,
     )
-    wanted = stream == 'images'
-    if batches.still != wanted:
+    expected = stream == 'images'
+    if batches.still != expected:
       kinds = {True: 'still images', False: 'videos'}
       raise ValueError(
-        f'data.{stream} {data[stream]!r} is of {kinds[batches.still]}, wanted '
-        f'{kinds[wanted]}'
+        f'expected {kinds[expected]} in data.{stream}, got '
+        f'{kinds[batches.still]} in {data[stream]!r}'
       )
     return batches
 
@@ -229,5 +221,5 @@ class SaliencyData:
 
   def _opened(self, name, split) -> tuple[Dataset, str]:
     dataset = self._open(name)
-    dataset.clips(split)  # Raises where there is no such split.
+    dataset.clips(split)  # Raises if there is no such split.
     return dataset, split

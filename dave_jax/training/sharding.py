@@ -1,4 +1,4 @@
-"""The devices of a run as a mesh, and how arrays and programs lie on it."""
+"""The mesh of devices, the layout of arrays on it, and compilation for it."""
 
 import collections
 import socket
@@ -13,6 +13,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from dave_jax.kernels import conv_cpu
 from dave_jax.training.task import TrainState
 
+# The mesh has one axis; its devices share the examples of a batch.
 DATA = 'data'
 
 
@@ -67,114 +68,150 @@ def check_batch_size(mesh: Mesh, field: str, batch_size: int) -> None:
     )
 
 
+def describe_devices(mesh: Mesh) -> list[str]:
+  """Describes hosts, processes, devices and mesh in a line each.
+
+  All processes must call it.
+  """
+  name = np.uint32(zlib.crc32(socket.gethostname().encode()))
+  hosts = 1
+  if jax.process_count() > 1:
+    hosts = len(np.unique(multihost_utils.process_allgather(name)))
+  kinds = collections.Counter(device.device_kind for device in jax.devices())
+  devices = ' and '.join(f'{n} x {kind}' for kind, n in kinds.items())
+  axes = ', '.join(f'{axis}={size}' for axis, size in mesh.shape.items())
+  # CPUs report no memory statistics.
+  stats = jax.local_devices()[0].memory_stats() or {}
+  memory = 'unknown memory'
+  if 'bytes_limit' in stats:
+    memory = f'{stats["bytes_limit"] / 2**30:.1f} GiB each'
+  return [
+    f'{_counted(jax.process_count(), "process", "processes")} on '
+    f'{_counted(hosts, "host", "hosts")}, {devices}, {memory}',
+    f'mesh: {axes}',
+  ]
+
+
+def on_cpu(mesh: Mesh) -> bool:
+  """Returns whether the devices of a mesh are CPUs."""
+  return mesh.devices.flat[0].platform == 'cpu'
+
+
+def deadlocks_if_queued(mesh: Mesh) -> bool:
+  """Returns whether programs must finish before the next one is dispatched.
+
+  Collectives between processes on CPUs deadlock if several programs are queued.
+  """
+  return jax.process_count() > 1 and on_cpu(mesh)
+
+
 def replicated(mesh: Mesh) -> NamedSharding:
-  """Returns how arrays lie that every device has a copy of."""
+  """Returns the sharding of arrays that every device has a copy of."""
   return NamedSharding(mesh, PartitionSpec())
 
 
 def by_example(mesh: Mesh) -> NamedSharding:
-  """Returns how arrays lie whose first axis is the examples of a batch."""
+  """Returns the sharding of arrays whose first axis is the batch."""
   return NamedSharding(mesh, PartitionSpec(DATA))
 
 
 def state_shardings(
   mesh: Mesh, state: TrainState, *, shard_optimizer: bool
 ) -> TrainState:
-  """Returns how each leaf of a state lies: everywhere, as a rule.
+  """Returns the sharding of each leaf of a state.
 
   Args:
     mesh: The devices.
-    state: Arrays, or their shapes.
-    shard_optimizer: Whether devices share the optimiser's state:
-      each kernel's moments by their largest axis that they divide, if there
-      is one. Vectors are little to keep, and XLA would split what batch norm
-      does with them.
+    state: Arrays or their shapes.
+    shard_optimizer: Whether to shard the optimizer state instead of replicating
+      it: each kernel's moments along the largest axis that the devices divide
+      evenly. Vectors are small and stay replicated; sharded, XLA would also
+      shard the batch norm that they belong to.
   """
-  everywhere = replicated(mesh)
-  shardings = jax.tree.map(lambda _: everywhere, state)
+  shardings = jax.tree.map(lambda _: replicated(mesh), state)
   if not shard_optimizer:
     return shardings
-  parts = mesh.shape[DATA]
 
-  def shared(leaf):
-    axes = [a for a, n in enumerate(leaf.shape) if n % parts == 0]
+  def sharded(leaf):
+    axes = [a for a, n in enumerate(leaf.shape) if n % mesh.shape[DATA] == 0]
     if leaf.ndim < 2 or not axes:
-      return everywhere
+      return replicated(mesh)
     largest = max(axes, key=lambda a: leaf.shape[a])
-    spec = PartitionSpec(*[None] * largest, DATA)
-    return NamedSharding(mesh, spec)
+    return NamedSharding(mesh, PartitionSpec(*[None] * largest, DATA))
 
-  return shardings.replace(opt_state=jax.tree.map(shared, state.opt_state))
+  return shardings.replace(opt_state=jax.tree.map(sharded, state.opt_state))
+
+
+def abstract_state(
+  mesh: Mesh, state: TrainState, *, shard_optimizer: bool
+) -> TrainState:
+  """Returns shapes, types and shardings of a state, from its shapes."""
+  return jax.tree.map(
+    lambda leaf, sharding: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=sharding
+    ),
+    state,
+    state_shardings(mesh, state, shard_optimizer=shard_optimizer),
+  )
+
+
+def place_state(
+  mesh: Mesh, state: TrainState, *, shard_optimizer: bool
+) -> TrainState:
+  """Places a state that every process has completely on the devices."""
+  shardings = state_shardings(mesh, state, shard_optimizer=shard_optimizer)
+  return jax.tree.map(_place, state, shardings)
 
 
 def place_batch(mesh: Mesh, batch: dict[str, np.ndarray]) -> dict:
-  """Returns a batch of all processes from each one's share of it.
+  """Makes the global batch from the examples of each process.
 
   Args:
     mesh: The devices.
-    batch: The examples of this process.
+    batch: The examples of this process, as many as every other process has.
   """
-  count = jax.process_count()
   return {
     key: jax.make_array_from_process_local_data(
       by_example(mesh),
       values,
-      (len(values) * count, *values.shape[1:]),
+      (len(values) * jax.process_count(), *values.shape[1:]),
     )
     for key, values in batch.items()
   }
 
 
-def place_state(mesh: Mesh, state: TrainState, *, shard_optimizer: bool):
-  """Returns a state that every process has whole, on the devices."""
-  shardings = state_shardings(mesh, state, shard_optimizer=shard_optimizer)
-  return jax.tree.map(_place, state, shardings)
-
-
 def replicate(mesh: Mesh, value) -> jax.Array:
-  """Returns an array that every process has, on every device."""
+  """Places an array that every process has on every device."""
   return _place(value, replicated(mesh))
 
 
 def examples_of_process(values: jax.Array) -> np.ndarray:
-  """Returns this process's examples of an array that lies `by_example`."""
+  """Fetches this process's examples of an array sharded `by_example`."""
   shards = {s.index[0].start or 0: s for s in values.addressable_shards}
   return np.concatenate([np.asarray(shards[i].data) for i in sorted(shards)])
-
-
-def _place(leaf, sharding):
-  leaf = np.asarray(leaf)
-  return jax.make_array_from_callback(
-    leaf.shape, sharding, lambda index: leaf[index]
-  )
-
-
-def on_cpu(mesh: Mesh) -> bool:
-  """Returns whether a mesh's devices are CPUs."""
-  return mesh.devices.flat[0].platform == 'cpu'
 
 
 def compile_step(
   step: Callable, mesh: Mesh, *, shard_optimizer: bool
 ) -> Callable:
-  """Returns a step compiled at its first call; it uses up its state.
+  """Returns a step that is compiled at its first call and donates its state.
 
   Args:
-    step: From state and batch to the next state and figures.
+    step: From state and batch to the next state and metrics.
     mesh: The devices that the batch is placed on.
-    shard_optimizer: See `placement.state_shardings`.
+    shard_optimizer: See `state_shardings`.
   """
 
-  def placed(state, batch):
+  def sharded_step(state, batch):
     state, metrics = step(state, batch)
-    where = state_shardings(mesh, state, shard_optimizer=shard_optimizer)
+    shardings = state_shardings(mesh, state, shard_optimizer=shard_optimizer)
     return (
-      jax.lax.with_sharding_constraint(state, where),
+      jax.lax.with_sharding_constraint(state, shardings),
       jax.lax.with_sharding_constraint(metrics, replicated(mesh)),
     )
 
   options = conv_cpu.COMPILER_OPTIONS if on_cpu(mesh) else None
-  return jax.jit(placed, donate_argnums=0, compiler_options=options)
+  return jax.jit(sharded_step, donate_argnums=0, compiler_options=options)
 
 
 def compile_prediction(predict: Callable, mesh: Mesh) -> Callable:
@@ -185,31 +222,11 @@ def compile_prediction(predict: Callable, mesh: Mesh) -> Callable:
   return jax.jit(predict, out_shardings=by_example(mesh))
 
 
-def describe_devices(mesh: Mesh) -> list[str]:
-  """Returns lines on hosts, processes, devices, their memory and the mesh.
-
-  Called by all processes.
-  """
-  name = np.uint32(zlib.crc32(socket.gethostname().encode()))
-  hosts = 1
-  if jax.process_count() > 1:
-    hosts = len(np.unique(multihost_utils.process_allgather(name)))
-  kinds = collections.Counter(device.device_kind for device in jax.devices())
-  devices = ' and '.join(f'{n} x {kind}' for kind, n in kinds.items())
-  axes = ', '.join(f'{axis}={size}' for axis, size in mesh.shape.items())
-  return [
-    f'found {_counted(jax.process_count(), "process", "processes")} on '
-    f'{_counted(hosts, "host", "hosts")}, {devices}, {_memory()}',
-    f'mesh of {axes}',
-  ]
-
-
-def _memory():
-  """Returns what a device of this process has, of which CPUs say nothing."""
-  stats = jax.local_devices()[0].memory_stats() or {}
-  if 'bytes_limit' not in stats:
-    return 'of unknown memory'
-  return f'{stats["bytes_limit"] / 2**30:.1f} GiB each'
+def _place(leaf, sharding):
+  leaf = np.asarray(leaf)
+  return jax.make_array_from_callback(
+    leaf.shape, sharding, lambda index: leaf[index]
+  )
 
 
 def _counted(count, one, many):

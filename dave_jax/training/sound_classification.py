@@ -1,6 +1,7 @@
-"""Training of the audio encoder as a classifier, as a task of the loop."""
+"""Pre-training of the audio encoder as a sound classifier (paper, sec. 3.1)."""
 
 import functools
+import os
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +23,7 @@ from dave_jax.models.sound_classifier import SoundClassifier
 from dave_jax.training.optimizer import adam
 from dave_jax.training.routing import RoutedData, Stream
 from dave_jax.training.sharding import (
+  abstract_state,
   check_batch_size,
   compile_prediction,
   compile_step,
@@ -33,39 +35,43 @@ from dave_jax.training.start import load_encoder
 from dave_jax.training.task import TrainState
 from dave_jax.weights import model_folder as store
 
-_FAKE_LABELS = [f'made-up label {n}' for n in range(10)]
+_FAKE_LABELS = [f'fake label {n}' for n in range(10)]
 
 
-class SoundClassification:
-  """See `task.Task`; its config is in configs/speech_commands.py."""
+class SoundClassificationTask:
+  """Trains the audio encoder with a classification head (`task.Task`)."""
 
   best = 'held_out/accuracy'
 
   def __init__(self, config: ConfigDict, mesh: Mesh):
-    """Looks for the recordings.
+    """Lists the recordings.
+
+    Args:
+      config: See configs/speech_commands.py.
+      mesh: The devices that share a batch.
 
     Raises:
-      ValueError, OSError: A setting makes no sense, or data is not there.
+      ValueError, OSError: A setting is wrong, or data is missing.
     """
     self._config = config
     self._mesh = mesh
-    train, data = config.train, config.data
-    check_batch_size(mesh, 'train.batch_size', train.batch_size)
-    check_batch_size(
-      mesh, 'evaluation.batch_size', config.evaluation.batch_size
-    )
-    self._sounds = self._held_out = None
+    for field in ('train', 'evaluation'):
+      size = config[field].batch_size
+      check_batch_size(mesh, f'{field}.batch_size', size)
+    self._train = self._held_out = None
     self._labels = _FAKE_LABELS
     if not config.fake_data:
-      self._sounds, self._held_out = _read(data)
-      self._labels = self._sounds.labels
+      self._train, self._held_out = _read(config.data)
+      self._labels = self._train.labels
     model = config.model.to_dict()
     model['dtype'] = jnp.dtype(model['dtype'])
     self._model = SoundClassifier(labels=len(self._labels), **model)
-    batches = self._train_batches()
-    epoch = max(1, round(batches.examples / train.batch_size))
-    self.steps_per_epoch = epoch
-    self.steps = train.steps or epoch * train.epochs
+    examples = self._batches().examples
+    self._about = f'{examples} sounds of {len(self._labels)} labels'
+    self.steps_per_epoch = max(1, round(examples / config.train.batch_size))
+    self.steps = config.train.steps or (
+      self.steps_per_epoch * config.train.epochs
+    )
     self._optimizer = adam(
       {'all': ('audio_encoder', 'classifier')},
       steps=self.steps,
@@ -79,49 +85,57 @@ class SoundClassification:
     self._logits = compile_prediction(
       functools.partial(_logits, self._model), mesh
     )
-    self.about = [f'{batches.examples} sounds of {len(self._labels)} labels']
 
-  def initial_state(self) -> TrainState:
-    """Returns the state before the first step."""
+  def initial_state(self) -> tuple[TrainState, list[str]]:
+    """Returns the state before the first step, and a line about the data.
+
+    Raises:
+      ValueError, OSError: Weights to start from are missing or do not fit.
+    """
     variables = self._model.initialise(self._config.seed)
     variables = {c: dict(tree) for c, tree in variables.items()}
     folder = self._config.start.audio_encoder
     if folder and not self._config.fake_data:
       load_encoder(variables, folder, 'audio_encoder')
-    params = variables['params']
-    return place_state(
+    state = place_state(
       self._mesh,
-      TrainState(
-        step=np.int32(0),
-        params=params,
-        batch_stats=variables['batch_stats'],
-        opt_state=self._optimizer.init(params),
-      ),
+      self._state(variables),
+      shard_optimizer=self._config.mesh.shard_optimizer,
+    )
+    return state, [self._about]
+
+  def abstract_state(self) -> TrainState:
+    """Returns shapes, types and shardings of the state."""
+    return abstract_state(
+      self._mesh,
+      self._state(self._model.initialise(0)),
       shard_optimizer=self._config.mesh.shard_optimizer,
     )
 
   def train_data(self) -> RoutedData:
     """Returns the batches of this process, from the first on."""
-    return RoutedData([Stream('sounds', self._train_batches(), 1)])
+    return RoutedData([Stream('sounds', self._batches(), 1)])
 
-  def train_step(self, state, stream, batch):
-    """Takes a step."""
+  def train_step(self, state: TrainState, stream: str, batch: dict):
+    """Takes a step; donates the state's buffers."""
     del stream
-    return self._step(state, place_batch(self._mesh, _numbers(batch)))
+    return self._step(state, place_batch(self._mesh, _arrays(batch)))
 
   def examples(self, stream: str, batch: dict) -> list[str]:
-    """Returns the files of a batch."""
+    """Returns the file of each example."""
     del stream
     if self._config.fake_data:
-      return [f'made-up example {number}' for number in batch['recording']]
-    return [self._sounds.names[number] for number in batch['recording']]
+      return [f'fake example {number}' for number in batch['recording']]
+    return [self._train.names[number] for number in batch['recording']]
 
   def evaluate(self, state: TrainState) -> dict[str, float]:
-    """Returns accuracy and cross-entropy on what is held out."""
+    """Returns accuracy and cross-entropy of the held-out sounds.
+
+    All processes must call it, and get the same. Fake data has no scores.
+    """
     if self._config.fake_data:
       return {}
-    variables = {'params': state.params, 'batch_stats': state.batch_stats}
-    right, losses = [], []
+    correct, losses = [], []
     for batch in sounds.held_out_sounds(
       self._held_out,
       batch_size=self._config.evaluation.batch_size,
@@ -129,27 +143,30 @@ class SoundClassification:
       process_count=jax.process_count(),
       prefetch=self._config.data.prefetch,
     ):
-      placed = place_batch(self._mesh, _numbers(batch))
-      logits = examples_of_process(self._logits(variables, placed))
-      label, real = batch['label'], batch['mask']
-      loss = np.array(
-        optax.softmax_cross_entropy_with_integer_labels(logits, label)
-      )
-      right.append(np.where(real, logits.argmax(axis=1) == label, np.nan))
-      losses.append(np.where(real, loss, np.nan))
-    found = {'accuracy': right, 'cross_entropy': losses}
+      placed = place_batch(self._mesh, _arrays(batch))
+      logits = examples_of_process(self._logits(state.variables, placed))
+      label, counts = batch['label'], batch['mask']
+      loss = optax.softmax_cross_entropy_with_integer_labels(logits, label)
+      correct.append(np.where(counts, logits.argmax(axis=1) == label, np.nan))
+      losses.append(np.where(counts, np.asarray(loss), np.nan))
     return {
-      f'held_out/{name}': _mean(np.concatenate(values))
-      for name, values in found.items()
+      'held_out/accuracy': _mean(np.concatenate(correct)),
+      'held_out/cross_entropy': _mean(np.concatenate(losses)),
     }
 
   def pictures(self, state: TrainState) -> dict[str, np.ndarray]:
-    """Returns none."""
+    """Returns no images."""
     del state
     return {}
 
-  def export(self, folder, state: TrainState, origin: dict) -> None:
-    """Writes the encoder, for `start.audio_encoder` of another run."""
+  def export(
+    self, folder: str | os.PathLike, state: TrainState, origin: dict
+  ) -> None:
+    """Writes the encoder, for `start.audio_encoder` of another run.
+
+    Raises:
+      FileExistsError: The folder exists and is not empty.
+    """
     config = self._config.model
     network = DAVE(
       modality='audio',
@@ -161,10 +178,7 @@ class SoundClassification:
       collection: {
         'audio_encoder': jax.tree.map(np.asarray, tree['audio_encoder'])
       }
-      for collection, tree in (
-        ('params', state.params),
-        ('batch_stats', state.batch_stats),
-      )
+      for collection, tree in state.variables.items()
     }
     store.save(
       folder,
@@ -174,31 +188,36 @@ class SoundClassification:
       contents='encoders',
     )
 
-  def _train_batches(self):
+  def _state(self, variables):
+    return TrainState(
+      step=np.int32(0),
+      params=variables['params'],
+      batch_stats=variables['batch_stats'],
+      opt_state=self._optimizer.init(variables['params']),
+    )
+
+  def _batches(self):
     config = self._config
+    shared = {
+      'batch_size': config.train.batch_size,
+      'seed': config.seed,
+      'process_index': jax.process_index(),
+      'process_count': jax.process_count(),
+    }
     if config.fake_data:
-      return sounds.fake_sounds(
-        labels=len(self._labels),
-        batch_size=config.train.batch_size,
-        seed=config.seed,
-        process_index=jax.process_index(),
-        process_count=jax.process_count(),
-      )
+      return sounds.fake_sounds(labels=len(self._labels), **shared)
     return sounds.train_sounds(
-      self._sounds,
-      batch_size=config.train.batch_size,
-      seed=config.seed,
+      self._train,
       speed=config.data.speed,
       gain=config.data.gain,
       noise=config.data.noise,
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
       prefetch=config.data.prefetch,
+      **shared,
     )
 
 
 def _read(data: ConfigDict) -> tuple[LabelledSounds, LabelledSounds]:
-  """Returns the sounds to train on and those held out."""
+  """Returns the sounds to train on and the held-out ones."""
   if data.tfds:
     both = tuple(
       sounds_of_tfds(data.folder, data.tfds, split)
@@ -215,32 +234,33 @@ def _read(data: ConfigDict) -> tuple[LabelledSounds, LabelledSounds]:
   return both
 
 
+def _examples(batch) -> jax.Array:
+  return jax.vmap(clock.examples_of_chunk)(batch['log_mel'], batch['offsets'])
+
+
 def _logits(model, variables, batch):
-  cut = jax.vmap(clock.examples_of_chunk)
-  audio = cut(batch['log_mel'], batch['offsets'])
-  return model.apply(variables, audio, train=False)
+  return model.apply(variables, _examples(batch), train=False)
 
 
 def _step(model, optimizer, state, batch):
   def mean_loss(params):
-    cut = jax.vmap(clock.examples_of_chunk)
     logits, updated = model.apply(
       {'params': params, 'batch_stats': state.batch_stats},
-      cut(batch['log_mel'], batch['offsets']),
+      _examples(batch),
       train=True,
       mutable=['batch_stats'],
     )
     losses = optax.softmax_cross_entropy_with_integer_labels(
       logits, batch['label']
     )
-    right = logits.argmax(axis=1) == batch['label']
-    metrics = {'loss': losses.mean(), 'accuracy': right.mean()}
+    correct = logits.argmax(axis=1) == batch['label']
+    metrics = {'loss': losses.mean(), 'accuracy': correct.mean()}
     return metrics['loss'], (updated['batch_stats'], metrics)
 
   gradients, (batch_stats, metrics) = jax.grad(mean_loss, has_aux=True)(
     state.params
   )
-  params, opt_state, more = optimizer.update(
+  params, opt_state, optimizer_metrics = optimizer.update(
     gradients, state.opt_state, state.params, state.step, groups=('all',)
   )
   state = state.replace(
@@ -249,10 +269,10 @@ def _step(model, optimizer, state, batch):
     batch_stats=batch_stats,
     opt_state=opt_state,
   )
-  return state, metrics | more
+  return state, metrics | optimizer_metrics
 
 
-def _numbers(batch):
+def _arrays(batch):
   return {key: batch[key] for key in ('log_mel', 'offsets', 'label')}
 
 

@@ -1,9 +1,9 @@
-"""Steps of training by dynamic routing (paper, section 3.2).
+"""Training steps with dynamic routing (section 3.2 of the paper).
 
-A batch takes one of two routes. On AUDIO_VISUAL everything learns. On VISUAL,
-that of still images and silent video, the visual features go straight into the
-decoder, and the modules of sound keep their parameters, batch statistics and
-optimiser state bit for bit.
+A batch takes one of two routes. On AUDIO_VISUAL all modules are trained. On
+VISUAL, the route of still images and silent video, the visual features go
+directly into the decoder, and the audio modules keep their parameters, batch
+statistics and optimizer state bit for bit.
 """
 
 import dataclasses
@@ -22,7 +22,7 @@ AUDIO_VISUAL = 'audio_visual'
 VISUAL = 'visual'
 ROUTES = (AUDIO_VISUAL, VISUAL)
 
-# Modules that stay as they are on the visual route.
+# Modules that the visual route does not use.
 AUDIO_MODULES = ('audio_encoder', 'combined_embedding')
 
 Loss = Callable[[jax.Array, dict], tuple[jax.Array, dict[str, jax.Array]]]
@@ -31,10 +31,10 @@ Loss = Callable[[jax.Array, dict], tuple[jax.Array, dict[str, jax.Array]]]
 def groups(
   model: DAVE, frozen: Sequence[str] = ()
 ) -> dict[str, tuple[str, ...]]:
-  """Returns the groups that the optimiser knows: 'visual' and 'audio'.
+  """Returns the optimizer's groups of modules: 'visual' and 'audio'.
 
-  A network of one modality has the one group 'all'. Modules that are frozen are
-  in no group: their parameters stay as they are.
+  A network of one modality has a single group, 'all'. Frozen modules are in no
+  group: their parameters stay as they are.
   """
   modules = {path[1] for path in model.variable_shapes()} - set(frozen)
   modules = tuple(sorted(modules))
@@ -48,15 +48,18 @@ def groups(
 
 @dataclasses.dataclass(frozen=True)
 class RoutedSteps:
-  """The two branches of a step, and the one that chooses between them.
+  """The training step of each route, and one that selects between them.
+
+  The loss is the mean over the examples with fixations.
 
   Attributes:
     model: The network.
     optimizer: With the groups of `groups(model)`.
-    loss: From maps [b, h, w] and the batch to a value for each example [b] and
+    loss: From maps [b, h, w] and the batch to the loss of each example [b] and
       its terms {name: [b]}.
-    accumulate: In how many parts a batch is computed, one after another, to
-      save memory; batch statistics are those of a part.
+    accumulate: Number of micro-batches that a batch is split into to save
+      memory. The loss is that of the whole batch; batch norm normalizes each
+      micro-batch by itself.
   """
 
   model: DAVE
@@ -65,22 +68,22 @@ class RoutedSteps:
   accumulate: int
 
   def audio_visual(self, state: TrainState, batch: dict):
-    """Takes a step in which everything learns."""
+    """Takes a step that trains all modules."""
     return self._step(state, batch, visual_only=False)
 
   def visual(self, state: TrainState, batch: dict):
-    """Takes a step in which sound is neither heard nor trained."""
+    """Takes a step that neither uses nor trains the audio modules."""
     return self._step(
       state, batch, visual_only=self.model.modality == 'audio_visual'
     )
 
   def routed(self, state: TrainState, batch: dict):
-    """Takes the step of the batch's route, chosen on the device.
+    """Takes the step of the batch's route, selected on the device.
 
     Args:
-      state: Before the step.
-      batch: {'route': int32 [], place in ROUTES; and for each of ROUTES its
-        batch}, of which only the one of the route is looked at.
+      state: State before the step.
+      batch: {'route': int32 [], an index into ROUTES, and a batch for each of
+        ROUTES}. Only the batch of the route is used.
     """
     return lax.cond(
       batch['route'] == ROUTES.index(AUDIO_VISUAL),
@@ -91,17 +94,17 @@ class RoutedSteps:
     )
 
   def _step(self, state, batch, visual_only):
-    learning = tuple(
+    updated = tuple(
       name
       for name in self.optimizer.groups
       if not (visual_only and name == 'audio')
     )
-    trainable = self.optimizer.of_groups(learning, state.params)
+    trainable = self.optimizer.select(updated, state.params)
     gradients, batch_stats, metrics = self._gradients(
-      trainable, state.params, state.batch_stats, batch, visual_only
+      trainable, state, batch, visual_only
     )
-    params, opt_state, more = self.optimizer.update(
-      gradients, state.opt_state, state.params, state.step, groups=learning
+    params, opt_state, optimizer_metrics = self.optimizer.update(
+      gradients, state.opt_state, state.params, state.step, groups=updated
     )
     state = state.replace(
       step=state.step + 1,
@@ -109,41 +112,55 @@ class RoutedSteps:
       batch_stats=batch_stats,
       opt_state=opt_state,
     )
-    return state, metrics | more
+    return state, metrics | optimizer_metrics
 
-  def _gradients(self, trainable, params, batch_stats, batch, visual_only):
-    gradient = jax.grad(self._mean_loss, has_aux=True)
-    if self.accumulate == 1:
-      gradients, aux = gradient(
-        trainable, params, batch_stats, batch, visual_only
+  def _gradients(self, trainable, state, batch, visual_only):
+    """Returns the gradients of the batch's loss, batch statistics, metrics."""
+    fixated = _fixated(batch).sum()
+
+    def gradient(batch_stats, part):
+      return jax.grad(self._share_of_loss, has_aux=True)(
+        trainable, state.params, batch_stats, part, fixated, visual_only
       )
-      return gradients, *aux
-    parts = jax.tree.map(self._part, batch)
+
+    if self.accumulate == 1:
+      gradients, (stats, metrics) = gradient(state.batch_stats, batch)
+      return gradients, stats, metrics
 
     def add(carry, part):
       total, stats = carry
-      gradients, (stats, metrics) = gradient(
-        trainable, params, stats, part, visual_only
-      )
+      gradients, (stats, metrics) = gradient(stats, part)
       return (jax.tree.map(jnp.add, total, gradients), stats), metrics
 
     zeros = jax.tree.map(jnp.zeros_like, trainable)
-    (total, stats), metrics = lax.scan(add, (zeros, batch_stats), parts)
-    gradients = jax.tree.map(lambda g: g / self.accumulate, total)
-    return gradients, stats, jax.tree.map(jnp.mean, metrics)
+    (gradients, stats), metrics = lax.scan(
+      add, (zeros, state.batch_stats), jax.tree.map(self._split, batch)
+    )
+    return gradients, stats, jax.tree.map(lambda m: m.sum(axis=0), metrics)
 
-  def _part(self, values):
-    """Splits [b, ...] into [parts, b / parts, ...].
+  def _split(self, values):
+    """Splits [b, ...] into micro-batches [accumulate, b / accumulate, ...].
 
-    Every part takes of each device's examples, so that none has to move.
+    Each contains examples of every device, so that none has to be moved.
     """
     b, *rest = values.shape
     values = values.reshape(b // self.accumulate, self.accumulate, *rest)
     return jnp.moveaxis(values, 1, 0)
 
-  def _mean_loss(self, trainable, params, batch_stats, batch, visual_only):
-    """Returns the mean over the examples that somebody looked at."""
-    video, audio = model_inputs(self.model, batch, visual_only=visual_only)
+  def _share_of_loss(
+    self, trainable, params, batch_stats, part, fixated, visual_only
+  ):
+    """Returns the share of a micro-batch in the loss and metrics of a batch.
+
+    Args:
+      trainable: Parameters to differentiate with respect to.
+      params: All parameters.
+      batch_stats: Batch statistics before the micro-batch.
+      part: The micro-batch.
+      fixated: Number of examples with fixations in the whole batch.
+      visual_only: Whether to take the visual route.
+    """
+    video, audio = model_inputs(self.model, part, visual_only=visual_only)
     maps, updated = self.model.apply(
       {'params': params | trainable, 'batch_stats': batch_stats},
       video,
@@ -152,17 +169,18 @@ class RoutedSteps:
       visual_only=visual_only,
       mutable=['batch_stats'],
     )
-    losses, terms = self.loss(maps, batch)
-    counts = (batch['density'].sum(axis=(1, 2)) > 0).astype(jnp.float32)
-    total = jnp.maximum(counts.sum(), 1)
-
-    def mean(values):
-      return (values * counts).sum() / total
-
-    metrics = {name: mean(values) for name, values in terms.items()}
+    losses, terms = self.loss(maps, part)
+    weights = _fixated(part) / jnp.maximum(fixated, 1)
+    metrics = {name: (term * weights).sum() for name, term in terms.items()}
     metrics |= {
-      'loss': mean(losses),
-      'blank_maps': (maps.max(axis=(1, 2)) == 0).mean(),
+      'loss': (losses * weights).sum(),
+      # Fraction of maps that are all zeros.
+      'blank_maps': (maps.max(axis=(1, 2)) == 0).mean() / self.accumulate,
     }
     stats = dict(batch_stats) | updated.get('batch_stats', {})
     return metrics['loss'], (stats, metrics)
+
+
+def _fixated(batch) -> jax.Array:
+  """Returns 1 for examples with fixations and 0 for others, float32 [b]."""
+  return (batch['density'].sum(axis=(1, 2)) > 0).astype(jnp.float32)

@@ -1,5 +1,6 @@
-"""What the training loop asks of whatever it trains."""
+"""The interface between the training loop and what it trains."""
 
+import os
 from typing import Any, Protocol
 
 import jax
@@ -7,15 +8,17 @@ import numpy as np
 import optax
 from flax import struct
 
+Batch = dict[str, np.ndarray]
+
 
 class TrainState(struct.PyTreeNode):
-  """Everything that a step of training takes and gives.
+  """Everything that changes from step to step.
 
   Attributes:
-    step: int32 [], steps taken so far.
-    params: Parameters, float32, by module.
-    batch_stats: Running statistics of batch norm, float32, by module.
-    opt_state: State of the optimiser, by group of modules.
+    step: int32 [], number of steps taken.
+    params: Parameters by module, float32.
+    batch_stats: Running statistics of batch norm by module, float32.
+    opt_state: Optimizer state by group of modules.
   """
 
   step: jax.Array
@@ -23,69 +26,78 @@ class TrainState(struct.PyTreeNode):
   batch_stats: dict
   opt_state: dict[str, optax.OptState]
 
-
-Batch = dict[str, np.ndarray]
+  @property
+  def variables(self) -> dict:
+    """The variables that `Module.apply` takes."""
+    return {'params': self.params, 'batch_stats': self.batch_stats}
 
 
 class TrainingData(Protocol):
-  """Batches of one process, one for each step, from a position on."""
+  """The batches of one process, one for each step."""
 
   def __next__(self) -> tuple[str, Batch]:
-    """Returns the next step's stream of batch, such as 'images', and batch."""
+    """Returns the name of the stream, such as 'images', and its next batch."""
 
   def state(self) -> dict:
-    """Returns the position, for JSON; the same in all processes."""
+    """Returns the position as JSON; the same in all processes."""
 
   def restore(self, position: dict) -> None:
-    """Goes to a position.
+    """Continues from a position that `state` returned.
 
     Raises:
-      ValueError: It is one of other data or of another order.
+      ValueError: The position belongs to other data or another order.
     """
 
   def close(self) -> None:
-    """Ends worker processes."""
+    """Stops worker processes."""
 
 
 class Task(Protocol):
-  """Something to train.
+  """A model, its data and its loss.
 
   Attributes:
-    steps: Of the whole run.
-    steps_per_epoch: From one evaluation to the next unless told otherwise.
-    about: Lines that tell what it trains, and from what.
-    best: Name of the validation score, higher being better, that the best
-      weights are kept by; None keeps none.
+    steps: Number of steps of the whole run.
+    steps_per_epoch: Number of steps between evaluations by default.
+    best: Name of the validation score, higher is better, that selects the best
+      weights; None without validation data.
   """
 
   steps: int
   steps_per_epoch: int
-  about: list[str]
   best: str | None
 
-  def initial_state(self) -> TrainState:
-    """Returns the state before the first step, on the devices."""
+  def initial_state(self) -> tuple[TrainState, list[str]]:
+    """Returns the state before the first step, on the devices.
+
+    Also returns lines that say where the weights come from.
+    """
+
+  def abstract_state(self) -> TrainState:
+    """Returns shapes, types and shardings of the state."""
 
   def train_data(self) -> TrainingData:
-    """Returns the batches, from the first on."""
+    """Returns the batches from the first on."""
 
   def train_step(
     self, state: TrainState, stream: str, batch: Batch
   ) -> tuple[TrainState, dict[str, Any]]:
-    """Takes a step; uses up the state given.
+    """Takes a step; donates the state's buffers.
 
     Returns:
-      The next state, and {name: scalar on the device}, of which 'loss' is one.
+      The next state, and {name: scalar on the device}, which contains 'loss'
+      and 'gradient_norm'.
     """
 
   def examples(self, stream: str, batch: Batch) -> list[str]:
-    """Returns what tells the examples of a batch, for error messages."""
+    """Returns a description of each example, for error messages."""
 
   def evaluate(self, state: TrainState) -> dict[str, float]:
     """Returns validation scores by name, the same in all processes."""
 
   def pictures(self, state: TrainState) -> dict[str, np.ndarray]:
-    """Returns pictures to look at, uint8 [h, w, 3], by name."""
+    """Returns validation images to look at, uint8 [h, w, 3], by name."""
 
-  def export(self, folder, state: TrainState, origin: dict) -> None:
-    """Writes the weights as a new checkpoint, see `weights.model_folder`."""
+  def export(
+    self, folder: str | os.PathLike, state: TrainState, origin: dict
+  ) -> None:
+    """Writes the weights as a checkpoint folder (`weights.model_folder`)."""

@@ -1,9 +1,9 @@
-"""Scores of a network on validation data, while it is trained."""
+"""Validation scores of a network during training."""
 
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -18,6 +18,7 @@ from dave_jax.models.dave import DAVE
 from dave_jax.models.inputs import predict_batch
 from dave_jax.training.sharding import (
   compile_prediction,
+  deadlocks_if_queued,
   examples_of_process,
   place_batch,
 )
@@ -25,11 +26,11 @@ from dave_jax.training.sharding import (
 
 @dataclasses.dataclass(frozen=True)
 class ValidationSet:
-  """What is scored of a data set.
+  """A validation split.
 
   Attributes:
-    batches: Gives its `evaluation_batches`.
-    scorer: Knows who looked where, at the frames of those.
+    batches: Returns its batches of this process, see `evaluation_batches`.
+    scorer: Scores the maps of their frames.
   """
 
   batches: Callable[[], Batches]
@@ -37,18 +38,18 @@ class ValidationSet:
 
 
 class Validation:
-  """Scores a network on sets of windows and of images.
+  """Scores a network on validation splits of windows or still images.
 
-  Images take the visual-only route.
+  Still images take the visual route.
   """
 
   def __init__(self, model: DAVE, mesh: Mesh, sets: dict[str, ValidationSet]):
-    """Takes what to score.
+    """Defines the predictions; they are compiled at the first evaluation.
 
     Args:
       model: The network.
-      mesh: What batches are spread over.
-      sets: By the names that their scores go under.
+      mesh: The devices that share a batch.
+      sets: {name: split}; scores are reported under these names.
     """
     self._mesh = mesh
     self._sets = sets
@@ -58,48 +59,49 @@ class Validation:
       )
       for visual_only in (False, True)
     }
-    self._see_only_images = model.modality == 'audio_visual'
+    self._stills_are_visual_only = model.modality == 'audio_visual'
 
   @property
   def names(self) -> Sequence[str]:
     return tuple(self._sets)
 
   def scores(self, variables: dict) -> dict[str, float]:
-    """Returns {'SET/SCORE': value}, the mean over frames, then over clips.
+    """Returns {'SET/SCORE': mean over the frames of each clip, then the clips}.
 
-    A frame that has no score, such as NSS where nobody looked, is left out; NaN
-    where none has one.
+    All processes must call it, and get the same. Frames without a score, such
+    as NSS without fixations, are left out; NaN if no frame has one.
     """
-    found = {}
+    means = {}
     for name, part in self._sets.items():
       scorer = part.scorer
       clips, values = [], []
       for batch, maps in self._maps(name, variables):
-        real = batch['mask']
-        places = zip(batch['clip'][real], batch['frame'][real], strict=True)
-        rows = [scorer.truth.row(int(c), int(f)) for c, f in places]
-        scored = np.full((len(real), len(scorer.names)), np.nan)
-        scored[real] = scorer(rows, maps[real])
-        clips.append(np.where(real, batch['clip'], -1))
+        counts = batch['mask']
+        frames = zip(batch['clip'][counts], batch['frame'][counts], strict=True)
+        rows = [scorer.truth.row(int(c), int(f)) for c, f in frames]
+        scored = np.full((len(counts), len(scorer.names)), np.nan)
+        scored[counts] = scorer(rows, maps[counts])
+        clips.append(np.where(counts, batch['clip'], -1))
         values.append(scored)
       clips, values = _of_all_processes(
         np.concatenate(clips), np.concatenate(values)
       )
-      means = mean_scores(
+      found = mean_scores(
         clips[clips >= 0],
         values[clips >= 0],
         average=scorer.settings.average,
       )
-      for score, mean in zip(scorer.names, means.tolist(), strict=True):
-        found[f'{name}/{score}'] = mean
-    return found
+      for score, mean in zip(scorer.names, found.tolist(), strict=True):
+        means[f'{name}/{score}'] = mean
+    return means
 
   def pictures(self, variables: dict, count: int) -> dict[str, np.ndarray]:
-    """Returns frame, density and prediction side by side, of a few examples.
+    """Returns frame, ground truth and prediction of examples, side by side.
 
     Args:
-      variables: Of the network.
-      count: How many of each set at most, of this process's first batch.
+      variables: Variables of the network.
+      count: Maximum number of examples of each split, from the first batch of
+        this process.
 
     Returns:
       {name: uint8 [h, 3 w, 3]}.
@@ -107,21 +109,30 @@ class Validation:
     drawn = {}
     for name in self._sets:
       with contextlib.closing(self._maps(name, variables)) as maps:
-        batch, found = next(maps)
+        batch, predicted = next(maps)
       for number, place in enumerate(np.flatnonzero(batch['mask'])[:count]):
-        drawn[f'{name}/{number}'] = _row(batch, found, place)
+        drawn[f'{name}/{number}'] = _side_by_side(batch, predicted, place)
     return drawn
 
-  def _maps(self, name, variables):
-    """Yields this process's batches and their maps."""
+  def _maps(self, name, variables) -> Iterator[tuple[dict, np.ndarray]]:
+    """Yields the batches of this process with their maps.
+
+    The next batch is dispatched before a map is fetched, so that the devices
+    predict while the host scores.
+    """
     batches = self._sets[name].batches()
-    predict = self._predict[batches.still and self._see_only_images]
-    try:
+    predict = self._predict[batches.still and self._stills_are_visual_only]
+    one_at_a_time = deadlocks_if_queued(self._mesh)
+    ahead = None
+    with contextlib.closing(batches):
       for batch in batches:
-        placed = place_batch(self._mesh, batch)
-        yield batch, examples_of_process(predict(variables, placed))
-    finally:
-      batches.close()
+        maps = predict(variables, place_batch(self._mesh, batch))
+        if one_at_a_time:
+          jax.block_until_ready(maps)
+        if ahead is not None:
+          yield ahead[0], examples_of_process(ahead[1])
+        ahead = batch, maps
+      yield ahead[0], examples_of_process(ahead[1])
 
 
 def _of_all_processes(*arrays):
@@ -132,7 +143,7 @@ def _of_all_processes(*arrays):
   )
 
 
-def _row(batch, maps, place):
+def _side_by_side(batch, maps, place):
   image = np.ascontiguousarray(batch['frames'][place][-1])
   return np.concatenate(
     [

@@ -1,4 +1,4 @@
-"""A tiny network, its optimiser and batches for tests of training."""
+"""A tiny network, its optimizer and batches for tests of training."""
 
 import jax
 import numpy as np
@@ -17,7 +17,7 @@ SIZE = (64, 64)
 
 
 def make_batch(b: int, *, still: bool, seed: int = 0) -> dict:
-  """Returns a batch of noise as `data.batches` describes it."""
+  """Returns a batch of noise, see `data.batches`."""
   rng = np.random.default_rng(seed)
   shapes = batch_shapes(
     batch_size=b,
@@ -26,7 +26,9 @@ def make_batch(b: int, *, still: bool, seed: int = 0) -> dict:
     fixation_map=True,
     evaluation=False,
   )
-  batch = {key: np.zeros(shape, kind) for key, (shape, kind) in shapes.items()}
+  batch = {
+    key: np.zeros(shape, dtype) for key, (shape, dtype) in shapes.items()
+  }
   batch['frames'] = rng.integers(0, 256, batch['frames'].shape, np.uint8)
   density = rng.random(batch['density'].shape) ** 4
   density /= density.sum(axis=(1, 2), keepdims=True)
@@ -41,7 +43,7 @@ def make_batch(b: int, *, still: bool, seed: int = 0) -> dict:
 def make_steps(
   accumulate=1, transform=None, modality='audio_visual', rematerialise=False
 ):
-  """Returns the branches of a tiny network."""
+  """Returns the training steps of a tiny network."""
   model = DAVE(
     depth=10,
     width=2,
@@ -56,13 +58,14 @@ def make_steps(
     steps.groups(model),
     optax.constant_schedule(1e-2),
     transform or optax.scale_by_adam(),
-    0.0,
+    clip_norm=0.0,
+    rates={},
   )
   return steps.RoutedSteps(model, optimizer, objective, accumulate)
 
 
 def make_state(branches: steps.RoutedSteps) -> TrainState:
-  """Returns a first state with random weights."""
+  """Returns an initial state with random weights."""
   variables = jax.tree.map(np.asarray, random_variables(branches.model))
   return TrainState(
     step=np.int32(0),

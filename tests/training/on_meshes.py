@@ -1,4 +1,4 @@
-"""Takes steps on meshes of eight devices made of this CPU.
+"""Takes steps on meshes of one and of eight CPU devices.
 
   python -m tests.training.on_meshes FOLDER
 
@@ -12,7 +12,7 @@ import pathlib
 import sys
 
 BATCH_SIZE = 8
-# {name: (number of devices, whether to shard the optimiser's state)}.
+# {name: (number of devices, whether to shard the optimizer state)}.
 MESHES = {'one': (1, False), 'eight': (8, False), 'sharded': (8, True)}
 
 
@@ -27,7 +27,8 @@ def _take_steps(name, folder):
   )
   mesh = make_mesh(devices)
   task = SaliencyTask(config, mesh)
-  state, batches = task.initial_state(), task.train_data()
+  state, _ = task.initial_state()
+  batches = task.train_data()
   programs = {}
   for _ in range(task.steps):
     stream, batch = next(batches)

@@ -1,4 +1,4 @@
-"""Losses, against sums by hand and the scores they come from."""
+"""Losses, compared with sums by hand and with the scores they are like."""
 
 import jax
 import jax.numpy as jnp
@@ -21,12 +21,12 @@ def maps():
 
 
 def test_divergence_by_hand():
-  """Four places; shares of 0.1, 0.2, 0.3, 0.4 against 0, 0.5, 0.5, 0."""
+  """Four pixels: 0.1, 0.2, 0.3 and 0.4 against 0, 0.5, 0.5 and 0."""
   saliency = jnp.array([[[1.0, 2.0], [3.0, 4.0]]])
   density = jnp.array([[[0.0, 0.5], [0.5, 0.0]]])
-  wanted = 0.5 * np.log(0.5 / 0.2) + 0.5 * np.log(0.5 / 0.3)
+  expected = 0.5 * np.log(0.5 / 0.2) + 0.5 * np.log(0.5 / 0.3)
   found = losses.kl_divergence(saliency, density, epsilon=0.0)
-  np.testing.assert_allclose(found, [wanted], rtol=1e-6)
+  np.testing.assert_allclose(found, [expected], rtol=1e-6)
 
 
 def test_divergence_is_zero_where_maps_agree(maps):
@@ -35,13 +35,13 @@ def test_divergence_is_zero_where_maps_agree(maps):
   np.testing.assert_allclose(found, 0, atol=1e-6)
 
 
-def test_divergence_of_zeros_is_that_of_an_even_map(maps):
-  """log(places) less the density's entropy."""
+def test_divergence_of_zeros_is_that_of_a_uniform_map(maps):
+  """log(pixels) minus the entropy of the density."""
   _, density, _ = maps
   g = np.where(density > 0, density, 1)
-  wanted = np.log(80) + (density * np.log(g)).sum(axis=(1, 2))
+  expected = np.log(80) + (density * np.log(g)).sum(axis=(1, 2))
   found = losses.kl_divergence(0 * density, density, epsilon=1e-3)
-  np.testing.assert_allclose(found, wanted, rtol=1e-5)
+  np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_divergence_has_finite_gradients_everywhere(maps):
@@ -54,7 +54,7 @@ def test_divergence_has_finite_gradients_everywhere(maps):
   assert np.isfinite(jax.grad(total)(saliency)).all()
 
 
-def test_correlation_is_the_score(maps):
+def test_cc_is_the_score(maps):
   saliency, density, _ = maps
   np.testing.assert_allclose(
     losses.cc(saliency, density),
@@ -63,8 +63,8 @@ def test_correlation_is_the_score(maps):
   )
 
 
-def test_scanpath_saliency_is_the_score_but_for_the_deviation(maps):
-  """The score divides by the deviation of N - 1."""
+def test_nss_is_the_score_except_for_the_deviation(maps):
+  """The score divides by the standard deviation with N - 1."""
   saliency, _, fixations = maps
   n = saliency[0].size
   np.testing.assert_allclose(
@@ -74,8 +74,8 @@ def test_scanpath_saliency_is_the_score_but_for_the_deviation(maps):
   )
 
 
-def test_similarity_is_pysaliencys(maps):
-  """Whose score does not scale maps from their minimum either."""
+def test_sim_is_the_score_of_pysaliency(maps):
+  """Which does not subtract the minimum of the maps either."""
   saliency, density, _ = maps
   np.testing.assert_allclose(
     losses.sim(saliency, density, epsilon=0.0),
@@ -84,33 +84,33 @@ def test_similarity_is_pysaliencys(maps):
   )
 
 
-def test_constant_maps_have_no_correlation_and_finite_gradients(maps):
+def test_constant_maps_score_zero_with_finite_gradients(maps):
   _, density, fixations = maps
-  even = jnp.ones_like(density)
+  uniform = jnp.ones_like(density)
 
   def total(s):
     return (losses.cc(s, density) + losses.nss(s, fixations)).sum()
 
-  assert total(even) == 0
-  assert np.isfinite(jax.grad(total)(even)).all()
+  assert total(uniform) == 0
+  assert np.isfinite(jax.grad(total)(uniform)).all()
 
 
-def test_objective_weighs_its_terms(maps):
+def test_objective_is_the_weighted_sum(maps):
   saliency, density, fixations = maps
   batch = {'density': density, 'fixations': fixations}
   objective = Objective(kl=2.0, cc=0.5, nss=0.25, sim=1.0, epsilon=0.1)
   total, terms = objective(saliency, batch)
-  wanted = (
+  expected = (
     2 * losses.kl_divergence(saliency, density, epsilon=0.1)
     - 0.5 * losses.cc(saliency, density)
     - 0.25 * losses.nss(saliency, fixations)
     - losses.sim(saliency, density, epsilon=0.1)
   )
-  np.testing.assert_allclose(total, wanted, rtol=1e-5)
+  np.testing.assert_allclose(total, expected, rtol=1e-5)
   assert set(terms) == {'kl', 'cc', 'nss', 'sim'}
 
 
-def test_objective_needs_a_term(maps):
+def test_objective_without_a_weight_is_refused(maps):
   objective = Objective(0.0, 0.0, 0.0, 0.0, 1e-3)
-  with pytest.raises(ValueError, match='all terms of the loss have weight 0'):
+  with pytest.raises(ValueError, match=r'got 0 for all; set loss\.kl'):
     objective(maps[0], {'density': maps[1]})

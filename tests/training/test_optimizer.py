@@ -1,4 +1,4 @@
-"""Schedules, clipping and decay; groups are in test_steps.py."""
+"""Schedules, clipping and weight decay; test_steps.py tests the groups."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +9,8 @@ from dave_jax.training.optimizer import adam
 PARAMS = {'a': {'kernel': jnp.ones((2, 2)), 'bias': jnp.ones(2)}}
 
 
-def _adam(**fields):
+def make_adam(**fields):
+  """Returns Adam for PARAMS with a constant learning rate of 0.1."""
   return adam(
     {'all': ('a',)},
     **{
@@ -35,36 +36,39 @@ def _step(optimizer, gradient, step=0):
 
 
 @pytest.mark.parametrize(
-  ('schedule', 'warmup', 'wanted'),
+  ('schedule', 'warmup', 'expected'),
   [
-    # By hand at steps 0, 10, 55 and 100 of 100.
-    ('constant', 0.0, [0.1, 0.1, 0.1, 0.1]),
-    ('linear', 0.1, [0.0, 0.1, 0.05, 0.0]),
-    ('cosine', 0.1, [0.0, 0.1, 0.05, 0.0]),
-    ('linear', 0.0, [0.1, 0.09, 0.045, 0.0]),
+    # By hand at steps 0, 5, 10, 55 and 100 of 100.
+    ('constant', 0.0, [0.1, 0.1, 0.1, 0.1, 0.1]),
+    ('constant', 0.1, [0.0, 0.05, 0.1, 0.1, 0.1]),
+    ('linear', 0.1, [0.0, 0.05, 0.1, 0.05, 0.0]),
+    ('linear', 0.0, [0.1, 0.095, 0.09, 0.045, 0.0]),
+    ('cosine', 0.1, [0.0, 0.05, 0.1, 0.05, 0.0]),
+    # 0.05 (1 + cos(pi step / 100)).
+    ('cosine', 0.0, [0.1, 0.0993844, 0.0975528, 0.0421783, 0.0]),
   ],
 )
-def test_learning_rate_follows_the_run(schedule, warmup, wanted):
-  optimizer = _adam(schedule=schedule, warmup=warmup)
-  rates = [optimizer.learning_rate(step) for step in (0, 10, 55, 100)]
-  np.testing.assert_allclose(rates, wanted, atol=1e-7)
+def test_learning_rate_follows_the_run(schedule, warmup, expected):
+  optimizer = make_adam(schedule=schedule, warmup=warmup)
+  rates = [optimizer.learning_rate(step) for step in (0, 5, 10, 55, 100)]
+  np.testing.assert_allclose(rates, expected, atol=1e-7)
 
 
-def test_gradient_is_clipped_to_its_norm():
-  """The first moment is a tenth of the gradient: of norm 6 before, 3 after."""
-  _, state, metrics = _step(_adam(clip_norm=3.0), jnp.full((2, 2), 3.0))
+def test_gradients_are_clipped_to_the_norm():
+  """The first moment is 0.1 of a gradient of norm 6 before, 3 after."""
+  _, state, metrics = _step(make_adam(clip_norm=3.0), jnp.full((2, 2), 3.0))
   np.testing.assert_allclose(metrics['gradient_norm'], 6)
   np.testing.assert_allclose(state['all'].mu['a']['kernel'], 0.15, rtol=1e-6)
 
 
-def test_small_gradient_is_not_clipped():
-  _, state, _ = _step(_adam(clip_norm=30.0), jnp.full((2, 2), 3.0))
+def test_small_gradients_are_not_clipped():
+  _, state, _ = _step(make_adam(clip_norm=30.0), jnp.full((2, 2), 3.0))
   np.testing.assert_allclose(state['all'].mu['a']['kernel'], 0.3, rtol=1e-6)
 
 
-def test_decay_shrinks_kernels_alone():
-  """Without gradient: 1 - rate times decay."""
-  params, *_ = _step(_adam(weight_decay=0.5), jnp.zeros((2, 2)))
+def test_weight_decay_applies_to_kernels_only():
+  """Without a gradient a kernel is multiplied by 1 - rate * decay."""
+  params, *_ = _step(make_adam(weight_decay=0.5), jnp.zeros((2, 2)))
   np.testing.assert_allclose(params['a']['kernel'], 1 - 0.1 * 0.5)
   np.testing.assert_allclose(params['a']['bias'], 1)
 
@@ -72,10 +76,11 @@ def test_decay_shrinks_kernels_alone():
 @pytest.mark.parametrize(
   ('field', 'value', 'message'),
   [
-    ('schedule', 'steps', "schedule 'steps' is none of"),
-    ('warmup', 1.0, 'got warmup 1.0'),
+    ('schedule', 'steps', r"schedule in .*, got 'steps'"),
+    ('warmup', 1.0, 'below 1, got 1.0'),
+    ('warmup', -0.1, 'below 1, got -0.1'),
   ],
 )
-def test_settings_without_sense_are_refused(field, value, message):
+def test_wrong_settings_are_refused(field, value, message):
   with pytest.raises(ValueError, match=message):
-    _adam(**{field: value})
+    make_adam(**{field: value})

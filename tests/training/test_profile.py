@@ -1,4 +1,4 @@
-"""Which steps are recorded."""
+"""Profiling of some steps."""
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from dave_jax.training.profile import Profile
 
 @pytest.fixture
 def calls(monkeypatch):
-  """What the profiler was asked to do, in order."""
+  """The calls of the profiler, in order."""
   calls = []
   monkeypatch.setattr(jax.profiler, 'start_trace', calls.append)
   monkeypatch.setattr(jax.profiler, 'stop_trace', lambda: calls.append('stop'))
@@ -17,7 +17,7 @@ def calls(monkeypatch):
 
 
 def _run(profile, calls, steps, first=0):
-  """Takes steps as the loop does."""
+  """Takes steps like the training loop."""
   for step in range(first, first + steps):
     profile.before(step)
     calls.append(step)
@@ -25,23 +25,23 @@ def _run(profile, calls, steps, first=0):
   profile.close()
 
 
-def test_some_steps_are_recorded_and_no_others(calls, tmp_path):
+def test_only_the_given_steps_are_recorded(calls, tmp_path):
   _run(Profile(tmp_path, first=2, steps=3), calls, 8)
   folder = str(tmp_path / 'profile')
   assert calls == [0, 1, folder, 2, 3, 4, 'stop', 5, 6, 7]
 
 
-def test_a_run_that_ends_first_ends_the_recording(calls, tmp_path):
+def test_end_of_the_run_stops_the_recording(calls, tmp_path):
   _run(Profile(tmp_path, first=2, steps=3), calls, 3)
   assert calls == [0, 1, str(tmp_path / 'profile'), 2, 'stop']
 
 
-def test_no_steps_record_nothing(calls, tmp_path):
+def test_zero_steps_record_nothing(calls, tmp_path):
   _run(Profile(tmp_path, first=0, steps=0), calls, 2)
   assert calls == [0, 1]
 
 
-def test_a_recording_is_written(tmp_path):
+def test_recording_is_written(tmp_path):
   profile = Profile(tmp_path, first=0, steps=1)
   profile.before(0)
   profile.after(1, jnp.ones(3) + 1)

@@ -1,4 +1,4 @@
-"""Turns of streams."""
+"""Alternation of streams."""
 
 import pytest
 
@@ -30,8 +30,8 @@ def _take(data, steps):
   return [(name, int(batch['frame'][0])) for name, batch in batches]
 
 
-def test_streams_take_turns_each_at_its_own_place():
-  """Made-up examples count up in the field that numbers frames."""
+def test_streams_alternate_and_each_continues_where_it_was():
+  """Fake examples are numbered in the field 'frame'."""
   windows, images = 'windows', 'images'
   assert _take(_data(), 9) == [
     *((windows, 0), (windows, 1), (windows, 2), (images, 0), (images, 1)),
@@ -40,7 +40,7 @@ def test_streams_take_turns_each_at_its_own_place():
 
 
 @pytest.mark.parametrize('steps', [0, 2, 3, 4, 7])
-def test_position_goes_on_anywhere(steps):
+def test_position_can_be_restored_at_any_step(steps):
   data = _data()
   _take(data, steps)
   other = _data()
@@ -48,8 +48,8 @@ def test_position_goes_on_anywhere(steps):
   assert _take(other, 6) == _take(data, 6)
 
 
-def test_position_of_other_turns_is_refused():
+def test_position_of_other_streams_is_refused():
   with pytest.raises(
-    ValueError, match=r"took turns .'windows': 3, 'images': 2"
+    ValueError, match=r"alternate after .'windows': 3, 'images': 2"
   ):
     _data(images=4).restore(_data().state())

@@ -1,4 +1,4 @@
-"""Meshes, layouts, and steps on several devices."""
+"""Meshes, shardings, and steps on several devices."""
 
 import re
 import subprocess
@@ -63,14 +63,14 @@ def test_optimizer_state_is_split_along_the_largest_divisible_axis():
     batch_stats={'mean': np.zeros(16)},
     opt_state={'mu': kernel, 'odd': odd, 'vector': np.zeros(16)},
   )
-  whole = state_shardings(_mesh(4), state, shard_optimizer=False)
-  assert {s.spec for s in jax.tree.leaves(whole)} == {PartitionSpec()}
-  shared = state_shardings(_mesh(4), state, shard_optimizer=True)
-  assert shared.opt_state['mu'].spec == PartitionSpec(None, None, None, 'data')
+  replicated = state_shardings(_mesh(4), state, shard_optimizer=False)
+  assert {s.spec for s in jax.tree.leaves(replicated)} == {PartitionSpec()}
+  sharded = state_shardings(_mesh(4), state, shard_optimizer=True)
+  assert sharded.opt_state['mu'].spec == PartitionSpec(None, None, None, 'data')
   for leaf in ('odd', 'vector'):
-    assert shared.opt_state[leaf].spec == PartitionSpec()
-  assert shared.params['kernel'].spec == PartitionSpec()
-  assert shared.batch_stats['mean'].spec == PartitionSpec()
+    assert sharded.opt_state[leaf].spec == PartitionSpec()
+  assert sharded.params['kernel'].spec == PartitionSpec()
+  assert sharded.batch_stats['mean'].spec == PartitionSpec()
 
 
 ROUTES = ('audio_visual', 'visual')
@@ -133,10 +133,10 @@ def test_eight_devices_learn_what_one_does(name, folder, one_device):
   assert any('batch_stats' in path for path in one_device)
   with np.load(folder / f'{name}.npz') as found:
     assert found.keys() == one_device.keys()
-    for path, wanted in one_device.items():
-      # Float32: of gradients that cancel out, Adam makes steps all the same.
+    for path, expected in one_device.items():
+      # In float32, gradients that cancel out are noise, which Adam scales up.
       np.testing.assert_allclose(
-        found[path], wanted, rtol=1e-3, atol=2e-5, err_msg=path
+        found[path], expected, rtol=1e-3, atol=2e-5, err_msg=path
       )
 
 

@@ -1,4 +1,4 @@
-"""Audio pre-training: what it learns, and that saliency starts from it."""
+"""Audio pre-training, and a saliency network that starts from it."""
 
 import json
 
@@ -28,7 +28,7 @@ TINY = {
 
 @pytest.fixture(scope='module')
 def tones(tmp_path_factory):
-  """Low and high tones 'by' two speakers, three takes each."""
+  """Low and high tones of two speakers, three takes each."""
   folder = tmp_path_factory.mktemp('tones')
   for label, hertz in (('low', 300), ('high', 3000)):
     for speaker, factor in (('ann', 1.0), ('bob', 1.1)):
@@ -51,7 +51,7 @@ def _config(folder, **overrides):
 
 @pytest.fixture(scope='module')
 def run(tones, tmp_path_factory):
-  """Folder of a run to its end."""
+  """Folder of a finished run."""
   workdir = tmp_path_factory.mktemp('run')
   overrides = {
     'train.steps': 16,
@@ -68,14 +68,14 @@ def _rows(workdir, name):
   return [json.loads(line) for line in lines]
 
 
-def test_sounds_of_a_speaker_never_heard_are_told_apart(run):
+def test_sounds_of_an_unseen_speaker_are_classified(run):
   rows = _rows(run, 'validation')
   assert [row['step'] for row in rows] == [8, 16]
   assert max(row['held_out/accuracy'] for row in rows) == 1.0
   assert _rows(run, 'train')[-1]['loss'] < 0.3
 
 
-def test_best_is_an_encoder_that_saliency_starts_from(run, tmp_path):
+def test_saliency_starts_from_the_best_encoder(run, tmp_path):
   stored = store.load(run / 'best')
   assert stored.contents == 'encoders'
   assert stored.origin['labels'] == ['high', 'low']
@@ -95,8 +95,8 @@ def test_best_is_an_encoder_that_saliency_starts_from(run, tmp_path):
     )
 
 
-def test_interrupted_run_ends_as_an_unbroken_one(tones, tmp_path):
-  """Stopped after two of four steps: every row of the log is the same."""
+def test_resumed_run_ends_like_one_that_was_not_stopped(tones, tmp_path):
+  """Stopped after two of four steps, all rows of the log are the same."""
   rows = {}
   for name, stops in (('whole', (4,)), ('broken', (2, 4))):
     for steps in stops:
@@ -105,7 +105,7 @@ def test_interrupted_run_ends_as_an_unbroken_one(tones, tmp_path):
         **{
           'train.steps': steps,
           'evaluation.every': 4,  # Scores are not compared.
-          # Else the schedule would know of the stop.
+          # Other schedules depend on the number of steps.
           'optimizer.schedule': 'constant',
           'optimizer.warmup': 0.0,
         },
@@ -116,8 +116,8 @@ def test_interrupted_run_ends_as_an_unbroken_one(tones, tmp_path):
   assert rows['broken'] == rows['whole']
 
 
-def test_scores_are_of_each_sound_once(tones, tmp_path):
-  """Six held-out sounds in batches of four: two rows only fill up."""
+def test_each_sound_is_scored_once(tones, tmp_path):
+  """Six held-out sounds in batches of four: two rows are padding."""
   accuracies = []
   for batch_size in (4, 6):
     config = _config(

@@ -1,4 +1,4 @@
-"""Weights to start from."""
+"""Weights that a run starts from."""
 
 import jax
 import numpy as np
@@ -43,25 +43,25 @@ def _start(model=MODEL, **fields):
   return starting_variables(model, ConfigDict(start | fields), 0)
 
 
-def _same(found, wanted):
-  jax.tree.map(np.testing.assert_array_equal, found, wanted)
+def _assert_equal(found, expected):
+  jax.tree.map(np.testing.assert_array_equal, found, expected)
 
 
-def test_fresh_weights_are_the_networks_but_for_the_head():
+def test_random_weights_are_those_of_the_network_except_the_head():
   variables, lines = _start()
-  wanted = MODEL.initialise(0)
-  head = wanted['params'].pop('saliency')
+  expected = MODEL.initialise(0)
+  head = expected['params'].pop('saliency')
   found = variables['params'].pop('saliency')
-  _same(variables, wanted)
+  _assert_equal(variables, expected)
   np.testing.assert_array_equal(found['kernel'], 0.5 * head['kernel'])
   np.testing.assert_array_equal(found['bias'], 3.0)
   assert lines == [
-    'video_encoder: fresh weights',
-    'audio_encoder: fresh weights',
+    'video_encoder: random weights',
+    'audio_encoder: random weights',
   ]
 
 
-def test_identity_lets_the_visual_features_be():
+def test_identity_passes_the_visual_features_through():
   variables, _ = _start(mix='identity')
   kernel = variables['params']['combined_embedding']['kernel'][0, 0]
   c = kernel.shape[1]
@@ -71,42 +71,42 @@ def test_identity_lets_the_visual_features_be():
 
 
 def test_unknown_mix_is_refused():
-  with pytest.raises(ValueError, match=r"start\.mix is 'half', wanted one of"):
+  with pytest.raises(ValueError, match=r"start\.mix in .*, got 'half'"):
     _start(mix='half')
 
 
-def test_encoders_come_after_the_network(network, encoders):
+def test_encoders_replace_those_of_the_network(network, encoders):
   variables, lines = _start(network=str(network), video_encoder=str(encoders))
-  wanted = random_variables(MODEL, 1)
+  expected = random_variables(MODEL, 1)
   video = random_variables(MODEL, 2)
-  for collection, tree in wanted.items():
+  for collection, tree in expected.items():
     tree['video_encoder'] = video[collection]['video_encoder']
-  _same(variables, wanted)
+  _assert_equal(variables, expected)
   assert lines == [f'video_encoder: {encoders}', f'audio_encoder: {network}']
 
 
-def test_a_video_only_network_starts_what_it_has(tmp_path):
+def test_video_only_network_starts_the_modules_it_has(tmp_path):
   seeing = DAVE('video', depth=10, width=2, frame_size=(64, 64))
   known = random_variables(seeing, 3)
   store.save(tmp_path / 'video', seeing, known, origin={})
   variables, lines = _start(network=str(tmp_path / 'video'))
   for collection, fresh in MODEL.initialise(0).items():
-    wanted = fresh | known[collection]
-    _same(variables[collection], wanted)
+    expected = fresh | known[collection]
+    _assert_equal(variables[collection], expected)
   assert lines == [
     f'video_encoder: {tmp_path / "video"}',
-    'audio_encoder: fresh weights',
+    'audio_encoder: random weights',
   ]
 
 
 @pytest.mark.parametrize(
   ('fields', 'message'),
   [
-    ({'network': 'encoders'}, 'holds encoders alone'),
-    ({'audio_encoder': 'encoders'}, 'holds no audio_encoder, only video'),
+    ({'network': 'encoders'}, 'expected a whole network, got encoders'),
+    ({'audio_encoder': 'encoders'}, 'expected audio_encoder, got video'),
   ],
 )
-def test_weights_that_are_not_there_are_refused(fields, message, encoders):
+def test_missing_weights_are_refused(fields, message, encoders):
   fields = dict.fromkeys(fields, str(encoders))
   with pytest.raises(ValueError, match=message):
     _start(**fields)
@@ -116,4 +116,4 @@ def test_another_network_is_refused_by_name(encoders):
   other = DAVE(depth=10, width=4, frame_size=(64, 64))
   with pytest.raises(ValueError, match='holds another network') as error:
     _start(other, video_encoder=str(encoders))
-  assert 'layer2_0/bn2/bias: shape (4,), wanted (8,)' in str(error.value)
+  assert 'layer2_0/bn2/bias: expected shape (8,), got (4,)' in str(error.value)

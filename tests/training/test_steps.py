@@ -1,4 +1,4 @@
-"""Routing: what learns and what stays."""
+"""Training steps: what each route trains."""
 
 import dataclasses
 import re
@@ -30,31 +30,33 @@ def compiled(branches):
 
 @pytest.fixture(scope='module')
 def states(branches, compiled, windows, images):
-  """At the start, after a step on windows, and one on images after that."""
+  """The initial state, after a step on windows, and after one on images."""
   start = make_state(branches)
   heard, _ = compiled[AUDIO_VISUAL](start, windows)
   seen, _ = compiled[VISUAL](heard, images)
   return [jax.tree.map(np.asarray, state) for state in (start, heard, seen)]
 
 
-def _leaves(state, of_sound):
-  """Returns {path: array} of the leaves of sound, or of all others."""
+def _leaves(state, audio):
+  """Returns {path: array} of the audio modules, or of all others."""
   found = {}
   for path, leaf in jax.tree_util.tree_leaves_with_path(state):
     name = jax.tree_util.keystr(path, simple=True, separator='/')
-    sound = any(module in name for module in AUDIO_MODULES)
-    sound = sound or name.startswith('opt_state/sound')
-    if name != 'step' and sound == of_sound:
+    is_audio = any(module in name for module in AUDIO_MODULES)
+    is_audio = is_audio or name.startswith('opt_state/audio')
+    if name != 'step' and is_audio == audio:
       found[name] = leaf
   return found
 
 
-def _assert_close(found, wanted, *, rtol=0.0, atol=0.0):
-  for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(wanted), strict=True):
+def _assert_close(found, expected, *, rtol=0.0, atol=0.0):
+  for a, b in zip(
+    jax.tree.leaves(found), jax.tree.leaves(expected), strict=True
+  ):
     np.testing.assert_allclose(a, b, rtol=rtol, atol=atol)
 
 
-def test_all_of_sound_stays_bit_identical_on_the_visual_route(states):
+def test_audio_modules_stay_bit_identical_on_the_visual_route(states):
   _, heard, seen = states
   before, after = _leaves(heard, True), _leaves(seen, True)
   assert before.keys() == after.keys()
@@ -66,17 +68,17 @@ def test_all_of_sound_stays_bit_identical_on_the_visual_route(states):
     assert value.tobytes() == after[name].tobytes(), name
 
 
-def test_all_of_sight_moves_on_the_visual_route(states):
+def test_visual_modules_change_on_the_visual_route(states):
   _, heard, seen = states
   before, after = _leaves(heard, False), _leaves(seen, False)
   for name, value in before.items():
     assert (value != after[name]).any(), name
 
 
-def test_every_leaf_moves_on_the_audio_visual_route(states):
+def test_every_leaf_changes_on_the_audio_visual_route(states):
   start, heard, _ = states
-  for of_sound in (True, False):
-    before, after = _leaves(start, of_sound), _leaves(heard, of_sound)
+  for audio in (True, False):
+    before, after = _leaves(start, audio), _leaves(heard, audio)
     for name, value in before.items():
       assert (value != after[name]).any(), name
 
@@ -85,7 +87,7 @@ def test_step_counts_all_routes(states):
   assert [int(state.step) for state in states] == [0, 1, 2]
 
 
-def test_cond_is_in_the_program_and_takes_one_branch_a_route(branches, images):
+def test_routed_step_is_a_cond_with_a_branch_for_each_route(branches, images):
   shapes = {AUDIO_VISUAL: images, VISUAL: images, 'route': np.int32(1)}
   shapes[AUDIO_VISUAL] = images | {
     'log_mel': np.zeros((2, 128, 64), np.float32),
@@ -97,14 +99,14 @@ def test_cond_is_in_the_program_and_takes_one_branch_a_route(branches, images):
     str(branch).count('conv_general_dilated')
     for branch in cond.params['branches']
   ]
-  # By hand, encoders of depth 10: 9 convolutions each, 3 of the decoder, 1 that
-  # mixes, each with two gradients but for the first of each encoder, which has
-  # one. False, the visual route, comes first.
+  # By hand: 9 convolutions in each encoder of depth 10, 3 in the decoder and 1
+  # that combines both; each has two gradients, except the first of an encoder
+  # with one. False, the visual route, is the first branch.
   visual = 3 * (9 + 3) - 1
   assert convolutions == [visual, visual + 3 * (9 + 1) - 1]
 
 
-def test_cond_gives_the_numbers_of_the_branches_apart(
+def test_cond_computes_the_same_as_separate_programs(
   branches, windows, images, states
 ):
   mesh = make_mesh(-1)
@@ -122,30 +124,30 @@ def test_cond_gives_the_numbers_of_the_branches_apart(
   state = place_state(mesh, make_state(branches), shard_optimizer=False)
   state, _ = step(state, AUDIO_VISUAL, windows)
   state, _ = step(state, VISUAL, images)
-  *_, apart = states
+  *_, separate = states
   for group in ('visual', 'audio'):
-    # Moments are linear in the gradients; parameters that batch norm makes up
-    # for have gradients of rounding alone, which Adam blows up.
-    found, wanted = state.opt_state[group].mu, apart.opt_state[group].mu
+    # Moments are linear in the gradients. Gradients of parameters in front of
+    # batch norm are rounding errors, which Adam would scale up.
+    found, expected = state.opt_state[group].mu, separate.opt_state[group].mu
     tolerance = 1e-4 * max(
-      np.abs(leaf).max() for leaf in jax.tree.leaves(wanted)
+      np.abs(leaf).max() for leaf in jax.tree.leaves(expected)
     )
-    _assert_close(found, wanted, atol=tolerance)
+    _assert_close(found, expected, atol=tolerance)
   for encoder in ('video_encoder', 'audio_encoder'):
     _assert_close(
-      state.batch_stats[encoder], apart.batch_stats[encoder], atol=1e-5
+      state.batch_stats[encoder], separate.batch_stats[encoder], atol=1e-5
     )
 
 
 @pytest.mark.parametrize(
-  ('routing', 'routes', 'wanted'),
+  ('routing', 'routes', 'expected'),
   [
     ('auto', 2, 'static'),  # On a CPU.
     ('cond', 2, 'cond'),
-    ('cond', 1, 'static'),  # With one route there is nothing to choose.
+    ('cond', 1, 'static'),  # There is a single route.
   ],
 )
-def test_routing_is_chosen(branches, routing, routes, wanted):
+def test_routing_is_selected(branches, routing, routes, expected):
   dummy_batches = {route: {} for route in (AUDIO_VISUAL, VISUAL)[:routes]}
   mesh = make_mesh(-1)
   step = CompiledSteps(
@@ -155,11 +157,11 @@ def test_routing_is_chosen(branches, routing, routes, wanted):
     shard_optimizer=False,
     dummy_batches=dummy_batches,
   )
-  assert step.routing == wanted
+  assert step.routing == expected
 
 
 def test_unknown_routing_is_refused(branches):
-  with pytest.raises(ValueError, match="'maybe' is none of"):
+  with pytest.raises(ValueError, match="got 'maybe'"):
     CompiledSteps(
       branches,
       make_mesh(-1),
@@ -169,10 +171,10 @@ def test_unknown_routing_is_refused(branches):
     )
 
 
-def test_adam_counts_the_steps_of_sound_alone(
+def test_adam_counts_only_steps_of_the_audio_group(
   branches, windows, images, compiled
 ):
-  """Two steps by hand, from the gradients, with a frozen one between."""
+  """Two steps by hand, from the gradients, with a visual one in between."""
   state = make_state(branches)
   gradients = []
 
@@ -206,7 +208,7 @@ def test_adam_counts_the_steps_of_sound_alone(
 
 
 @pytest.mark.parametrize('modality', ['video', 'audio'])
-def test_networks_of_one_modality_learn_all_they_have(modality, windows):
+def test_single_modality_networks_train_all_parameters(modality, windows):
   branches = make_steps(modality=modality)
   start = make_state(branches)
   state, metrics = jax.jit(branches.audio_visual)(start, windows)
@@ -217,31 +219,50 @@ def test_networks_of_one_modality_learn_all_they_have(modality, windows):
     assert (np.asarray(a) != np.asarray(b)).any()
 
 
-def test_accumulated_gradients_are_the_mean_of_the_parts(windows):
-  """Plain gradient descent on parts that are alike: the parts' own gradient."""
-  # Parts take every other example, so that each has both.
-  twice = {k: v[[0, 0, 1, 1]] for k, v in windows.items()}
-  descent = optax.identity()
-  whole = make_steps(transform=descent)
-  parts = make_steps(accumulate=2, transform=descent)
-  start = make_state(whole)
-  a, _ = jax.jit(whole.audio_visual)(start, windows)
-  b, _ = jax.jit(parts.audio_visual)(start, twice)
-  for x, y in zip(
-    jax.tree.leaves(a.params), jax.tree.leaves(b.params), strict=True
-  ):
-    scale = np.abs(x).max()
-    np.testing.assert_allclose(x, y, atol=1e-5 * scale + 1e-6)
+def _gradient(branches, batch):
+  """Returns the gradient of the loss of a batch, and the metrics.
+
+  The optimizer is gradient descent with a learning rate of 0.01.
+  """
+  start = make_state(branches)
+  state, metrics = jax.jit(branches.audio_visual)(start, batch)
+  return jax.tree.map(
+    lambda a, b: (np.asarray(a) - np.asarray(b)) / 0.01,
+    start.params,
+    state.params,
+  ), metrics
 
 
-def test_examples_that_nobody_looked_at_do_not_count(branches, compiled):
-  """Left out in turn, two examples give what they are the mean of."""
+def test_accumulated_gradients_weigh_examples_alike():
+  """Micro-batches of two and of one example with fixations count 2 to 1."""
+  batch = make_batch(4, still=False)
+  batch['density'][3] = 0
+  # Every other example: micro-batches of the examples 0 and 2, and of 1 and 3.
+  parts = [{k: v[n::2] for k, v in batch.items()} for n in (0, 1)]
+  whole = make_steps(transform=optax.identity())
+  (two, metrics_two), (one, metrics_one) = (_gradient(whole, p) for p in parts)
+  accumulated = make_steps(accumulate=2, transform=optax.identity())
+  found, metrics = _gradient(accumulated, batch)
+  for f, a, b in zip(*map(jax.tree.leaves, (found, two, one)), strict=True):
+    expected = (2 * a + b) / 3
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(f, expected, atol=1e-3 * scale + 1e-4)
+  np.testing.assert_allclose(
+    metrics['loss'],
+    (2 * metrics_two['loss'] + metrics_one['loss']) / 3,
+    rtol=1e-5,
+  )
+  np.testing.assert_allclose(metrics['kl'], metrics['loss'], rtol=1e-6)
+
+
+def test_examples_without_fixations_do_not_count(branches, compiled):
+  """The loss of two examples is the mean of their losses."""
   batch = make_batch(2, still=True)
   losses = []
-  for without in (0, 1, None):
+  for left_out in (0, 1, None):
     density = batch['density'].copy()
-    if without is not None:
-      density[without] = 0
+    if left_out is not None:
+      density[left_out] = 0
     state = make_state(branches)
     _, metrics = compiled[VISUAL](state, batch | {'density': density})
     losses.append(float(metrics['loss']))
@@ -264,7 +285,7 @@ def test_rematerialised_gradients_are_the_same(windows):
     np.testing.assert_allclose(x, y, atol=1e-5 * np.abs(x).max() + 1e-6)
 
 
-def test_bfloat16_convolves_and_float32_keeps(branches, windows):
+def test_bfloat16_computes_with_float32_parameters(branches, windows):
   model = branches.model.clone(dtype=jnp.bfloat16)
   half = dataclasses.replace(branches, model=model)
   start = make_state(branches)
@@ -275,9 +296,9 @@ def test_bfloat16_convolves_and_float32_keeps(branches, windows):
     [leaf.dtype for leaf in jax.tree.leaves(tree)] for tree in (start, state)
   )
   assert before == after
-  assert {str(kind) for kind in after} == {'float32', 'int32'}
+  assert {str(dtype) for dtype in after} == {'float32', 'int32'}
   assert {str(leaf.dtype) for leaf in jax.tree.leaves(metrics)} == {'float32'}
-  # All but the last layer, whose maps are the loss's, and its two gradients.
+  # The last layer and its two gradients stay float32.
   convolutions = re.findall(
     r'(\w+)\[[\d,]*\] = conv_general_dilated', str(program)
   )

@@ -1,4 +1,4 @@
-"""Rows, progress lines and the NaN check."""
+"""Rows, progress lines and the check for NaN."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dave_jax.training import metrics as progress_lib
+from dave_jax.training import metrics as metrics_lib
 from dave_jax.training.metrics import (
   MetricBuffer,
   NonFiniteError,
@@ -27,22 +27,23 @@ def _buffer(rows):
   return MetricBuffer(_Task(), types.SimpleNamespace(train=rows.extend))
 
 
-def _add(buffer, step, loss):
+def _add(buffer, step, loss, gradient_norm=1.0):
   batch = {'frames': np.zeros((2, 1, 8, 8, 3)), 'frame': np.array([step, 7])}
-  buffer.add(step, 'images', batch, {'loss': jnp.float32(loss)})
+  metrics = {'loss': loss, 'gradient_norm': gradient_norm}
+  buffer.add(step, 'images', batch, jax.tree.map(jnp.float32, metrics))
 
 
-def test_steps_are_asked_for_once_when_rows_are_wanted(monkeypatch):
-  asked = []
-  fetch = jax.device_get
-  monkeypatch.setattr(jax, 'device_get', lambda x: asked.append(x) or fetch(x))
+def test_metrics_of_several_steps_are_fetched_at_once(monkeypatch):
+  fetched = []
+  get = jax.device_get
+  monkeypatch.setattr(jax, 'device_get', lambda x: fetched.append(x) or get(x))
   rows = []
   buffer = _buffer(rows)
   for step, loss in ((1, 2.0), (2, 4.0), (3, 6.0)):
     _add(buffer, step, loss)
-  assert (asked, rows) == ([], [])
-  assert buffer.flush() == 4.0
-  assert len(asked) == 1
+  assert (fetched, rows) == ([], [])
+  assert buffer.flush() == 4.0  # The mean of 2, 4 and 6.
+  assert len(fetched) == 1
   assert [(row['step'], row['loss']) for row in rows] == [
     (1, 2.0),
     (2, 4.0),
@@ -51,22 +52,36 @@ def test_steps_are_asked_for_once_when_rows_are_wanted(monkeypatch):
   assert buffer.flush() is None
 
 
-def test_loss_that_is_no_number_is_told_with_its_step_and_examples():
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+@pytest.mark.parametrize('name', ['loss', 'gradient_norm'])
+def test_step_with_nan_or_infinity_is_named_with_its_examples(name, value):
   rows = []
   buffer = _buffer(rows)
   _add(buffer, 1, 1.0)
-  _add(buffer, 2, float('nan'))
-  with pytest.raises(NonFiniteError, match='step 2 is nan') as error:
+  _add(buffer, 2, **{'loss': 1.0, name: value})
+  shown = name.replace('_', ' ')
+  with pytest.raises(
+    NonFiniteError, match=f'the {shown} is {value} at step 2'
+  ) as error:
     buffer.flush()
   assert 'images 2\n  images 7' in str(error.value)
   assert [row['step'] for row in rows] == [1, 2]
+
+
+def test_arrays_of_the_state_with_nan_are_named():
+  state = {'a': {'x': jnp.ones(3), 'y': jnp.array([1, jnp.inf])}}
+  buffer = _buffer([])
+  with pytest.raises(NonFiniteError, match='after step 3: a/y'):
+    buffer.check(3, state)
+  state['a'].pop('y')
+  buffer.check(3, state)
 
 
 def _rows(path):
   return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_rows_after_the_step_that_a_run_goes_on_from_are_taken_back(tmp_path):
+def test_rows_after_the_resumed_step_are_removed(tmp_path):
   writers = Writers(tmp_path, step=0)
   writers.train({'step': n, 'loss': 1.0} for n in range(1, 6))
   writers.validation({'step': 4, 'NSS': 1.0})
@@ -76,17 +91,13 @@ def test_rows_after_the_step_that_a_run_goes_on_from_are_taken_back(tmp_path):
   writers = Writers(tmp_path, step=3)
   writers.train([{'step': 4, 'loss': 2.0}])
   writers.close()
-  assert [row['step'] for row in _rows(tmp_path / 'train.jsonl')] == [
-    1,
-    2,
-    3,
-    4,
-  ]
+  rows = _rows(tmp_path / 'train.jsonl')
+  assert [row['step'] for row in rows] == [1, 2, 3, 4]
   assert _rows(tmp_path / 'validation.jsonl') == []
 
 
-def test_numbers_that_are_none_become_null(tmp_path):
-  """JSON knows no NaN."""
+def test_nan_becomes_null(tmp_path):
+  """JSON has no NaN."""
   writers = Writers(tmp_path, step=0)
   writers.validation({'step': 1, 'NSS': float('nan')})
   writers.close()
@@ -104,14 +115,14 @@ def test_pictures_and_curves_are_written(tmp_path):
 
 @pytest.fixture
 def clock(monkeypatch):
-  """A clock that stands still: add to its one element."""
+  """A list whose one element is the time in seconds."""
   now = [100.0]
-  monkeypatch.setattr(progress_lib.time, 'perf_counter', lambda: now[0])
+  monkeypatch.setattr(metrics_lib.time, 'perf_counter', lambda: now[0])
   return now
 
 
-def test_rate_and_time_left_are_of_the_steps_since_the_line_before(clock):
-  """By hand: 5 steps of 4 in 10 s are 2 a second; 90 more take 180 s."""
+def test_rate_and_time_left_follow_from_the_steps_since_the_last_line(clock):
+  """5 steps of 4 examples in 10 s are 2 a second; 90 more steps take 180 s."""
   progress = Progress(first=0, last=100, batch_size=4)
   clock[0] += 1000
   progress.line(5, 'images', 1.0)
@@ -122,21 +133,21 @@ def test_rate_and_time_left_are_of_the_steps_since_the_line_before(clock):
   )
 
 
-def test_pauses_do_not_count_and_waiting_is_a_share_of_the_rest(clock):
-  """By hand: of 50 s 40 were a pause, of the other 10 data took 2."""
+def test_pauses_are_excluded_and_waiting_is_a_fraction_of_the_rest(clock):
+  """40 of 50 s were a pause; data took 2 of the other 10."""
   progress = Progress(first=0, last=20, batch_size=1)
   clock[0] += 50
   progress.paused(40)
   progress.waited(2)
   line = progress.line(10, 'images', 1.0)
   assert '  1 examples/s  data 20%  0:00:10 left' in line
-  # Neither is carried over.
+  # Neither carries over to the next line.
   clock[0] += 10
   line = progress.line(20, 'images', 1.0)
   assert '  1 examples/s  data 0%  0:00:00 left' in line
 
 
-def test_a_run_that_goes_on_counts_its_own_steps(clock):
+def test_resumed_run_counts_its_own_steps(clock):
   progress = Progress(first=90, last=100, batch_size=2)
   clock[0] += 5
   line = progress.line(95, 'images', 1.0)
@@ -144,19 +155,19 @@ def test_a_run_that_goes_on_counts_its_own_steps(clock):
   assert re.search(r'  2 examples/s  .*  0:00:05 left$', line)
 
 
-def test_no_step_has_no_rate(clock):
+def test_no_steps_have_a_rate_of_zero(clock):
   line = Progress(first=3, last=9, batch_size=2).line(3, 'images', 1.0)
   assert '  0 examples/s  data 0%  0:00:00 left' in line
 
 
-def test_others_wait_for_the_process_that_waits_least(clock, monkeypatch):
-  """By hand: of 10 s three were blocked for 8, 2 and 5: 6, 0 and 3 too long."""
+def test_straggler_is_the_process_that_is_blocked_least(clock, monkeypatch):
+  """Of 10 s, three processes were blocked for 8, 2 and 5: 6, 0 and 3 more."""
   others = np.array([[0.4, 0.2], [0.1, 0.5]], np.float32)
-  monkeypatch.setattr(progress_lib.jax, 'process_count', lambda: 3)
+  monkeypatch.setattr(metrics_lib.jax, 'process_count', lambda: 3)
   monkeypatch.setattr(
-    progress_lib.multihost_utils,
+    metrics_lib.multihost_utils,
     'process_allgather',
-    lambda mine: np.stack([mine, *others]),
+    lambda own: np.stack([own, *others]),
   )
   progress = Progress(first=0, last=10, batch_size=3)
   clock[0] += 10
@@ -164,6 +175,6 @@ def test_others_wait_for_the_process_that_waits_least(clock, monkeypatch):
   progress.blocked(8)
   line = progress.line(5, 'images', 1.0)
   assert '  data 20%  stragglers 30% (process 1)  0:00:10 left' in line
-  assert progress.figures == pytest.approx(
+  assert progress.metrics == pytest.approx(
     {'examples_per_second': 1.5, 'data': 0.2, 'stragglers': 0.3, 'last': 1}
   )
