@@ -4,7 +4,7 @@ import pathlib
 
 import jax
 
-from dave_jax.compile_cache import keep_compiled_programs
+from dave_jax.compile_cache import enable_compilation_cache
 
 
 def test_users_without_a_home_get_a_cache_too(monkeypatch):
@@ -18,6 +18,6 @@ def test_users_without_a_home_get_a_cache_too(monkeypatch):
     monkeypatch.delenv(name, raising=False)
   monkeypatch.setattr(pathlib.Path, 'home', no_home)
   monkeypatch.setattr(jax.config, 'update', updates.__setitem__)
-  keep_compiled_programs()
+  enable_compilation_cache()
   folder = pathlib.Path(updates['jax_compilation_cache_dir'])
   assert folder.is_absolute() and folder.parts[-2:] == ('dave_jax', 'compiled')
