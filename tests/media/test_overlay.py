@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from dave_jax.media.audio import load_waveform
-from dave_jax.media.overlay import OverlayWriter, draw
+from dave_jax.media.container import StreamFrames
+from dave_jax.media.overlay import OverlayWriter, Style, draw
 from dave_jax.media.source import open_source
 
 PEAK = np.zeros((8, 12), np.float32)
@@ -167,16 +168,78 @@ def test_video_without_sound_and_of_odd_size(tmp_path):
   assert len(list(reader)) == 5
 
 
-def test_without_x264_it_is_mpeg4(tmp_path, monkeypatch):
+def test_without_x264_it_is_mpeg4_and_says_so(tmp_path, monkeypatch):
   monkeypatch.setattr('av.codecs_available', {'mpeg4'})
   source = clips.write_clip(
     tmp_path / 'a.mkv', frames=range(20), sound=noise(0.8)
   )
-  times, reader = overlay(source, tmp_path / 'overlay.mp4')
-  frames = list(reader)
+  with open_source(source) as reader:
+    writer = OverlayWriter(tmp_path / 'overlay.mp4', reader.info)
+    with writer:
+      times = []
+      for frame in reader:
+        writer.write(frame.image, frame.time)
+        times.append(frame.time)
+  (problem,) = writer.problems
+  assert 'cannot encode H.264 (libx264); using MPEG-4' in problem
+  with open_source(tmp_path / 'overlay.mp4') as reader:
+    frames = list(reader)
   assert reader.info.codec == 'mpeg4'
   assert [clips.number(frame.image) for frame in frames] == list(range(20))
   np.testing.assert_allclose([f.time for f in frames], times, atol=1e-4)
+
+
+def test_sound_without_time_stamps_is_left_out_and_reported(
+  tmp_path, monkeypatch
+):
+  packets = StreamFrames.packets
+
+  def without_some(self):
+    for number, packet in enumerate(packets(self)):
+      if packet.stream.type == 'audio' and number in (3, 7):
+        packet.pts = packet.dts = None
+      yield packet
+
+  source = clips.write_clip(
+    tmp_path / 'a.mp4', frames=range(50), sound=noise(2)
+  )
+  with open_source(source) as reader:
+    frames = list(reader)
+    monkeypatch.setattr(StreamFrames, 'packets', without_some)
+    writer = OverlayWriter(tmp_path / 'overlay.mp4', reader.info)
+    with writer:
+      for frame in frames:
+        writer.write(frame.image, frame.time)
+  assert writer.problems == [
+    'overlay: 2 pieces of sound without a time stamp are left out'
+  ]
+
+
+@pytest.mark.parametrize('style', ['contour', 'side_by_side'])
+def test_styles_keep_the_picture_away_from_the_peak(style):
+  image = clips.picture(5)
+  drawn = draw(image, PEAK, Style(style))
+  assert drawn.shape == (64, 192 if style == 'side_by_side' else 96, 3)
+  np.testing.assert_array_equal(drawn[40:, :96], image[40:])
+  peak = drawn[10:30, -30:]
+  assert (peak != image[10:30, -30:]).any()
+  if style == 'side_by_side':
+    np.testing.assert_array_equal(drawn[:, :96], image)
+
+
+def test_opacity_scales_the_colours():
+  image = clips.picture(5)
+  assert (draw(image, PEAK, Style(opacity=0)) == image).all()
+  strong = draw(image, PEAK, Style(opacity=1, colormap='jet'))
+  # Jet ends in dark red.
+  red, green, blue = strong[20, 76].astype(int)
+  assert red > 100 and green < 30 and blue < 30
+
+
+def test_unknown_styles_are_refused():
+  for wrong in ({'style': 'hot'}, {'colormap': 'red'}, {'opacity': 1.5}):
+    with pytest.raises(ValueError, match='expected'):
+      Style(**wrong)
 
 
 def test_aborted_overlay_leaves_nothing(tmp_path):
