@@ -7,7 +7,6 @@ import zipfile
 
 import cv2
 import numpy as np
-import scipy.io
 
 from dave_jax.files import write_atomically
 from dave_jax.media.image_file import read_image, write_image
@@ -131,6 +130,8 @@ class MapFiles:
       if self.format == 'npz':
         _write_npz(partial, maps, shape, others)
         return
+      import scipy.io  # Takes 0.3 s, which no other format needs.
+
       check_mat_size(shape)
       saliency = np.empty((*shape[1:], shape[0]), np.float32)
       for number, part in enumerate(maps):
