@@ -168,13 +168,16 @@ def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> None:
   test = parse_splits(config.data.test)
   if not test:
     raise ValueError('data.test is empty; set it to NAME:SPLIT')
+  weights = workdir / 'best'
+  if not weights.exists() and (workdir / 'last').exists():
+    weights = workdir / 'last'  # The run had no validation data.
   for name, split in test:
     options = options_from(
       config.evaluation.test,
       dataset=name,
       split=split,
       data_dir=config.data.data_dir,
-      checkpoint=str(workdir / 'best'),
+      checkpoint=str(weights),
       out=str(workdir / 'evaluation' / f'{name}-{split}'),
       sigma=config.data.sigma,
       alignment=config.data.alignment,

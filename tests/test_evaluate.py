@@ -398,12 +398,13 @@ def test_long_names_are_scored(tmp_path):
   assert report.main([str(out), f'--out={tmp_path / "report"}']) == 0
 
 
+@pytest.mark.parametrize('name', ['best', 'last'])
 def test_checkpoint_may_be_the_folder_of_a_training_run(
-  data_dir, checkpoint, tmp_path
+  name, data_dir, checkpoint, tmp_path
 ):
   run = tmp_path / 'my_network'
   run.mkdir()
-  (run / 'best').symlink_to(checkpoint, target_is_directory=True)
+  (run / name).symlink_to(checkpoint, target_is_directory=True)
   out = tmp_path / 'run'
   assert _run(data_dir, out, f'--checkpoint={run}', '--scores=NSS') == 0
   assert _metrics(out)['run']['name'] == 'my_network'

@@ -94,13 +94,14 @@ def test_a_run_without_workdir_is_named_after_its_config(environment, tmp_path):
 
 
 @pytest.mark.slow
-def test_evaluate_scores_the_best_weights_on_the_test_set(
-  checkpoint, environment, tmp_path
+@pytest.mark.parametrize('name', ['best', 'last'])
+def test_evaluate_scores_the_weights_of_a_run_on_the_test_set(
+  name, checkpoint, environment, tmp_path
 ):
   stills = [watched_clip(f'{n}', crowd(1, 3, seed=n)) for n in range(3)]
   sets.write_set(tmp_path / 'data', 'images', stills)
   workdir = tmp_path / 'run'
-  shutil.copytree(checkpoint, workdir / 'best')
+  shutil.copytree(checkpoint, workdir / name)
   done = _run(
     main_command(
       workdir,

@@ -147,8 +147,9 @@ def _open_network(options, dataset, truth):
   if options.checkpoint is None:
     _warn(NOTE)
   checkpoint = pathlib.Path(options.checkpoint or BUNDLED).resolve()
-  if (checkpoint / 'best').is_dir():  # The folder of a training run.
-    checkpoint /= 'best'
+  # The folder of a training run holds one of these.
+  weights = [n for n in ('best', 'last') if (checkpoint / n).is_dir()]
+  checkpoint = checkpoint.joinpath(*weights[:1])
   model = dave_jax.load(checkpoint, dtype=options.dtype)
   maps = NetworkMaps(
     model,
@@ -164,7 +165,8 @@ def _open_network(options, dataset, truth):
       f'{len(seen)} of {len(truth.clips)} clips are in the training fold of '
       f'DAVoS ({_listing(seen)}); a network trained on DAVoS has seen them'
     )
-  named = checkpoint.parent if checkpoint.name == 'best' else checkpoint
+  in_run = checkpoint.name in ('best', 'last')
+  named = checkpoint.parent if in_run else checkpoint
   return maps, {
     'kind': 'checkpoint',
     'name': named.name,
