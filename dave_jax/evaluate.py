@@ -116,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     '--protocol',
     'definition of the scores',
     scores,
-    choices=('videosal', 'pysaliency'),
+    choices=('videosal', 'pysaliency', 'msu'),
   )
   add('--seed', 'seed of random scores and baselines', scores)
   add('--jitter', 'break ties of AUC_Judd by noise', scores, action=yes_no)

@@ -17,6 +17,7 @@ from dave_jax.media import clock
 from dave_jax.report import __main__ as report
 from tests.data import sets
 from tests.evaluation.gaze_clips import crowd, watched_clip
+from tests.evaluation.map_videos import write_map_video, write_png_frames
 
 pytestmark = pytest.mark.usefixtures('quick_to_compile')
 
@@ -325,7 +326,7 @@ def test_boxes_add_contextual_scores(data_dir, tmp_path):
   ('arguments', 'message'),
   [
     (('--size=big',), "got 'big'"),
-    (('--scores=NSS,AUC',), 'got AUC'),
+    (('--scores=NSS,AUCC',), 'got AUCC'),
     (
       ('--protocol=pysaliency', '--scores=AUC_Borji'),
       'does not define AUC_Borji',
@@ -408,3 +409,46 @@ def test_checkpoint_may_be_the_folder_of_a_training_run(
   out = tmp_path / 'run'
   assert _run(data_dir, out, f'--checkpoint={run}', '--scores=NSS') == 0
   assert _metrics(out)['run']['name'] == 'my_network'
+
+
+@pytest.mark.parametrize('pixels', ['yuv420p', 'yuv420p10le'])
+def test_videos_of_maps_score_as_their_png_frames(data_dir, tmp_path, pixels):
+  rng = np.random.default_rng(0)
+  for name in ('bear', 'bird', 'talk'):
+    video = tmp_path / 'videos' / f'{name}.mp4'
+    video.parent.mkdir(exist_ok=True)
+    maps = rng.integers(0, 256, (20, 5, 6), np.uint8).repeat(4, 1).repeat(4, 2)
+    write_map_video(video, maps, pixels)
+    write_png_frames(video, tmp_path / 'frames' / name, pixels)
+  found = []
+  for name in ('videos', 'frames'):
+    out = tmp_path / f'run_{name}'
+    arguments = (f'--predictions={tmp_path / name}', '--protocol=msu')
+    assert _run(data_dir, out, *arguments, '--size=original') == 0
+    found.append(_metrics(out))
+  assert found[0]['scores'] == ['NSS', 'AUC_Judd', 'CC', 'SIM']
+  assert found[0]['overall'] == found[1]['overall']
+  assert 'NTIRE 2026' in found[0]['rules']['NSS']
+
+
+def test_shorter_video_of_maps_is_refused(data_dir, tmp_path, capsys):
+  for name in ('bear', 'bird', 'talk'):
+    count = 3 if name == 'talk' else 20
+    maps = np.zeros((count, 16, 24), np.uint8)
+    maps[:, 4, 4] = 255
+    write_map_video(tmp_path / f'{name}.mp4', maps, 'yuv420p')
+  arguments = (f'--predictions={tmp_path}', '--protocol=msu', '--size=original')
+  assert _run(data_dir, tmp_path / 'run', *arguments) == evaluate.FAILED
+  error = capsys.readouterr().err
+  assert '3 of 15 frames have no map: talk: 4, 5, 6' in error
+
+
+def test_rules_of_each_score_are_recorded(data_dir, tmp_path):
+  out = tmp_path / 'run'
+  arguments = ('--scores=NSS,sAUC,AUC', '--no-jitter', '--frames')
+  assert _run(data_dir, out, '--baseline=chance', *arguments) == 0
+  rules = _metrics(out)['rules']
+  assert list(rules) == ['NSS', 'sAUC', 'AUC']
+  assert 'DHF1K' in rules['NSS']
+  assert '2 other frames of all videos' in rules['sAUC']
+  assert 'Tuebingen' in rules['AUC']

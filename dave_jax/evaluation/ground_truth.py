@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
 from dave_jax.datasets.density import gaussian_density, record_density
@@ -102,14 +103,20 @@ class GroundTruth:
     clip = self.clips[self.clip[row]]
     return self.size or (clip.height, clip.width)
 
-  def pixels(self, row: int, within: np.ndarray | None = None) -> np.ndarray:
+  def pixels(
+    self,
+    row: int,
+    within: np.ndarray | None = None,
+    size: tuple[int, int] | None = None,
+  ) -> np.ndarray:
     """Returns the flat index [f] of the pixel of each fixation.
 
     Args:
       row: The frame.
       within: bool [f], which fixations count; None is all.
+      size: Height and width; None is the size that the frame is scored at.
     """
-    clip, size = self.clips[self.clip[row]], self.size_of(row)
+    clip, size = self.clips[self.clip[row]], size or self.size_of(row)
     xy = self.gaze(row).xy
     line, column = fixation_pixels(
       xy if within is None else xy[within], (clip.height, clip.width), size
@@ -159,6 +166,23 @@ class GroundTruth:
       width=clip.width,
       size=size,
     )
+
+  def stored_density(self, row: int) -> np.ndarray:
+    """Returns the density map of a frame as the source stores it.
+
+    Returns:
+      A published map [h, w] or [h, w, 3] of its own size and integer type; else
+      the blurred fixations, float32 of the original's size.
+    """
+    if not self.gaze(row).published:
+      clip = self.clips[self.clip[row]]
+      density = self.density(row, (clip.height, clip.width))
+      # The challenges' epsilon is meant for maps of 0..1 and more.
+      return density / (density.max() or 1)
+    clip = self.clips[self.clip[row]]
+    record, place = self._records.record(clip, int(self.frame[row]))
+    data = np.frombuffer(record['density'][place], np.uint8)
+    return cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
 
   def picture(self, row: int) -> bytes:
     """Returns the frame itself, as JPEG."""

@@ -6,16 +6,18 @@ import functools
 import pathlib
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
 from dave_jax.data.windows import is_still
 from dave_jax.datasets.schema import Clip
+from dave_jax.evaluation import map_video
 from dave_jax.media.image_file import read_image
 
 _IMAGES = ('.png', '.jpg', '.jpeg')
 _ARRAYS = ('.npy', '.npz')
+_TAKEN = (*_IMAGES, *_ARRAYS, *map_video.SUFFIXES)
 _ARRAY = 'saliency'
 _NUMBER = re.compile(r'(\d+)\D*$')
 
@@ -31,6 +33,7 @@ class MapFolder:
         pred_sal_000001.npy (DHF1K, STAViS, `dave_jax.predict`)
     FOLDER/NAME.npy, FOLDER/NAME.npz  all frames, [t, h, w]
     FOLDER/NAME/maps.npz              as `dave_jax.predict` writes it
+    FOLDER/NAME.mp4   all frames, grey, of 8 or 10 bits (or another container)
 
   The map of an image NAME is FOLDER/NAME.png, or another suffix, or stored as
   that of a video of one frame. NPZ files hold `saliency`, or a single array.
@@ -38,11 +41,14 @@ class MapFolder:
 
   Attributes:
     folder: The folder.
-    first_frame: Number of the first frame, 0 or 1.
+    first_frame: Number of the first frame in names, 0 or 1.
+    average_colours: Whether an image in colours is averaged (protocol 'msu')
+      instead of refused.
   """
 
   folder: pathlib.Path
   first_frame: int
+  average_colours: bool = False
 
   def __call__(
     self, jobs: Sequence[tuple[Clip, np.ndarray]]
@@ -56,7 +62,9 @@ class MapFolder:
       source = self._find(clip)
       if isinstance(source, dict):
         for frame in frames.tolist():
-          yield read_map(source[frame]) if frame in source else None
+          yield self._read(source[frame]) if frame in source else None
+      elif source.suffix.lower() in map_video.SUFFIXES:
+        yield from map_video.read_frames(source, frames)
       else:
         yield from map(_read_video(source).get, frames.tolist())
 
@@ -82,7 +90,7 @@ class MapFolder:
     for clip, scored in zip(clips, frames, strict=True):
       source = self._find(clip)
       if not isinstance(source, dict):
-        source = _read_video(source)
+        source = _held(source)
       lacking = [frame for frame in scored.tolist() if frame not in source]
       if lacking:
         missing[clip.name] = lacking
@@ -96,9 +104,12 @@ class MapFolder:
     """The files directly in the folder, by name without suffix."""
     found = collections.defaultdict(list)
     for path in _listed(self.folder):
-      if path.suffix.lower() in _IMAGES + _ARRAYS and path.is_file():
+      if path.suffix.lower() in _TAKEN and path.is_file():
         found[path.stem].append(path)
     return found
+
+  def _read(self, path):
+    return read_map(path, average_colours=self.average_colours)
 
   def _find(self, clip) -> dict[int, pathlib.Path] | pathlib.Path:
     """Returns {frame: file}, or the file of all frames."""
@@ -114,7 +125,7 @@ class MapFolder:
     for path in self._files.get(clip.name, ()):
       if is_still(clip):
         sources.append((path, {0: path}))
-      elif path.suffix.lower() in _ARRAYS:
+      elif path.suffix.lower() not in _IMAGES:
         sources.append((path, path))
     if len(sources) > 1:
       names = ' and '.join(
@@ -143,8 +154,12 @@ class MapFolder:
     return found
 
 
-def read_map(path: pathlib.Path) -> np.ndarray:
-  """Reads a map [h, w] from PNG or JPEG (grey, 8 or 16 bits), NPY or NPZ.
+def read_map(path: pathlib.Path, *, average_colours: bool) -> np.ndarray:
+  """Reads a map [h, w] from PNG or JPEG (8 or 16 bits), NPY or NPZ.
+
+  Args:
+    path: The file.
+    average_colours: Whether colours are averaged, as float64, or refused.
 
   Raises:
     ValueError: It does not decode, or is not a real array [h, w].
@@ -156,6 +171,8 @@ def read_map(path: pathlib.Path) -> np.ndarray:
     raise ValueError(f'{path}: does not decode; predict the frame again')
   if pixels.ndim == 3:
     colours = pixels[..., :3]
+    if average_colours:
+      return colours.mean(axis=2, dtype=np.float64)
     # Opaque grey, stored with three channels.
     if (colours != colours[..., :1]).any():
       raise ValueError(
@@ -169,6 +186,13 @@ def read_map(path: pathlib.Path) -> np.ndarray:
 def _listed(folder):
   """Returns the visible entries of a folder; macOS adds '._*' files."""
   return sorted(path for path in folder.iterdir() if path.name[0] != '.')
+
+
+def _held(path) -> Collection[int]:
+  """Returns the frames, from 0, that a file of a video has maps of."""
+  if path.suffix.lower() in map_video.SUFFIXES:
+    return range(map_video.count_frames(path))
+  return _read_video(path)
 
 
 def _read_video(path) -> dict[int, np.ndarray]:

@@ -29,6 +29,11 @@ def evaluate(options: Options) -> dict | None:
     ValueError, OSError: An option is invalid, or data or maps are missing.
   """
   size = parse_size(options.size)
+  if options.settings.protocol == 'msu' and (size or options.boxes):
+    raise ValueError(
+      "protocol 'msu' scores at the size of the stored density maps and has no "
+      'contextual scores; leave out size and boxes'
+    )
   dataset = open_dataset(options.data_dir, options.dataset)
   truth = read_ground_truth(
     dataset,
@@ -84,6 +89,7 @@ def evaluate(options: Options) -> dict | None:
     'format': summary.pop('format'),
     'run': heading,
     'versions': _versions(),
+    'rules': options.settings.rules(scorer.names),
     **summary,
   }
   folder.finish(metrics)

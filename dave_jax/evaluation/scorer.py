@@ -9,7 +9,8 @@ import numpy as np
 
 from dave_jax.datasets.boxes import Boxes
 from dave_jax.evaluation.ground_truth import GroundTruth
-from dave_jax.scoring import auc, metrics
+from dave_jax.scoring import auc, metrics, msu
+from dave_jax.scoring.emd import emd
 from dave_jax.scoring.negatives import OtherFrames, negative_pixels
 from dave_jax.scoring.settings import CONTEXTUAL, ScoreSettings
 
@@ -43,7 +44,8 @@ class FrameScorer:
     names = self.settings.names
     if self.baseline is None:
       names = tuple(name for name in names if name != 'IG')
-    return names + (CONTEXTUAL if self.boxes else ())
+    contextual = self.boxes and self.settings.protocol != 'msu'
+    return names + (CONTEXTUAL if contextual else ())
 
   def __call__(
     self, rows: Sequence[int], maps: Sequence[np.ndarray]
@@ -69,13 +71,15 @@ class FrameScorer:
 
   def _score(self, row, saliency):
     saliency = self._checked(row, saliency)
+    if self.settings.protocol == 'msu':
+      return self._msu(row, saliency)
     if not np.isfinite(saliency).all() or not len(self.truth.gaze(row).xy):
       return np.full(len(self.names), np.nan)
     saliency = resized(saliency, self.truth.size_of(row))[None]
     fixations = self.truth.fixation_map(row)[None]
     protocol = self.settings.protocol
     random = {'seed': self.settings.seed, 'frame_numbers': [row]}
-    if {'CC', 'SIM', 'KLD'} & set(self.names):
+    if {'CC', 'SIM', 'KLD', 'EMD'} & set(self.names):
       density = self.truth.density(row)[None]
     scores = []
     for name in self.names:
@@ -106,6 +110,10 @@ class FrameScorer:
           protocol=protocol,
           **random,
         )
+      elif name == 'AUC':
+        score = auc.auc(saliency, fixations)
+      elif name == 'EMD':
+        score = emd(saliency, density)
       elif name == 'AUC_Borji':
         splits = self.settings.splits or _BORJI_SPLITS
         score = auc.auc_borji(saliency, fixations, splits=splits, **random)
@@ -114,14 +122,35 @@ class FrameScorer:
       scores.append(score[0])
     return scores
 
+  def _msu(self, row, saliency):
+    """Scores by `scoring.msu`, at the size of the true map."""
+    if not np.isfinite(saliency).all() or not len(self.truth.gaze(row).xy):
+      return np.full(len(self.names), np.nan)
+    density = msu.prepared(self.truth.stored_density(row))
+    saliency = msu.resized(msu.prepared(saliency), density.shape)
+    pixels = self.truth.pixels(row, size=density.shape)
+    fixations = np.stack(np.divmod(pixels, density.shape[1]), axis=1)
+    scores = []
+    for name in self.names:
+      if name == 'NSS':
+        scores.append(msu.nss(saliency, fixations))
+      elif name == 'CC':
+        scores.append(msu.cc(saliency, density))
+      elif name == 'SIM':
+        scores.append(msu.sim(saliency, density))
+      else:
+        scores.append(msu.auc_judd(saliency, fixations))
+    return scores
+
   def _checked(self, row, saliency):
     saliency = np.asarray(saliency)
+    msu_protocol = self.settings.protocol == 'msu'
     place = (
       f'clip {self.truth.clips[self.truth.clip[row]].name}, frame '
       f'{self.truth.frame[row]}'
     )
     if (
-      saliency.ndim != 2
+      saliency.ndim not in ((2, 3) if msu_protocol else (2,))
       or not saliency.size
       or saliency.dtype.kind not in 'buif'
     ):
@@ -129,13 +158,20 @@ class FrameScorer:
         f'{place}: expected a map [h, w] of real numbers, got '
         f'{saliency.dtype} {saliency.shape}'
       )
-    of_density = 'KLD' if self.settings.protocol == 'videosal' else 'IG'
-    if of_density in self.names and saliency.min() < 0:
+    of_density = {
+      'EMD',
+      'KLD' if self.settings.protocol == 'videosal' else 'IG',
+    }
+    of_density &= set(self.names)
+    if of_density and saliency.min() < 0:
+      names = ' and '.join(sorted(of_density))
       raise ValueError(
-        f'{place}: {of_density} requires a map without negative values, got '
-        f'{saliency.min()}; remove {of_density} from the scores, or predict '
+        f'{place}: {names} requires a map without negative values, got '
+        f'{saliency.min()}; remove {names} from the scores, or predict '
         'densities'
       )
+    if msu_protocol:  # Its rules depend on the type of the map.
+      return saliency
     # Sorting float64 takes twice as long.
     return saliency.astype(np.float32, copy=False)
 

@@ -51,7 +51,10 @@ def read_mean_eye_position(
 ) -> tuple[np.ndarray | None, dict | None]:
   """Returns the mean eye position and what is recorded of it; None without."""
   name, _, split = options.mean_eye_position.rpartition(':')
-  if split == 'none':
+  needed = options.baseline == 'mean_eye_position' or 'IG' in (
+    options.settings.names
+  )
+  if split == 'none' or not needed:
     return None, None
   source = open_dataset(options.data_dir, name) if name else dataset
   if split not in source.splits and not name:
@@ -98,7 +101,11 @@ def _open_baseline(options, truth, mean):
 
 def _open_folder(options, truth):
   root = pathlib.Path(options.predictions)
-  maps = MapFolder(root, options.first_frame)
+  maps = MapFolder(
+    root,
+    options.first_frame,
+    average_colours=options.settings.protocol == 'msu',
+  )
   scored = [truth.frame[truth.rows(n)] for n in range(len(truth.clips))]
   missing, extra = maps.check(truth.clips, scored)
   if missing:

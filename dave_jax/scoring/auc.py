@@ -153,6 +153,30 @@ def shuffled_auc(
   return np.array(scores, np.float64)
 
 
+def auc(saliency: np.ndarray, fixation_maps: np.ndarray) -> np.ndarray:
+  """Returns the AUC of the Tuebingen benchmark, saliency.tuebingen.ai.
+
+  Positives are the fixations, negatives all pixels, fixated ones included; a
+  tie counts half.
+
+  Args:
+    saliency: [n, h, w].
+    fixation_maps: Counts [n, h, w]; every fixation counts.
+
+  Returns:
+    float64 [n] in 0..1; NaN without fixations.
+  """
+  return np.array(
+    [
+      _exact_area(frame.values[pixels], frame.values) if len(pixels) else np.nan
+      for frame, pixels in fixation_frames(
+        saliency, fixation_maps, repeated=True
+      )
+    ],
+    np.float64,
+  )
+
+
 def auc_borji(
   saliency: np.ndarray,
   fixation_maps: np.ndarray,

@@ -13,7 +13,7 @@ _EPSILON = 1e-7
 
 
 def prepared(frame: np.ndarray) -> np.ndarray:
-  """Returns a map [h, w] or [h, w, 3] of any type, scaled to 0..1, float [h, w].
+  """Returns a map [h, w] or [h, w, 3] of any type, scaled to 0..1, [h, w].
 
   Grey maps are float32 and averaged colours float64, as in the challenges'
   code: ties, and so AUC-Judd, depend on it.

@@ -1,9 +1,9 @@
 """The settings that scores depend on, with their defaults."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal, get_args
 
-from dave_jax.scoring.frames import Protocol, check_protocol
 from dave_jax.scoring.negatives import ExcludeSame, NegativesFrom
 
 # Named as in `metrics.json`, in the order of tables.
@@ -16,12 +16,28 @@ SCORES = (
   'KLD',
   'IG',
   'AUC_Borji',
+  'AUC',
+  'EMD',
 )
 # NSS at the sound source, elsewhere and in the whole frame.
 CONTEXTUAL = ('NSS_source', 'NSS_rest', 'NSS_whole')
-LOWER_IS_BETTER = frozenset({'KLD'})
-_ONLY_VIDEOSAL = {'AUC_Borji'}
+LOWER_IS_BETTER = frozenset({'KLD', 'EMD'})
+# Computed only if named: AUC, that of the Tuebingen benchmark, repeats much of
+# AUC_Judd, and EMD is slow and needs the package POT.
+_ONLY_IF_NAMED = {'AUC', 'EMD'}
+# What each protocol defines.
+_DEFINED = {
+  'videosal': set(SCORES),
+  'pysaliency': set(SCORES) - {'AUC_Borji'},
+  'msu': {'NSS', 'AUC_Judd', 'CC', 'SIM'},
+}
+Protocol = Literal['videosal', 'pysaliency', 'msu']
 Average = Literal['videos', 'frames']
+_RULES = {
+  'videosal': 'as the MATLAB code of the DHF1K benchmark',
+  'pysaliency': 'as the library pysaliency 0.2',
+  'msu': 'as the code of the AIM 2024 and NTIRE 2026 challenges',
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +49,9 @@ class ScoreSettings:
 
   Attributes:
     scores: Names from `SCORES` separated by commas, or 'all' for every score
-      that the protocol defines.
-    protocol: 'videosal' or 'pysaliency', see `scoring.metrics`.
+      that the protocol defines but AUC and EMD.
+    protocol: 'videosal' or 'pysaliency', see `scoring.metrics`; or 'msu', see
+      `scoring.msu`.
     seed: Seed of the jitter, the shuffled AUC and AUC-Borji.
     jitter: Whether AUC-Judd breaks ties by noise.
     splits: Number of random splits of the shuffled AUC and AUC-Borji. 0 uses
@@ -62,16 +79,22 @@ class ScoreSettings:
   average: Average = 'videos'
 
   def __post_init__(self):
-    check_protocol(self.protocol)
+    if self.protocol not in get_args(Protocol):
+      raise ValueError(
+        f'expected protocol in {get_args(Protocol)}, got {self.protocol!r}'
+      )
     unknown = [name for name in self.names if name not in SCORES]
     if unknown:
       raise ValueError(
         f'expected scores from {", ".join(SCORES)}, got {", ".join(unknown)}'
       )
-    if self.protocol != 'videosal' and _ONLY_VIDEOSAL & set(self.names):
+    undefined = [
+      name for name in self.names if name not in _DEFINED[self.protocol]
+    ]
+    if undefined:
       raise ValueError(
-        f'protocol {self.protocol!r} does not define AUC_Borji; remove it from '
-        'scores'
+        f'protocol {self.protocol!r} does not define {", ".join(undefined)}; '
+        'remove it from scores'
       )
     if self.average not in get_args(Average):
       raise ValueError(
@@ -83,5 +106,28 @@ class ScoreSettings:
     """The names of the scores, in order."""
     if self.scores != 'all':
       return tuple(self.scores.split(','))
-    excluded = set() if self.protocol == 'videosal' else _ONLY_VIDEOSAL
-    return tuple(name for name in SCORES if name not in excluded)
+    defined = _DEFINED[self.protocol] - _ONLY_IF_NAMED
+    return tuple(name for name in SCORES if name in defined)
+
+  def rules(self, names: Sequence[str]) -> dict[str, str]:
+    """Returns {score: the rules that give it}, for records and reports."""
+    rules = dict.fromkeys(names, _RULES[self.protocol])
+    choice = (
+      f'{self.negatives or "all"} other frames of '
+      f'{"all videos" if self.negatives_from == "all" else "the video"}, not '
+      f'those of the same {self.exclude_same}'
+    )
+    own = ', own fixations dropped' if self.drop_own_fixations else ''
+    extra = {
+      'AUC': 'as the Tuebingen benchmark: fixations against all pixels, ties '
+      'count half',
+      'EMD': 'as the MIT benchmark: maps at 1/32 of the size, Euclidean '
+      'distance in their pixels',
+    }
+    if self.protocol != 'msu':
+      extra['sAUC'] = f'{rules.get("sAUC")}; negatives from {choice}{own}'
+      if self.protocol == 'videosal':
+        extra['sAUC'] += f'; {self.splits or "no"} random splits'
+        jitter = 'jittered by 1e-7 of the range' if self.jitter else 'no jitter'
+        extra['AUC_Judd'] = f'{rules.get("AUC_Judd")}; {jitter}'
+    return rules | {name: text for name, text in extra.items() if name in rules}

@@ -9,12 +9,17 @@ import pytest
 from dave_jax.evaluation.map_folder import MapFolder, read_map
 from dave_jax.prediction.maps import MapFiles
 from tests.data import sets
+from tests.evaluation.map_videos import write_map_video, write_png_frames
 
 _MAPS = np.random.default_rng(0).integers(0, 256, (3, 6, 8), np.uint8)
 
 
 def _clip(name='clip', frames=3, rate=25.0):
   return sets.make_clip(name, frames=frames, rate=rate).entry
+
+
+def _read(path):
+  return read_map(path, average_colours=False)
 
 
 def _write(folder, template, first=1):
@@ -143,22 +148,50 @@ def test_upper_case_suffixes_are_read_and_hidden_files_ignored(tmp_path):
 def test_grey_in_three_channels_is_read_and_colour_refused(tmp_path):
   grey = np.repeat(_MAPS[0][..., None], 3, axis=2)
   cv2.imwrite(str(tmp_path / 'grey.png'), grey)
-  np.testing.assert_array_equal(read_map(tmp_path / 'grey.png'), _MAPS[0])
+  np.testing.assert_array_equal(_read(tmp_path / 'grey.png'), _MAPS[0])
   grey[..., 0] = 255 - grey[..., 0]
   cv2.imwrite(str(tmp_path / 'heat.png'), grey)
   with pytest.raises(ValueError, match='got colours'):
-    read_map(tmp_path / 'heat.png')
+    _read(tmp_path / 'heat.png')
 
 
 def test_what_is_no_map_is_refused(tmp_path):
   (tmp_path / 'a.png').write_text('no picture')
   with pytest.raises(ValueError, match='does not decode'):
-    read_map(tmp_path / 'a.png')
+    _read(tmp_path / 'a.png')
   np.save(tmp_path / 'b.npy', np.zeros((2, 3, 4, 5)))
   with pytest.raises(ValueError, match=r'\(2, 3, 4, 5\)'):
-    read_map(tmp_path / 'b.npy')
+    _read(tmp_path / 'b.npy')
   np.save(tmp_path / 'c.npy', np.array([{}]), allow_pickle=True)
   with pytest.raises(ValueError, match='expected an array'):
-    read_map(tmp_path / 'c.npy')
+    _read(tmp_path / 'c.npy')
   with pytest.raises(FileNotFoundError, match='no such folder'):
     MapFolder(tmp_path / 'nowhere', 1).check([], [])
+
+
+@pytest.mark.parametrize('pixels', ['yuv420p', 'yuv420p10le'])
+def test_videos_hold_what_their_png_frames_do(tmp_path, pixels):
+  """FFmpeg's own PNG encoder writes the frames that are expected."""
+  rng = np.random.default_rng(0)
+  deep = pixels.endswith('10le')
+  grey = rng.integers(0, 256, (5, 6, 8), np.uint8).repeat(4, 1).repeat(4, 2)
+  write_map_video(tmp_path / 'clip.mp4', grey, pixels)
+  write_png_frames(tmp_path / 'clip.mp4', tmp_path / 'png' / 'clip', pixels)
+  folders = [
+    MapFolder(path, 1, average_colours=True)
+    for path in (tmp_path, tmp_path / 'png')
+  ]
+  clip, frames = _clip(frames=6), np.array([0, 2, 4, 5])
+  (*found, past), (*expected, _) = (list(f([(clip, frames)])) for f in folders)
+  assert past is None
+  assert found[0].max() > (255 if deep else 127)
+  for a, b in zip(found, expected, strict=True):
+    np.testing.assert_array_equal(a, b)
+  missing, _ = folders[0].check([clip], [frames])
+  assert missing == {'clip': [5]}
+
+
+def test_what_is_no_video_is_refused(tmp_path):
+  (tmp_path / 'clip.mp4').write_bytes(b'no video')
+  with pytest.raises(ValueError, match='FFmpeg cannot read it'):
+    MapFolder(tmp_path, 1).check([_clip()], [np.arange(3)])

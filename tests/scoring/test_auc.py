@@ -88,6 +88,13 @@ def test_shuffled_auc_by_hand():
   np.testing.assert_allclose(score, [(1 + 2 * 0.75) / 3])
 
 
+def test_auc_against_all_pixels_by_hand():
+  # 4 beats 5 of 6 pixels and ties with itself: 5.5 / 6; 3, fixated twice, beats
+  # 3 and ties with 2: 4 / 6.
+  score = auc.auc(_SALIENCY, _FIXATIONS)
+  np.testing.assert_allclose(score, [(5.5 + 4 + 4) / 18])
+
+
 def test_few_negatives_are_all_taken_without_chance():
   negatives = [np.array([3, 5])]
   scores = {
