@@ -8,10 +8,13 @@ scores the best weights on data.test, into runs/davos/evaluation. Each field of
 the config can be overridden: --config.train.batch_size=20.
 """
 
+import faulthandler
 import logging
 import os
 import pathlib
+import socket
 import sys
+import time
 import traceback
 
 import jax
@@ -77,6 +80,13 @@ def main(argv: list[str]) -> int:
   )
   try:
     _connect()
+  except TimeoutError as error:
+    print(f'main: {error}', file=sys.stderr)
+    return _LOST_STATUS
+  except ValueError as error:
+    print(f'main: {error}', file=sys.stderr)
+    return _FAILED
+  try:
     _log_to_stderr(jax.process_index() == 0)
     if _MODE.value == 'evaluate':
       _evaluate(config, workdir)
@@ -122,6 +132,8 @@ def _connect() -> None:
     if given:
       raise ValueError(f'expected --distributed with {", ".join(given)}')
     return
+  if _COORDINATOR.value and _PROCESS.value:
+    _wait_for_coordinator(_COORDINATOR.value, _WAIT.value)
   # JAX aborts without an exception; print the likely cause first.
   print(
     'main: connecting to the other processes'
@@ -131,6 +143,7 @@ def _connect() -> None:
     file=sys.stderr,
     flush=True,
   )
+  faulthandler.disable()  # Its stack would hide the cause.
   try:
     jax.distributed.initialize(
       coordinator_address=_COORDINATOR.value,
@@ -144,6 +157,31 @@ def _connect() -> None:
       f'cannot connect to the other processes: {error} Give --coordinator, '
       '--processes and --process, or leave out --distributed'
     ) from error
+  faulthandler.enable()
+
+
+def _wait_for_coordinator(address: str, seconds: float) -> None:
+  """Waits until something listens at HOST:PORT.
+
+  Raises:
+    ValueError: The address is not HOST:PORT.
+    TimeoutError: Nothing does.
+  """
+  host, _, port = address.rpartition(':')
+  if not host or not port.isdecimal():
+    raise ValueError(f'expected --coordinator=HOST:PORT, got {address!r}')
+  deadline = time.monotonic() + seconds
+  while True:
+    try:
+      socket.create_connection((host, int(port)), timeout=seconds).close()
+      return
+    except OSError as error:
+      if time.monotonic() > deadline:
+        raise TimeoutError(
+          f'no process 0 at --coordinator={address} within {seconds} s '
+          f'({error}); start it there, or raise --wait'
+        ) from error
+    time.sleep(0.2)
 
 
 def _log_to_stderr(is_primary: bool) -> None:

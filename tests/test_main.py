@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -61,6 +62,26 @@ def test_a_wrong_command_line_ends_with_its_reason(
   assert re.search(f'(?s){message}', done.stderr), done.stderr
   # Nothing is left that a right command would stumble over.
   assert [path.name for path in tmp_path.iterdir()] == ['configs']
+
+
+@pytest.mark.slow
+def test_a_process_without_a_coordinator_says_so(environment, tmp_path):
+  """And ends with the status that asks to be started again."""
+  with socket.socket() as free:
+    free.bind(('localhost', 0))
+    port = free.getsockname()[1]
+  done = _run(
+    main_command(
+      tmp_path,
+      '--distributed',
+      f'--coordinator=localhost:{port}',
+      *('--processes=2', '--process=1', '--wait=1'),
+    ),
+    environment,
+  )
+  assert done.returncode == 75
+  assert 'Traceback' not in done.stderr
+  assert f'no process 0 at --coordinator=localhost:{port}' in done.stderr
 
 
 @pytest.mark.slow
