@@ -67,21 +67,14 @@ class FolderSource:
     table = root / 'fixations.csv'
     if not table.exists():
       return [], [f'{table} is missing']
-    rows = read_fixations(table, self._units).rows
-    listed = root / 'clips.csv'
-    splits_table = read_table(listed) if listed.exists() else None
-    named = set(rows)
-    if splits_table:
-      named |= {value for _, values in splits_table.rows for value in values}
-    files = _Clips(root, named)
+    files, found, problems = _named_clips(root, self._units)
     if not files.paths:
       return [], [f'{root}: no videos or images found']
-    found, problems = files.resolve(rows)
     problems = [f'{table}: {problem}' for problem in problems]
     idle = [path.name for n, path in files.paths.items() if n not in found]
     if idle:
       problems.append(f'{table}: no fixations of {listing(idle)}')
-    splits, categories, odd = self._splits(splits_table, files)
+    splits, categories, odd = self._splits(files)
     clips = []
     for name, path in files.paths.items():
       if name not in splits:
@@ -114,8 +107,7 @@ class FolderSource:
 
   def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
     table = read_fixations(clip.gaze, self._units)
-    state = tuple(p.stat().st_mtime_ns for p in (clip.gaze, clip.gaze.parent))
-    found = _names_in_table(clip.gaze, state, self._units)
+    _, found, _ = _named_clips(clip.gaze.parent, self._units)
     fixations, viewers, counts, notes = table.gaze(
       found.get(clip.name, []), picture, self._units
     )
@@ -140,9 +132,9 @@ class FolderSource:
   def _units(self):
     return Units(self.time_unit, self.coordinates)
 
-  def _splits(self, table, files):
+  def _splits(self, files):
     """Returns ({name: split}, {name: category}, problems)."""
-    names = list(files.paths)
+    names, table = list(files.paths), files.table
     if table is None:
       if len(names) < _SMALL:
         return dict.fromkeys(names, 'test'), {}, []
@@ -174,6 +166,8 @@ class FolderSource:
         )
         continue
       for name in found:
+        if splits.get(name, split) != split:
+          problems.append(f'{place}a second split of {name}')
         splits[name] = split
         categories[name] = row.get('category', '')
     unlisted = [name for name in names if name not in splits]
@@ -193,14 +187,18 @@ class _Clips:
   Attributes:
     paths: {name of the clip: path}, in natural order.
     thumbnails: {name of a video: file name of the image left out}.
+    table: The table clips.csv; None if there is none.
   """
 
   def __init__(self, root: pathlib.Path, named: Iterable[str]):
+    path = root / 'clips.csv'
+    self.table = read_table(path) if path.exists() else None
+    listed = self.table.rows if self.table else ()
+    named = {*named, *(value for _, values in listed for value in values)}
     folders = (p for p in root.iterdir() if p.is_dir() and p.name[0] != '.')
     paths = files_in(root, VIDEOS | IMAGES) + sorted(
       (p for p in folders if p.name != 'maps'), key=natural_order
     )
-    named = set(named)
     groups: dict[str, list[pathlib.Path]] = {}
     for path in paths:
       groups.setdefault(_stem(path), []).append(path)
@@ -243,13 +241,19 @@ class _Clips:
     return found, problems
 
 
+def _named_clips(root, units):
+  """Returns (clips, {name of a clip: its names in fixations.csv}, problems)."""
+  paths = (root, root / 'fixations.csv', root / 'clips.csv')
+  state = tuple(p.stat().st_mtime_ns for p in paths if p.exists())
+  return _resolved(root, units, state)
+
+
 @functools.lru_cache(maxsize=1)
-def _names_in_table(table, state, units):
-  """Returns {name of a clip: its names in a table of fixations}."""
+def _resolved(root, units, state):
   del state  # A changed folder or table is read again.
-  rows = read_fixations(table, units).rows
-  found, _ = _Clips(table.parent, rows).resolve(rows)
-  return found
+  rows = read_fixations(root / 'fixations.csv', units).rows
+  clips = _Clips(root, rows)
+  return clips, *clips.resolve(rows)
 
 
 def _stem(path):
@@ -268,9 +272,11 @@ def _composed(name):
 def _maps(folder, path):
   """Returns (map, or folder of maps, or None; problems)."""
   name = path.stem if path.is_file() else path.name
-  still, moving = folder / f'{name}.png', folder / name
-  if still.is_file():
-    return still, []
+  for suffix in ('.png', '.PNG') if _is_image(path) else ():
+    still = folder / f'{name}{suffix}'
+    if still.is_file():
+      return still, []
+  moving = folder / name
   if moving.is_dir():
     missing = gaps(moving, '*.png')
     return (None if missing else moving), missing

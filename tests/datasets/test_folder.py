@@ -416,3 +416,19 @@ def test_a_clip_that_keeps_no_fixation_is_refused(
   _write(tmp_path / 'own', table, videos=['a.mp4'])
   with pytest.raises(IncompleteError, match=cause):
     build_set('folder', tmp_path / 'own', **DEGREE)
+
+
+def test_clips_csv_may_name_an_image_beside_its_video(tmp_path, build_set):
+  root = tmp_path / 'own'
+  _write(
+    root,
+    'name,frame,viewer,x,y\na.mp4,3,v,1,2\n',
+    videos=['a.mp4'],
+    images=['a.jpg'],
+  )
+  (root / 'clips.csv').write_text('name,split\na.mp4,test\na.jpg,train\n')
+  dataset, report = build_set('folder', root, partial=True, **DEGREE)
+  found = {c['name']: (c['split'], c['fixations']) for c in report['clips']}
+  assert found == {'a.mp4': ('test', 1), 'a.jpg': ('train', 0)}
+  assert 'no fixations of a.jpg' in report['problems'][0]
+  assert dataset.clips('test')[0].frames == 20
