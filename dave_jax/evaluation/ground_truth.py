@@ -1,7 +1,7 @@
 """Human fixations of a split: the frames that can be scored."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import cv2
@@ -189,6 +189,12 @@ class GroundTruth:
     clip = self.clips[self.clip[row]]
     record, place = self._records.record(clip, int(self.frame[row]))
     return record['frames'][place]
+
+  def pictures(self, clip: Clip) -> Iterator[bytes]:
+    """Yields every frame of a clip as JPEG, fixated or not."""
+    for frame in range(clip.frames):
+      record, place = self._records.record(clip, frame)
+      yield record['frames'][place]
 
   def viewers_of(self, clip: int) -> np.ndarray:
     """Returns the numbers [v] of the viewers of a clip.

@@ -13,6 +13,7 @@ BASELINES = {
   'mean_eye_position': 'Mean eye position',
   'centre': 'Centre',
   'chance': 'Chance',
+  'seo': 'SEO',
 }
 # What a network hears: the clip's own sound; that of another clip of the split,
 # half a split further on among those with sound; or none.

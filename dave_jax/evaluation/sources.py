@@ -14,6 +14,7 @@ from dave_jax.evaluation.ground_truth import GroundTruth, read_ground_truth
 from dave_jax.evaluation.map_folder import MapFolder
 from dave_jax.evaluation.options import BASELINES, Options
 from dave_jax.evaluation.overlap import in_davos_training
+from dave_jax.evaluation.seo import seo_maps
 from dave_jax.weights.bundled import BUNDLED, NOTE
 
 _BASELINE_SIZE = (240, 320)  # Of mean eye position and centre.
@@ -87,6 +88,8 @@ def _open_baseline(options, truth, mean):
     return None, record | {'repeats': options.repeats}
   if options.baseline == 'chance':
     return baselines.chance_maps(truth, options.settings.seed), record
+  if options.baseline == 'seo':
+    return seo_maps(truth), record
   if options.baseline == 'centre':
     sigma = options.centre_sigma
     centre = baselines.centre_gaussian(_BASELINE_SIZE, sigma)
