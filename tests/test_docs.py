@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from dave_jax.datasets import prepare
 from tests.runs import ROOT
 
@@ -26,6 +28,24 @@ def test_data_page_says_what_prepare_prints():
   assert PAGE.read_text().endswith(_sections())
   for name in _ALIKE:
     assert f'`{name}`' in PAGE.read_text()
+
+
+@pytest.mark.slow
+def test_notebook_runs(tmp_path, environment, monkeypatch):
+  nbclient = pytest.importorskip('nbclient')
+  nbformat = pytest.importorskip('nbformat')
+  monkeypatch.setenv('PYTHONPATH', str(ROOT))
+  for name in ('JAX_PLATFORMS', 'JAX_DISABLE_MOST_OPTIMIZATIONS'):
+    monkeypatch.setenv(name, environment[name])
+  notebook = nbformat.read(ROOT / 'docs' / 'quickstart.ipynb', as_version=4)
+  nbclient.execute(notebook, cwd=tmp_path, kernel_name='python3', timeout=500)
+  # One map each second of the first four: frames at 0, 1, 2 and 3 s.
+  (shapes,) = [
+    cell.outputs[0].data['text/plain']
+    for cell in notebook.cells
+    if cell.source.startswith('predictions =')
+  ]
+  assert shapes.count('(128, 160)') == 4
 
 
 def test_links_between_pages_lead_somewhere():
