@@ -9,6 +9,13 @@ The names here stay stable:
 """
 
 import importlib
+import typing
+
+if typing.TYPE_CHECKING:
+  from dave_jax.models.normalisation import normalise
+  from dave_jax.prediction.live import LiveSaliency
+  from dave_jax.prediction.loading import load
+  from dave_jax.prediction.saliency_model import SaliencyModel
 
 __version__ = '0.1.0'
 VERSION = f'dave-jax {__version__}'  # What --version prints.
@@ -24,7 +31,7 @@ __all__ = ['LiveSaliency', 'SaliencyModel', 'load', 'normalise']
 
 
 def __getattr__(name: str):
-  """Imports what is asked for: JAX takes seconds that `--help` need not."""
+  """Imports a public name on first use, since JAX takes seconds to import."""
   if name in _PUBLIC:
     return getattr(importlib.import_module(_PUBLIC[name]), name)
   raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

@@ -1,6 +1,7 @@
 """Maps of windows and of video files."""
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -123,10 +124,14 @@ def test_missing_sound_is_silence_and_the_picture_goes_on(
     assert np.any(one != next_one)
 
 
-def test_leaving_early_stops_the_reading(model, clip):
+def test_closing_early_ends_the_threads_that_decode(model, clip):
+  before = set(threading.enumerate())
   predictions = model.predict(clip)
   next(predictions)
   predictions.close()
+  for thread in set(threading.enumerate()) - before:
+    thread.join(timeout=10)
+    assert not thread.is_alive(), thread.name
 
 
 @pytest.mark.parametrize('setting', [{'stride': 0}, {'batch_size': 0}])
