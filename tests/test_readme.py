@@ -44,12 +44,18 @@ def folder(tmp_path_factory):
   )
   (folder / 'configs').symlink_to(README.parent / 'configs')
   (folder / 'my_clips').mkdir()
-  clips.write_clip(
-    folder / 'my_clips' / 'own.mp4', frames=range(20), sound=clips.tone(0.8)
-  )
+  # Two, each with 20 fixated frames: shuffled AUC takes the fixations of 10
+  # frames of other videos.
+  for name in ('one', 'two'):
+    clips.write_clip(
+      folder / 'my_clips' / f'{name}.mp4',
+      frames=range(20),
+      sound=clips.tone(0.8),
+    )
   rows = [
-    f'own,{frame / 25},{viewer},{40 + 3 * n},{30 - n}\n'
-    for frame in range(0, 20, 5)
+    f'{name},{frame / 25},{viewer},{40 + 3 * n},{30 - n}\n'
+    for name in ('one', 'two')
+    for frame in range(20)
     for n, viewer in enumerate(('anna', 'ben', 'eve'))
   ]
   (folder / 'my_clips' / 'fixations.csv').write_text(
