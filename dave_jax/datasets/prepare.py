@@ -27,6 +27,7 @@ from dave_jax.datasets.build import build
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.davos import Davos
 from dave_jax.datasets.dhf1k import Dhf1k
+from dave_jax.datasets.eyecrowd import Eyecrowd
 from dave_jax.datasets.folder import Folder
 from dave_jax.datasets.images import Cat2000, Mit1003, Osie, Scene500
 from dave_jax.datasets.records import Storage
@@ -44,6 +45,7 @@ BUILDERS: dict[str, type[SaliencyBuilder]] = {
   'salicon': Salicon,
   'osie': Osie,
   'scene500': Scene500,
+  'eyecrowd': Eyecrowd,
   'mit1003': Mit1003,
   'cat2000': Cat2000,
   'folder': Folder,
