@@ -1,4 +1,4 @@
-"""The bundled small network, trained on data that anybody can download.
+"""A small network with 3D ResNets, trained on data that anybody can download.
 
   for set in osie scene500; do
     python -m dave_jax.datasets.prepare $set --source=$set --data_dir=data \
@@ -11,7 +11,8 @@
 
 Batches of photographs with real fixations alternate with simulated clips. The
 recipe is that of configs/davos.py, with the differences explained here.
-dave_jax/weights/bundled/MODEL_CARD.md has the scores.
+The bundled network is another one: its model card,
+dave_jax/weights/bundled/MODEL_CARD.md, says how it was trained.
 """
 
 from ml_collections import ConfigDict

@@ -23,4 +23,4 @@ def test_predict_takes_the_bundled_network(clip, tmp_path, capsys):
     capsys.readouterr().err
   )
   with np.load(tmp_path / 'noise' / 'maps' / '000001.npz') as arrays:
-    assert arrays['saliency'].shape == (16, 20)
+    assert arrays['saliency'].shape == (36, 48)
