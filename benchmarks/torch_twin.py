@@ -13,17 +13,18 @@ class DaveTwin(nn.Module):
   """Audio-visual DAVE on two 3D ResNet-18 with shortcut A.
 
   Unlike in the published code, and as in this project, the gradient passes
-  through shortcuts.
+  through shortcuts. The published network has a width of 64.
   """
 
-  def __init__(self):
+  def __init__(self, width: int = 64):
     super().__init__()
-    self.audio_branch = _Encoder(classes=12)
-    self.video_branch = _Encoder(classes=400)
-    self.combinedEmbedding = nn.Conv2d(1024, 512, kernel_size=1)
-    self.upscale1 = _Upscale(512, 512)
-    self.upscale2 = _Upscale(512, 128)
-    self.saliency = nn.Conv2d(128, 1, kernel_size=1)
+    self.audio_branch = _Encoder(width, classes=12)
+    self.video_branch = _Encoder(width, classes=400)
+    deep = 8 * width
+    self.combinedEmbedding = nn.Conv2d(2 * deep, deep, kernel_size=1)
+    self.upscale1 = _Upscale(deep, deep)
+    self.upscale2 = _Upscale(deep, 2 * width)
+    self.saliency = nn.Conv2d(2 * width, 1, kernel_size=1)
 
   def forward(self, video: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
     """Maps [b, 3, 16, h, w] and [b, 3, 16, 64, 64] to [b, 1, h / 8, w / 8]."""
@@ -36,20 +37,26 @@ class DaveTwin(nn.Module):
 
 
 class _Encoder(nn.Module):
-  def __init__(self, classes):
+  def __init__(self, n, classes):
     super().__init__()
-    self.conv1 = nn.Conv3d(3, 64, 7, stride=(1, 2, 2), padding=3, bias=False)
-    self.bn1 = nn.BatchNorm3d(64)
-    self.layer1 = nn.Sequential(_Block(64, 64, 1), _Block(64, 64, 1))
-    self.layer2 = nn.Sequential(_Block(64, 128, 2), _Block(128, 128, 1))
-    self.layer3 = nn.Sequential(_Block(128, 256, 2), _Block(256, 256, 1))
-    self.layer4 = nn.Sequential(_Block(256, 512, 2), _Block(512, 512, 1))
-    self.fc_new = nn.Linear(512, classes)
+    self.conv1 = nn.Conv3d(3, n, 7, stride=(1, 2, 2), padding=3, bias=False)
+    self.bn1 = nn.BatchNorm3d(n)
+    self.layer1 = nn.Sequential(_Block(n, n, 1), _Block(n, n, 1))
+    self.layer2 = _stage(n, 2 * n)
+    self.layer3 = _stage(2 * n, 4 * n)
+    self.layer4 = _stage(4 * n, 8 * n)
+    self.fc_new = nn.Linear(8 * n, classes)
 
   def forward(self, x):
     x = F.relu(self.bn1(self.conv1(x)), inplace=True)
     x = F.max_pool3d(x, 3, stride=2, padding=1)
     return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+
+
+def _stage(channels, features):
+  return nn.Sequential(
+    _Block(channels, features, 2), _Block(features, features, 1)
+  )
 
 
 class _Block(nn.Module):
