@@ -11,16 +11,15 @@ and PyTorch for its rows. On a CPU it shows no more than that it works.
 """
 
 import argparse
-import importlib.metadata
+import functools
 import importlib.util
 import json
 import os
-import pathlib
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 
 # Leaves memory to PyTorch, which runs in a process of its own.
 os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
@@ -30,168 +29,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import accelerator_steps
+from benchmarks.accelerator_bench import (
+  COLUMNS,
+  FAST,
+  PRECISIONS,
+  Bench,
+  comparison,
+  versions,
+)
 from benchmarks.golden import load_golden
 from dave_jax.models import stem_stream
 from dave_jax.models.dave import DAVE
 from dave_jax.models.inputs import normalise
 
-# Types of the computation, and the precision of products and convolutions. On
-# NVIDIA GPUs the default precision of float32 is TF32.
-PRECISIONS = {
-  'highest': (jnp.float32, 'highest'),
-  'default': (jnp.float32, 'default'),
-  'bfloat16': (jnp.bfloat16, 'default'),
-}
-_FAST = ('bfloat16', 'default')
-_COLUMNS = {
-  'section': '',
-  'name': '',
-  'precision': '',
-  'batch': 'd',
-  'ms': '.2f',
-  'per_second': '.1f',
-  'tflops': '.1f',
-  'share_of_matmul': '.2f',
-  'memory_gib': '.2f',
-  'max_error': '.1e',
-  'compile_s': '.0f',
-  'note': '',
-}
-
-
-class Bench:
-  """Measures within a limited time and writes each result at once.
-
-  Attributes:
-    args: The command line.
-    rows: The results so far.
-    model_fields: Fields of the networks.
-    rates: Measured operations per second of matrix products, by precision.
-  """
-
-  def __init__(self, args: argparse.Namespace):
-    self.args = args
-    self.rows = []
-    self.rates = {}
-    self._deadline = time.monotonic() + 60 * args.minutes
-    self._slowest = 1.0
-    self.size = tuple(map(int, args.size.split('x')))
-    self.model_fields = {
-      'depth': args.depth,
-      'width': args.width,
-      'frame_size': self.size,
-      # The product's kernels for CPUs are slow to compile and not the subject.
-      'lax_kernels': jax.default_backend() == 'cpu',
-    }
-
-  def left(self) -> float:
-    """Returns the seconds left."""
-    return self._deadline - time.monotonic()
-
-  def add(self, **row) -> None:
-    """Adds a row, prints it and writes the file."""
-    if 'ms' in row and 'batch' in row:
-      row['per_second'] = 1e3 * row['batch'] / row['ms']
-    flops = row.pop('flops', None)
-    if flops and 'ms' in row:
-      row['tflops'] = flops / row['ms'] / 1e9
-      if rate := self.rates.get(row.get('precision')):
-        row['share_of_matmul'] = 1e12 * row['tflops'] / rate
-    self.rows.append(row)
-    print(_line(row), flush=True)
-    description = {
-      'device': jax.devices()[0].device_kind,
-      'platform': jax.default_backend(),
-      'versions': _versions(),
-      'arguments': vars(self.args),
-      'rows': self.rows,
-    }
-    partial = pathlib.Path(f'{self.args.out}.partial')
-    partial.write_text(json.dumps(description, indent=1))
-    partial.replace(self.args.out)
-
-  def measure(
-    self,
-    function: Callable,
-    *args,
-    precision: str,
-    flops: Callable | None = None,
-    use: Callable | None = None,
-    donate: bool = False,
-    **row,
-  ) -> None:
-    """Compiles a function, times it and adds a row; skips it if time is short.
-
-    Args:
-      function: Traced under `precision`.
-      *args: Its arguments; they may be large, so they are not closed over.
-      precision: One of PRECISIONS.
-      flops: Counts the operations of a call; None leaves them out.
-      use: Called with the first result; returns more fields of the row.
-      donate: Whether the first argument is donated; the first result of each
-        call then takes its place.
-      **row: Fields of the row.
-    """
-    row |= {'precision': precision}
-    # A program takes about as long to compile as the slowest one before it.
-    if self.left() < self._slowest + 3:
-      self.add(**row, note=f'skipped: {self.left():.0f} s left')
-      return
-    begin = time.monotonic()
-    try:
-      with jax.default_matmul_precision(PRECISIONS[precision][1]):
-        jitted = jax.jit(function, donate_argnums=0 if donate else ())
-        compiled = jitted.lower(*args).compile()
-        row['compile_s'] = time.monotonic() - begin
-        row['flops'] = flops() if flops else None
-      memory = compiled.memory_analysis()
-      if memory is not None:
-        needed = memory.argument_size_in_bytes + memory.output_size_in_bytes
-        needed += memory.temp_size_in_bytes - memory.alias_size_in_bytes
-        row['memory_gib'] = needed / 2**30
-      call = _repeatable(compiled, args, donate)
-      result = call()
-      if use is not None:
-        row |= use(result)
-      row['ms'] = 1e3 * time_call(call)
-    # A failed measurement is shown in the table and must not end the others.
-    except Exception as error:
-      row['note'] = f'failed: {type(error).__name__}: {error}'[:300]
-    self._slowest = max(self._slowest, time.monotonic() - begin)
-    self.add(**row)
-
-
-def _repeatable(compiled, args, donate):
-  state = [jax.device_put(args[0]), *args[1:]]
-
-  def call():
-    result = compiled(*state)
-    if donate:
-      state[0] = result[0]
-    return result
-
-  return call
-
-
-def time_call(call: Callable, seconds: float = 1.0) -> float:
-  """Returns the seconds of a call, the median of five rounds of calls."""
-
-  def per_call(count):
-    begin = time.perf_counter()
-    for _ in range(count):
-      result = call()
-    jax.block_until_ready(result)
-    return (time.perf_counter() - begin) / count
-
-  per_call(2)
-  count = max(1, min(200, int(seconds / 5 / per_call(1))))
-  return sorted(per_call(count) for _ in range(5))[2]
-
 
 def matmul(bench: Bench) -> None:
   """Measures the rate of large matrix products, for the other rows' shares."""
   n = bench.args.matmul
-  for precision in (*_FAST, 'highest'):
+  for precision in (*FAST, 'highest'):
     matrix = jnp.ones((n, n), PRECISIONS[precision][0])
     bench.measure(
       jnp.matmul,
@@ -237,19 +92,16 @@ def golden(bench: Bench) -> None:
 def forward(bench: Bench) -> None:
   """Measures the forward pass."""
   variables, video, audio, _ = _inputs(bench)
-  for precision in _FAST:
+  fields = bench.model_fields | {'lax_kernels': True}
+  flops = _counter(_forward(fields, 'default'), variables, video, audio)
+  for precision in FAST:
     bench.measure(
       _forward(bench.model_fields, precision),
       variables,
       video,
       audio,
       precision=precision,
-      flops=lambda: _count(
-        _forward(bench.model_fields | {'lax_kernels': True}, 'default'),
-        variables,
-        video,
-        audio,
-      ),
+      flops=flops,
       section='forward',
       name='ours',
       batch=bench.args.batch,
@@ -259,17 +111,15 @@ def forward(bench: Bench) -> None:
 def gradient(bench: Bench) -> None:
   """Measures forward and backward pass in training, without an optimizer."""
   variables, *inputs = _inputs(bench)
-  for precision in _FAST:
+  fields = bench.model_fields | {'lax_kernels': True}
+  flops = _counter(_gradient(fields, 'default'), variables, *inputs)
+  for precision in FAST:
     bench.measure(
       _gradient(bench.model_fields, precision),
       variables,
       *inputs,
       precision=precision,
-      flops=lambda: _count(
-        _gradient(bench.model_fields | {'lax_kernels': True}, 'default'),
-        variables,
-        *inputs,
-      ),
+      flops=flops,
       section='forward + backward',
       name='ours',
       batch=bench.args.batch,
@@ -287,6 +137,10 @@ def pytorch(bench: Bench) -> None:
     bench.add(section='forward', name='PyTorch', note=note)
     return
   seconds = min(0.4 * 60 * bench.args.minutes, bench.left() - 5)
+  if seconds < 10:
+    note = f'skipped: {bench.left():.0f} s left'
+    bench.add(section='forward', name='PyTorch', note=note)
+    return
   command = [sys.executable, '-m', 'benchmarks.accelerator_torch']
   command += [f'--{name}={getattr(bench.args, name)}' for name in _SHARED]
   command += [f'--seconds={seconds}']
@@ -295,12 +149,17 @@ def pytorch(bench: Bench) -> None:
     for row in bench.rows
     if row.get('name') == 'ours' and 'tflops' in row
   }
-  with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-    timer = threading.Timer(seconds + 5, process.kill)
+  # In a session of its own, so that its compiler's processes end with it.
+  with subprocess.Popen(
+    command, stdout=subprocess.PIPE, text=True, start_new_session=True
+  ) as process:
+    stop = functools.partial(os.killpg, process.pid, signal.SIGKILL)
+    timer = threading.Timer(seconds + 5, stop)
     timer.start()
     for line in process.stdout:
-      row = json.loads(line)
-      bench.add(**row, flops=flops.get(row['section']))
+      if line.startswith('{'):
+        row = json.loads(line)
+        bench.add(**row, flops=flops.get(row['section']))
     stopped = not timer.is_alive()
     timer.cancel()
   if stopped:
@@ -323,7 +182,7 @@ def streaming(bench: Bench) -> None:
   encoder = {c: tree['video_encoder'] for c, tree in variables.items()}
   variables = jax.device_put(variables)
   prepare = jax.jit(normalise)
-  for precision in _FAST:
+  for precision in FAST:
     row = {'section': 'streaming', 'precision': precision, 'batch': 1}
     row['name'] = 'frame to map, stem once a frame'
     if bench.left() < 30 * (jax.default_backend() != 'cpu'):
@@ -399,27 +258,14 @@ def _inputs(bench):
   return jax.device_put((variables, *arrays))
 
 
-def _count(function, *args):
-  """Returns the operations of a function as written, None if not known."""
-  costs = jax.jit(function).lower(*args).cost_analysis()
-  return (costs or {}).get('flops')
+def _counter(function, *args):
+  """Returns a function that counts the operations, None if not known, once."""
 
+  def count():
+    costs = jax.jit(function).lower(*args).cost_analysis()
+    return (costs or {}).get('flops')
 
-def _versions():
-  names = ('jax', 'jaxlib', 'flax', 'optax', 'numpy', 'torch')
-  found = {'python': sys.version.split()[0]}
-  for name in names:
-    if importlib.util.find_spec(name) is not None:
-      found[name] = importlib.metadata.version(name)
-  return found
-
-
-def _line(row):
-  cells = []
-  for name, form in _COLUMNS.items():
-    value = row.get(name, '')
-    cells.append('' if value is None or value == '' else format(value, form))
-  return '| ' + ' | '.join(cells) + ' |'
+  return functools.cache(count)
 
 
 SECTIONS = {
@@ -454,12 +300,20 @@ def main(argv: list[str] | None = None) -> None:
   if unknown := set(names) - SECTIONS.keys():
     parser.error(f'expected --sections among {list(SECTIONS)}, got {unknown}')
   bench = Bench(args)
-  print(f'{jax.devices()[0].device_kind}, {_versions()}\n')
-  print('| ' + ' | '.join(_COLUMNS) + ' |')
-  print('|' + ' --- |' * len(_COLUMNS), flush=True)
+  print(f'{jax.devices()[0].device_kind}, {versions()}\n')
+  print('| ' + ' | '.join(COLUMNS) + ' |')
+  print('|' + ' --- |' * len(COLUMNS), flush=True)
   for name in names:
-    SECTIONS[name](bench)
-  print(f'\n{60 * args.minutes - bench.left():.0f} s')
+    try:
+      SECTIONS[name](bench)
+    # As in `Bench.measure`.
+    except Exception as error:
+      note = f'failed: {type(error).__name__}: {error}'[:300]
+      bench.add(section=name, name='-', note=note)
+  print()
+  for line in comparison(bench.rows):
+    print(line)
+  print(f'{60 * args.minutes - bench.left():.0f} s')
 
 
 if __name__ == '__main__':

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from benchmarks import accelerator
+from benchmarks import accelerator, accelerator_bench
 from benchmarks.accelerator_steps import discs
 from benchmarks.golden import load_golden
 
@@ -57,14 +57,15 @@ def test_skips_what_there_is_no_time_for(tmp_path):
 
 
 def test_failed_measurement_does_not_end_the_others(tmp_path, monkeypatch):
-  monkeypatch.setattr(
-    accelerator, 'PRECISIONS', {'bfloat16': (jnp.bfloat16, 'unknown')}
+  monkeypatch.setitem(
+    accelerator.PRECISIONS, 'bfloat16', (jnp.bfloat16, 'unknown')
   )
-  monkeypatch.setattr(accelerator, '_FAST', ('bfloat16',))
+  monkeypatch.setattr(accelerator, 'FAST', ('bfloat16',))
   rows = _rows(tmp_path, '--minutes=1', '--sections=forward,gradient')
   assert [row['note'].partition(':')[0] for row in rows] == ['failed', 'failed']
 
 
+@pytest.mark.slow
 def test_pytorch_prints_a_row_for_each_measurement(monkeypatch, capsys):
   pytest.importorskip('torch', reason='PyTorch is not installed')
   from benchmarks import accelerator_torch
@@ -94,6 +95,16 @@ def test_agrees_with_the_golden(tmp_path, goldens, monkeypatch):
     '--golden_size=64x96',
   )
   assert row['max_error'] < 1e-4
+
+
+def test_compares_with_the_best_of_pytorch():
+  def row(name, ms, precision='default'):
+    return {'section': 's', 'name': name, 'ms': ms, 'precision': precision}
+
+  rows = [row('ours', 2.0), row('PyTorch, a', 5.0), row('PyTorch, b', 3.0)]
+  rows += [row('PyTorch, c', 1.0, 'bfloat16'), {'section': 's', 'name': '-'}]
+  (line,) = accelerator_bench.comparison(rows)
+  assert line.endswith('2.00 ms, 1.50 times as fast as PyTorch, b')
 
 
 def test_golden_inputs_are_those_of_the_reference(goldens, reference):
