@@ -101,7 +101,7 @@ class FixationTable:
 
     Args:
       names: Names that the table has for the clip.
-      picture: Of the clip.
+      picture: Size and rate of the clip.
       units: How to read the numbers.
 
     Returns:

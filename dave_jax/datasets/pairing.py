@@ -23,7 +23,7 @@ def pair(
   Args:
     gaze: Fixations by frame or by time.
     since_first: [n], times of the frames in seconds from the first.
-    picture: Of the clip.
+    picture: Size and rate of the clip.
     counts: Receives 'off_frame' and 'without_a_frame', the numbers of
       fixations left out, and 'fixations', the number of rows returned.
   """

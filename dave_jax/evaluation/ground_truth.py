@@ -41,7 +41,7 @@ class GroundTruth:
 
   Attributes:
     name: 'SET:SPLIT', for messages.
-    fingerprint: Of the data set.
+    fingerprint: Fingerprint of the data set.
     clips: The clips of the split.
     clip: int64 [n], index in `clips` of each row's clip, ascending.
     frame: int64 [n], index in its clip of each row's frame, ascending.

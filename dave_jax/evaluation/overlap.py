@@ -10,8 +10,8 @@ from dave_jax.datasets.schema import Clip
 def in_davos_training(clips: Sequence[Clip]) -> list[str]:
   """Returns the names of clips that are in DAVoS's training fold.
 
-  Of the 17 videos of DIEM that other papers test with, for example, 8 are. A
-  network trained on DAVoS has seen them.
+  For example, 8 of the 17 videos of DIEM that other papers test with are in it.
+  A network trained on DAVoS has seen them.
 
   Args:
     clips: Of DIEM (`source` 'diem') or Coutrot's databases ('coutrot1',

@@ -35,7 +35,7 @@ class Style:
     style: 'heat', colours over the picture; 'contour', lines at a quarter, half
       and three quarters of the way from the mean of the map to its peak; or
       'side_by_side', the picture beside heat on it.
-    opacity: Of the colours at the peak, 0 to 1.
+    opacity: Opacity of the colours at the peak, 0 to 1.
     colormap: One of `COLORMAPS`.
 
   Raises:
@@ -159,7 +159,7 @@ class OverlayWriter:
 
     Args:
       path: The file, NAME.mp4 or NAME.gif.
-      info: Of the video.
+      info: Description of the video.
       audio_stream: Index of the stream of sound; None is that of `info`.
       sound_start: Second on the clock of the video at which the clock of the
         sound is at 0.

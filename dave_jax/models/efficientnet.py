@@ -92,7 +92,7 @@ class InvertedResidual(nn.Module):
     expansion: Channels inside are this many times those that come in; 1 leaves
       the first convolution out.
     kernel: Size of the depthwise kernel.
-    stride: Of the depthwise convolution.
+    stride: Stride of the depthwise convolution.
     features: Channels that come out.
     dtype: Type of the computation.
     lax_kernels: See `dave_jax.kernels.conv3d.conv3d`.

@@ -34,7 +34,7 @@ class GazePoints:
       table: A table with the columns name, frame or time, x and y; see
         `datasets.fixation_table`.
       video: The video, whose name the rows have, with or without suffix.
-      info: Of the video.
+      info: Description of the video.
 
     Raises:
       ValueError: It is no such table, or has no rows of the video.
@@ -92,7 +92,7 @@ class Drawings:
     predicted: Indices of the frames that have a map.
     style: How saliency is drawn.
     gaze: Whose gaze is drawn; None draws none.
-    info: Of the video, with the sound for the overlay.
+    info: Description of the video, with the sound for the overlay.
     audio_stream: Index of the stream of sound; None is that of `info`.
     sound_start: Second on the clock of the video at which the sound's own clock
       is at 0.

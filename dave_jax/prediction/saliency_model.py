@@ -137,7 +137,7 @@ class SaliencyModel:
 
     Args:
       source: A file that FFmpeg reads, or a folder of images and a WAV.
-      size: Of the maps: 'video', or 'network', which is [h / 8, w / 8].
+      size: Size of the maps: 'video', or 'network', which is [h / 8, w / 8].
       values: What the numbers of a map mean, see `maps.finish_map`.
       stride: Predicts every so many frames, counted from the video's first.
       fps: Predicts so many frames per second instead; None is every `stride`.

@@ -203,7 +203,7 @@ def take_turns(
   """Draws the turns of a clip, which do not overlap.
 
   No object sounds twice in a row if there are others, which are equally likely.
-  Of the scene, only the number of objects matters, not how they move.
+  Only the number of objects in the scene matters, not how they move.
 
   Args:
     voices: Voice of each object in the scene.
