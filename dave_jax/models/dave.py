@@ -4,10 +4,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 from flax import traverse_util
-from jax import lax
 
 from dave_jax.kernels.batch_norm import BatchNorm
 from dave_jax.kernels.conv3d import conv3d
@@ -25,6 +23,7 @@ from dave_jax.models.initialisation import (
   fresh_variables,
 )
 from dave_jax.models.resnet3d import ResNet3D
+from dave_jax.models.upsampling import double_bilinear
 
 MODALITIES = ('audio_visual', 'video', 'audio')
 VIDEO_BACKBONES = ('resnet3d', 'efficientnet_lite0')
@@ -318,35 +317,3 @@ class _Conv3x3(nn.Module):
       lax_kernels=self.lax_kernels,
     )
     return x[:, 0] + bias.astype(self.dtype)
-
-
-def double_bilinear(x: jax.Array) -> jax.Array:
-  """Doubles height and width of [b, h, w, c] with aligned corners.
-
-  As `torch.nn.functional.interpolate(scale_factor=2, mode='bilinear',
-  align_corners=True)`.
-  """
-  return _double(_double(x, 1), 2)
-
-
-def _double(x, axis):
-  """Interpolates 2 n points from n along an axis.
-
-  Output i lies at position i (n - 1) / (2 n - 1) of the input: k / (2 n - 1)
-  before point k for i = 2 k, and (n - 1 - k) / (2 n - 1) after it for
-  i = 2 k + 1. A product with an [2 n, n] matrix would take 4 times as long.
-  """
-  n = x.shape[axis]
-  k = np.arange(n).reshape([n if a == axis else 1 for a in range(x.ndim)])
-
-  def mix(weight, shift):
-    config = [(0, 0, 0)] * x.ndim
-    config[axis] = (shift, -shift, 0)
-    neighbour = lax.pad(x, jnp.zeros((), x.dtype), config)
-    own, other = (jnp.asarray(w, x.dtype) for w in (1 - weight, weight))
-    return own * x + other * neighbour
-
-  pairs = mix(k / (2 * n - 1), 1), mix((n - 1 - k) / (2 * n - 1), -1)
-  shape = list(x.shape)
-  shape[axis] *= 2
-  return jnp.stack(pairs, axis + 1).reshape(shape)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from flax import traverse_util
 
-from dave_jax.models.dave import DAVE, double_bilinear
+from dave_jax.models.dave import DAVE
 from dave_jax.models.resnet3d import ResNet3D
+from dave_jax.models.upsampling import double_bilinear
 from dave_jax.weights import conversion
 from tests.conftest import random_variables
 
