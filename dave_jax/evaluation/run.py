@@ -45,6 +45,8 @@ def evaluate(options: Options) -> dict | None:
   boxes = read_boxes(options.boxes) if options.boxes else None
   mean, mean_source = read_mean_eye_position(options, dataset)
   maps, source = open_maps(options, dataset, truth, mean)
+  if options.baseline == 'mean_eye_position':
+    source |= {'mean_eye_position': mean_source}
   scorer = FrameScorer(truth, options.settings, baseline=mean, boxes=boxes)
   if options.baseline == 'human_infinite':
     score = HumanInfinite(
@@ -65,7 +67,10 @@ def evaluate(options: Options) -> dict | None:
     },
     'settings': dataclasses.asdict(options.settings)
     | {'scores': options.settings.names},
-    'mean_eye_position': mean_source,
+    # What IG is relative to; runs with another one are not comparable.
+    'mean_eye_position': (
+      mean_source if 'IG' in options.settings.names else None
+    ),
     'boxes': boxes and boxes.name,
   }
   folder = RunFolder(options.out, heading, overwrite=options.overwrite)
