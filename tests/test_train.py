@@ -160,12 +160,18 @@ def real(eight_of_each):
   )
 
 
+@pytest.mark.slow
 def test_windows_and_images_are_overfitted(real, tmp_path):
-  """KL divergence from the ground truth, 0 if equal, falls below 0.05."""
+  """The KL divergence of both streams falls to less than a tenth.
+
+  That of one batch of four varies by a factor of two from step to step, so the
+  last four batches of a stream are averaged and compared with its first.
+  """
   config = real()
   config.update_from_flattened_dict(
     {
       'model.width': 8,
+      'model.lax_kernels': False,
       'model.decoder_batch_norm': True,
       'train.batch_size': 4,
       'train.steps': 100,
@@ -174,10 +180,10 @@ def test_windows_and_images_are_overfitted(real, tmp_path):
     }
   )
   assert train(config, tmp_path)
-  last = rows_of(tmp_path)[-2:]
-  assert {row['stream'] for row in last} == {'audio_visual', 'images'}
-  for row in last:
-    assert row['kl'] < 0.05, row
+  rows = rows_of(tmp_path)
+  for stream in ('audio_visual', 'images'):
+    first, *_, a, b, c, d = (r['kl'] for r in rows if r['stream'] == stream)
+    assert np.mean([a, b, c, d]) < first / 10
 
 
 @pytest.mark.usefixtures('quick_to_compile')
