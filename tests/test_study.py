@@ -44,6 +44,7 @@ def config():
   return config
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures('quick_to_compile')
 def test_study_goes_from_nothing_to_the_report(config, tmp_path, caplog):
   """And again from its end, where nothing is left to do."""

@@ -47,6 +47,7 @@ def test_agrees_with_the_published_network(goldens, reference):
   np.testing.assert_allclose(saliency, expected, atol=1e-4 * np.ptp(expected))
 
 
+@pytest.mark.slow
 def test_trains_as_our_network_does():
   """Maps, running statistics and gradients, from the same weights.
 

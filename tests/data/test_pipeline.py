@@ -130,6 +130,7 @@ def test_going_on_from_any_batch_is_bit_identical(videos):
   assert_same(take(started, 2), batches[4:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('before', 'after'), [(2, 1), (0, 2)])
 def test_going_on_with_another_number_of_workers(videos, before, after):
   batches = take(train(videos), 6)
@@ -299,6 +300,7 @@ def test_evaluation_may_keep_to_frames_with_fixations(videos):
   assert number(batches[0]['frames'][1, -1]) == 9
 
 
+@pytest.mark.slow
 def test_workers_do_not_change_evaluation(videos):
   helped = evaluate(videos, stride=3, workers=2, prefetch=1)
   assert_same(list(helped), list(evaluate(videos, stride=3)))

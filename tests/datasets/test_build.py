@@ -1,7 +1,6 @@
 """Tests of complete builds, by one process and by several."""
 
 import json
-import logging
 import sys
 
 import pytest
@@ -60,11 +59,9 @@ def test_unknown_split_is_an_error(tmp_path, photographs):
     dataset.clips('train+dev')
 
 
-def test_name_of_a_set_means_its_newest_build(
-  tmp_path, videos, caplog, monkeypatch
-):
-  # `main` keeps what this logger says from the root logger, which caplog reads.
-  monkeypatch.setattr(logging.getLogger('dave_jax'), 'propagate', True)
+def test_name_of_a_set_means_its_newest_build(tmp_path, videos, caplog):
+  # `prepare` silences the warnings of this logger, also for later tests.
+  caplog.set_level('WARNING', logger='absl')
   for degree in ('12', '9'):
     build_into(
       'folder', videos, tmp_path, settings={'pixels_per_degree': degree}

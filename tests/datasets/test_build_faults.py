@@ -234,6 +234,7 @@ def _die(*unused, **also_unused):
   os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_build_resumes_after_a_worker_was_killed(tmp_path, videos, monkeypatch):
   with monkeypatch.context() as patch:
     patch.setattr(build_lib, 'build_unit', _die)

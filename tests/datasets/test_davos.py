@@ -203,6 +203,7 @@ def test_missing_folders_of_a_release_are_listed(tmp_path, build_set):
     assert f'missing {folder}/' in str(error.value)
 
 
+@pytest.mark.slow
 def test_real_gaze_is_paired_with_a_video_of_the_same_size(
   data, tmp_path, build_set
 ):

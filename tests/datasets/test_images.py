@@ -22,6 +22,7 @@ def _by_name(dataset):
   }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   'name, images, viewers, size',
   [('osie', 700, 15, 24), ('scene500', 500, 12, None)],

@@ -177,6 +177,7 @@ def test_initialisation_is_he_and_depends_on_the_seed():
   assert np.any(kernel != other)
 
 
+@pytest.mark.slow
 def test_gradients_agree_with_lax_kernels():
   """To 1e-4 of a leaf's largest value, in training.
 

@@ -60,6 +60,7 @@ def test_depthwise_convolution_refuses_odd_sizes_at_stride_two():
     )
 
 
+@pytest.mark.slow
 def test_a_still_clip_equals_the_photograph(network, variables):
   """Whatever the weights of the frame mixing: frames alike, no change."""
   rng = np.random.default_rng(2)

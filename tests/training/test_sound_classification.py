@@ -95,6 +95,7 @@ def test_saliency_starts_from_the_best_encoder(run, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_resumed_run_ends_like_one_that_was_not_stopped(tones, tmp_path):
   """Stopped after two of four steps, all rows of the log are the same."""
   rows = {}

@@ -271,6 +271,7 @@ def test_examples_without_fixations_do_not_count(branches, compiled):
   np.testing.assert_allclose((first + second) / 2, both, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_rematerialised_gradients_are_the_same(windows):
   plain = make_steps(transform=optax.identity())
   again = make_steps(transform=optax.identity(), rematerialise=True)

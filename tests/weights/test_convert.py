@@ -90,6 +90,7 @@ def test_there_and_back_is_exact(tmp_path, published, capsys, prefix, bare):
     np.testing.assert_array_equal(returned[key], array, err_msg=key)
 
 
+@pytest.mark.slow
 def test_converted_weights_give_the_originals_maps(
   goldens, reference, tmp_path
 ):

@@ -101,6 +101,7 @@ def test_frames_are_those_of_the_script(dataset):
   assert np.abs(stored.astype(int) - drawn).mean() < 8
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_set(dataset, tmp_path, build_set):
   """Also in a larger set, built by several processes."""
   again, _ = build_set(
