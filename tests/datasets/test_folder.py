@@ -1,4 +1,4 @@
-"""Tests of folders of own videos and images with tables of gaze."""
+"""Tests of folders of own videos and images: files, names and splits."""
 
 import unicodedata
 
@@ -8,64 +8,19 @@ from PIL import Image
 
 from dave_jax.datasets.build import IncompleteError
 from dave_jax.datasets.density import record_density
-from dave_jax.datasets.schema import POOLED
 from tests.datasets import layouts
+from tests.datasets.own_folder import (
+  DEGREE,
+  find_record,
+  video_table,
+  write_folder,
+)
 from tests.media import clips
-
-DEGREE = {'settings': {'pixels_per_degree': '6'}}
-
-
-def _record(dataset, name, chunk=0):
-  for split in dataset.splits:
-    for clip in dataset.clips(split):
-      if clip.name == name:
-        return dataset.records(split)[clip.first_record + chunk]
-  raise AssertionError(f'no {name}')
-
-
-def _write(root, table, **files):
-  root.mkdir(exist_ok=True)
-  for name in files.get('videos', ()):
-    clips.write_clip(root / name, frames=range(20), sound=clips.tone(0.8))
-  for name in files.get('images', ()):
-    layouts.write_image(root / name)
-  (root / 'fixations.csv').write_text(table)
-
-
-def test_fixations_by_frame_keep_frame_and_position(tmp_path, build_set):
-  table = (
-    'name,frame,viewer,x,y\n'
-    'a.mp4,17,anna,10.5,20\na,0,ben,95.9,63.9\na,17,,3,4\na,17,ben,96,4\n'
-  )
-  _write(tmp_path / 'own', table, videos=['a.mp4'])
-  dataset, report = build_set('folder', tmp_path / 'own', **DEGREE)
-  late, early = _record(dataset, 'a', 1), _record(dataset, 'a', 0)
-  np.testing.assert_array_equal(late['fixation_frame'], [1, 1])
-  found = zip(
-    late['fixation_xy'].tolist(), late['fixation_viewer'], strict=True
-  )
-  assert sorted(found) == [([3, 4], POOLED), ([10.5, 20], 0)]
-  np.testing.assert_array_equal(early['fixation_viewer'], [1])
-  assert report['totals']['off_frame'] == 1
-  assert late['sigma'] == 6
-  assert late['has_sound']
-
-
-def test_fixations_by_time_are_paired_with_the_frame_on_screen(
-  tmp_path, build_set
-):
-  # At 25 frames a second, frame 17 is shown from 0.68 to 0.72 s.
-  table = 'name,time,viewer,x,y\na,0.69,anna,10,20\na,0.68,ben,11,20\n'
-  _write(tmp_path / 'own', table, videos=['a.mp4'])
-  dataset, _ = build_set('folder', tmp_path / 'own', **DEGREE)
-  np.testing.assert_array_equal(
-    _record(dataset, 'a', 1)['fixation_frame'], [1, 1]
-  )
 
 
 def test_videos_images_and_folders_of_frames_can_be_mixed(tmp_path, build_set):
   root = tmp_path / 'own'
-  _write(
+  write_folder(
     root,
     'name,frame,viewer,x,y\nb,0,1,1,2\nc_25,3,1,5,6\na,0,1,1,1\n',
     videos=['a.mp4'],
@@ -74,8 +29,8 @@ def test_videos_images_and_folders_of_frames_can_be_mixed(tmp_path, build_set):
   for frame in range(5):
     layouts.write_image(root / 'c_25' / f'{frame:04d}.jpg')
   dataset, _ = build_set('folder', root, **DEGREE)
-  assert _record(dataset, 'b')['clip_frames'] == 1
-  frames = _record(dataset, 'c_25')
+  assert find_record(dataset, 'b')['clip_frames'] == 1
+  frames = find_record(dataset, 'c_25')
   assert (frames['rate'], frames['clip_frames']) == (25, 5)
   np.testing.assert_array_equal(frames['fixation_frame'], [3])
 
@@ -83,7 +38,7 @@ def test_videos_images_and_folders_of_frames_can_be_mixed(tmp_path, build_set):
 def test_splits_and_categories_of_clips_csv_are_used(tmp_path, build_set):
   table = 'name,viewer,x,y\n' + ''.join(f'{n},1,1,2\n' for n in 'abc')
   root = tmp_path / 'own'
-  _write(root, table, images=['a.png', 'b.jpg', 'c.jpeg'])
+  write_folder(root, table, images=['a.png', 'b.jpg', 'c.jpeg'])
   (root / 'clips.csv').write_text(
     'name,split,category\na,test,x\nb,train,\nc.jpeg,test,z\n'
   )
@@ -95,47 +50,21 @@ def test_splits_and_categories_of_clips_csv_are_used(tmp_path, build_set):
 def test_own_density_maps_are_used(tmp_path, build_set):
   root = tmp_path / 'own'
   table = 'name,frame,viewer,x,y\na,0,1,1,1\nb,0,1,1,1\n'
-  _write(root, table, videos=['a.mp4'], images=['b.png'])
+  write_folder(root, table, videos=['a.mp4'], images=['b.png'])
   for frame in range(20):
     path = root / 'maps' / 'a' / f'{frame + 1:05d}.png'
     layouts.write_grey(path, layouts.blob(frame))
   layouts.write_grey(root / 'maps' / 'b.png', layouts.blob(33))
   dataset, _ = build_set('folder', root)
-  assert record_density(_record(dataset, 'a', 1), 1).argmax() % 80 == 17
-  assert record_density(_record(dataset, 'b'), 0).argmax() % 80 == 33
-
-
-def test_rows_with_nan_are_left_out_and_counted(tmp_path, build_set):
-  table = 'name,viewer,x,y\na,1,nan,2\na,1,,2\na,1,3,2\na,1,inf,2\n'
-  _write(tmp_path / 'own', table, images=['a.png'])
-  dataset, report = build_set('folder', tmp_path / 'own', **DEGREE)
-  assert report['totals']['missing'] == 3
-  np.testing.assert_array_equal(_record(dataset, 'a')['fixation_xy'], [[3, 2]])
-
-
-def test_error_of_a_table_names_the_line(tmp_path, build_set):
-  table = 'name,viewer,x,y\na,1,3,2\na,1,left,2\n'
-  _write(tmp_path / 'own', table, images=['a.png'])
-  with pytest.raises(
-    ValueError, match=r'fixations\.csv, line 3: expected a num'
-  ):
-    build_set('folder', tmp_path / 'own', **DEGREE)
-
-
-@pytest.mark.parametrize(
-  'columns', ['name,frame,x', 'name,frame,time,viewer,x,y', 'a,b']
-)
-def test_missing_columns_are_named(tmp_path, build_set, columns):
-  _write(tmp_path / 'own', f'{columns}\n', images=['a.png'])
-  with pytest.raises(
-    ValueError, match='expected the columns name, frame or time'
-  ):
-    build_set('folder', tmp_path / 'own', **DEGREE)
+  assert record_density(find_record(dataset, 'a', 1), 1).argmax() % 80 == 17
+  assert record_density(find_record(dataset, 'b'), 0).argmax() % 80 == 33
 
 
 def test_all_missing_files_are_listed(tmp_path, build_set):
   root = tmp_path / 'own'
-  _write(root, 'name,viewer,x,y\na,1,1,1\nz,1,1,1\n', images=['a.png', 'b.png'])
+  write_folder(
+    root, 'name,viewer,x,y\na,1,1,1\nz,1,1,1\n', images=['a.png', 'b.png']
+  )
   (root / 'clips.csv').write_text('name,split\na,train\ny,val\nb,dev\n')
   with pytest.raises(IncompleteError) as error:
     build_set('folder', root)
@@ -147,70 +76,9 @@ def test_all_missing_files_are_listed(tmp_path, build_set):
   assert '--set pixels_per_degree=40' in text
 
 
-ROWS = 'p.jpg,v1,10,20\np.jpg,v2,30.5,40\n'
-PLAIN = f'name,viewer,x,y\n{ROWS}'
-
-
-@pytest.mark.parametrize(
-  'content',
-  [
-    PLAIN.encode('utf-8-sig'),
-    PLAIN.encode('utf-16'),
-    PLAIN.encode('utf-16-le'),
-    PLAIN.replace('v1', 'Zoë').encode('latin-1'),
-    PLAIN.replace('\n', '\r\n').encode(),
-    PLAIN.replace('\n', '\r').encode(),
-    PLAIN.replace(',', '\t').encode(),
-    PLAIN.replace(',', ' ').encode(),
-    PLAIN.replace(',', ';').replace('30.5', '30,5').encode(),
-    ('sep=;\n' + PLAIN.replace(',', ';')).encode('utf-8-sig'),
-    PLAIN.replace('name,viewer,x,y', 'Image; Subject ID ; X (px);Y_px')
-    .replace(',', ';')
-    .encode(),
-    (PLAIN + ',,,\n\n').encode(),
-    PLAIN.replace('p.jpg,v2', '"p.jpg","v2"').encode(),
-  ],
-)
-def test_tables_are_read_as_programs_save_them(tmp_path, build_set, content):
-  _write(tmp_path / 'own', '', images=['p.jpg'])
-  (tmp_path / 'own' / 'fixations.csv').write_bytes(content)
-  dataset, _ = build_set('folder', tmp_path / 'own', **DEGREE)
-  record = _record(dataset, 'p')
-  np.testing.assert_array_equal(record['fixation_xy'], [[10, 20], [30.5, 40]])
-  np.testing.assert_array_equal(record['fixation_viewer'], [0, 1])
-
-
-@pytest.mark.parametrize('missing', ['NA', '.', '', 'NaN', '-', '#N/A', '-inf'])
-def test_missing_values_are_counted(tmp_path, build_set, missing):
-  table = PLAIN + f'p.jpg,v1,{missing},{missing}\n'
-  _write(tmp_path / 'own', table, images=['p.jpg'])
-  _, report = build_set('folder', tmp_path / 'own', **DEGREE)
-  assert report['totals']['missing'] == 1
-  assert report['totals']['fixations'] == 2
-
-
-@pytest.mark.parametrize(
-  'table, message',
-  [
-    ('name,x,y\np,"1,5",2\n', 'line 2: expected a number, .*decimal point'),
-    ('name;x;y\np;1.234,5;2\n', 'line 2: expected a number'),
-    ('name,x,y\np,1,5,2,5\n', 'line 2: expected 3 values, got 5'),
-    ('name,x,y,X\np,1,2,1\n', 'x and X may both be the x'),
-    ('', 'row of column names'),
-    ('name,x,y\np,1,2\0\n', 'expected a table of text'),
-  ],
-)
-def test_unreadable_tables_say_where_and_why(
-  tmp_path, build_set, table, message
-):
-  _write(tmp_path / 'own', table, images=['p.jpg'])
-  with pytest.raises(ValueError, match=rf'fixations\.csv.*{message}'):
-    build_set('folder', tmp_path / 'own', **DEGREE)
-
-
 def test_names_match_in_composed_and_decomposed_unicode(tmp_path, build_set):
   root = tmp_path / 'own'
-  _write(
+  write_folder(
     root,
     'name,viewer,x,y\ncafé.jpg,v,1,2\n',
     images=[unicodedata.normalize('NFD', 'café.jpg')],
@@ -220,82 +88,13 @@ def test_names_match_in_composed_and_decomposed_unicode(tmp_path, build_set):
   )
   dataset, report = build_set('folder', root)
   assert [c['name'] for c in report['clips']] == ['café']
-  assert record_density(_record(dataset, 'café'), 0).argmax() % 80 == 33
-
-
-def _video_table(column, times, extra=''):
-  rows = ''.join(
-    f'a,{time},v,{20 + n},30{extra}\n' for n, time in enumerate(times)
-  )
-  return f'name,{column},viewer,x,y\n{rows}'
-
-
-@pytest.mark.parametrize(
-  'column, scale',
-  [
-    *(
-      (name, 1) for name in ('timestamp', 'Time', 't', 'Onset [s]', 'TIME_SEC')
-    ),
-    *((name, 1000) for name in ('time_ms', 'Timestamp (ms)', 'timestamp')),
-  ],
-)
-def test_times_of_common_names_and_units_come_to_their_frames(
-  tmp_path, build_set, column, scale
-):
-  # Frame i of 20 is shown from i / 25 s on.
-  frames = [0, 5, 10, 15, 19]
-  times = [scale * (frame / 25 + 0.01) for frame in frames]
-  _write(tmp_path / 'own', _video_table(column, times), videos=['a.mp4'])
-  dataset, report = build_set('folder', tmp_path / 'own', **DEGREE)
-  assert dataset.clips('test')[0].fixated_frames().tolist() == frames
-  guessed = column == 'timestamp' and scale == 1000
-  assert ('read as milliseconds' in str(report['clips'][0]['notes'])) == guessed
-
-
-@pytest.mark.parametrize('column', ['when', 'world_index', 'sample'])
-def test_video_without_a_known_column_of_time_is_refused(
-  tmp_path, build_set, column
-):
-  _write(tmp_path / 'own', _video_table(column, [0, 1]), videos=['a.mp4'])
-  with pytest.raises(
-    ValueError, match=f'expected a column frame or time .* name, {column}'
-  ):
-    build_set('folder', tmp_path / 'own', **DEGREE)
-
-
-def test_shares_of_the_picture_are_recognised(tmp_path, build_set):
-  rows = ''.join(f'p,v{n},{n / 10},{0.9 - n / 10}\n' for n in range(8))
-  _write(tmp_path / 'own', f'name,viewer,x,y\n{rows}', images=['p.jpg'])
-  dataset, report = build_set('folder', tmp_path / 'own', **DEGREE)
-  height, width = layouts.SIZE
-  expected = [[n / 10 * width, (0.9 - n / 10) * height] for n in range(8)]
-  np.testing.assert_allclose(
-    _record(dataset, 'p')['fixation_xy'], expected, atol=1e-4
-  )
-  assert 'shares (0 to 1)' in str(report['clips'][0]['notes'])
-
-
-def test_setting_overrides_recognised_coordinates(tmp_path, build_set):
-  rows = ''.join(f'p,v{n},{n / 10},{0.9 - n / 10}\n' for n in range(8))
-  _write(tmp_path / 'own', f'name,viewer,x,y\n{rows}', images=['p.jpg'])
-  settings = DEGREE['settings'] | {'coordinates': 'pixels'}
-  dataset, _ = build_set('folder', tmp_path / 'own', settings=settings)
-  np.testing.assert_allclose(
-    _record(dataset, 'p')['fixation_xy'][3], [0.3, 0.6], atol=1e-6
-  )
-
-
-def test_shares_in_one_coordinate_alone_are_refused(tmp_path, build_set):
-  rows = ''.join(f'p,v{n},{n / 10},{5 * n}\n' for n in range(8))
-  _write(tmp_path / 'own', f'name,viewer,x,y\n{rows}', images=['p.jpg'])
-  with pytest.raises(ValueError, match='coordinates=pixels or --set'):
-    build_set('folder', tmp_path / 'own', **DEGREE)
+  assert record_density(find_record(dataset, 'café'), 0).argmax() % 80 == 33
 
 
 def test_a_thumbnail_does_not_replace_its_video(tmp_path, build_set):
-  _write(
+  write_folder(
     tmp_path / 'own',
-    _video_table('time', [0.1, 0.5]),
+    video_table('time', [0.1, 0.5]),
     videos=['a.mp4'],
     images=['a.jpg'],
   )
@@ -305,7 +104,7 @@ def test_a_thumbnail_does_not_replace_its_video(tmp_path, build_set):
 
 
 def test_files_that_differ_in_their_suffix_are_two_clips(tmp_path, build_set):
-  _write(
+  write_folder(
     tmp_path / 'own',
     'name,frame,viewer,x,y\na.mp4,3,v,1,2\na.jpg,0,v,5,6\n',
     videos=['a.mp4'],
@@ -317,7 +116,7 @@ def test_files_that_differ_in_their_suffix_are_two_clips(tmp_path, build_set):
 
 
 def test_a_name_that_two_files_may_have_is_refused(tmp_path, build_set):
-  _write(
+  write_folder(
     tmp_path / 'own', 'name,viewer,x,y\na,v,1,2\n', images=['a.jpg', 'a.png']
   )
   with pytest.raises(IncompleteError, match=r"'a' may be a\.jpg or a\.png"):
@@ -327,7 +126,7 @@ def test_a_name_that_two_files_may_have_is_refused(tmp_path, build_set):
 def test_dots_in_names_of_folders_are_no_suffixes(tmp_path, build_set):
   root = tmp_path / 'own'
   table = 'name,frame,viewer,x,y\na_29.97,1,v,1,2\na_29.5,2,v,5,6\n'
-  _write(root, table)
+  write_folder(root, table)
   for name in ('a_29.97', 'a_29.5'):
     for frame in range(3):
       layouts.write_image(root / name / f'{frame:04d}.JPG')
@@ -339,7 +138,7 @@ def test_dots_in_names_of_folders_are_no_suffixes(tmp_path, build_set):
 def test_suffixes_in_capitals_and_files_of_macos(tmp_path, build_set):
   root = tmp_path / 'own'
   table = 'name,frame,viewer,x,y\na,1,v,1,2\nb.PNG,0,v,5,6\n'
-  _write(root, table)
+  write_folder(root, table)
   clips.write_clip(root / 'a.mkv', frames=range(5))
   (root / 'a.mkv').rename(root / 'a.MKV')
   Image.new('RGB', (80, 48)).save(root / 'b.PNG')
@@ -352,7 +151,7 @@ def test_suffixes_in_capitals_and_files_of_macos(tmp_path, build_set):
 def test_small_sets_without_splits_are_for_testing(tmp_path, build_set):
   names = [f'p{n}' for n in range(9)]
   rows = ''.join(f'{name},v,1,2\n' for name in names)
-  _write(
+  write_folder(
     tmp_path / 'own',
     f'name,viewer,x,y\n{rows}',
     images=[f'{name}.png' for name in names],
@@ -361,66 +160,9 @@ def test_small_sets_without_splits_are_for_testing(tmp_path, build_set):
   assert dataset.splits == ('test',)
 
 
-@pytest.mark.parametrize(
-  'column, duration',
-  [('duration', 0.3), ('Duration [ms]', 300), ('fixation duration', 300)],
-)
-def test_a_fixation_is_on_every_frame_that_it_lasts(
-  tmp_path, build_set, column, duration
-):
-  """0.3 s from 0.1 s on, at 25 frames a second: frames 2 to 9."""
-  table = f'name,time,{column},viewer,x,y\na,0.1,{duration},v,10.5,20\n'
-  _write(tmp_path / 'own', table, videos=['a.mp4'])
-  dataset, report = build_set('folder', tmp_path / 'own', **DEGREE)
-  [clip] = dataset.clips('test')
-  assert clip.fixated_frames().tolist() == list(range(2, 10))
-  assert report['totals']['fixations'] == 8
-
-
-def test_fixations_by_frame_may_have_durations(tmp_path, build_set):
-  """40 ms frames: 0.1 s from frame 4 on is frames 4 to 6; the end is cut."""
-  table = (
-    'name,frame,duration,viewer,x,y\n'
-    'a,4,0.1,v,1,2\na,18,5,w,3,4\na,30,1,w,3,4\n'
-  )
-  _write(tmp_path / 'own', table, videos=['a.mp4'])
-  dataset, report = build_set('folder', tmp_path / 'own', **DEGREE)
-  [clip] = dataset.clips('test')
-  assert clip.fixated_frames().tolist() == [4, 5, 6, 18, 19]
-  assert report['totals']['without_a_frame'] == 1
-
-
-def test_ends_of_fixations_give_their_durations(tmp_path, build_set):
-  table = 'name,start,end,viewer,x,y\na,0.1,0.4,v,10,20\n'
-  _write(tmp_path / 'own', table, videos=['a.mp4'])
-  dataset, _ = build_set('folder', tmp_path / 'own', **DEGREE)
-  [clip] = dataset.clips('test')
-  assert clip.fixated_frames().tolist() == list(range(2, 10))
-
-
-@pytest.mark.parametrize(
-  'rows, cause',
-  [
-    (
-      'a,1000,v,5,5\na,1001,v,5,5\n',
-      'times are 1000 to 1001 s, .* lasts 0.8 s',
-    ),
-    ('a,0,v,900,500\n', 'outside the picture of 96 x 64 pixels'),
-    ('a,NA,v,NA,NA\n', 'all 1 rows have no coordinates'),
-  ],
-)
-def test_a_clip_that_keeps_no_fixation_is_refused(
-  tmp_path, build_set, rows, cause
-):
-  table = f'name,time,viewer,x,y\n{rows}'
-  _write(tmp_path / 'own', table, videos=['a.mp4'])
-  with pytest.raises(IncompleteError, match=cause):
-    build_set('folder', tmp_path / 'own', **DEGREE)
-
-
 def test_clips_csv_may_name_an_image_beside_its_video(tmp_path, build_set):
   root = tmp_path / 'own'
-  _write(
+  write_folder(
     root,
     'name,frame,viewer,x,y\na.mp4,3,v,1,2\n',
     videos=['a.mp4'],

@@ -58,3 +58,32 @@ def truth(watched):
 def scorer(truth):
   baseline = truth.density(0)
   return FrameScorer(truth, settings_of(), baseline=baseline, boxes=None)
+
+
+@pytest.fixture(scope='session')
+def watched_dir(tmp_path_factory):
+  """Folder of the sets `made/videos` (splits train, test) and `made/images`."""
+  folder = tmp_path_factory.mktemp('data')
+  clips = [
+    watched_clip(
+      name,
+      crowd(frames, 4, seed=seed),
+      frames=20,
+      rate=25.0,
+      category=category,
+      split=split,
+      waveform=sets.noise(1.0),
+    )
+    for seed, (name, frames, category, split) in enumerate(
+      [
+        ('bear', 5, 'Nature', 'test'),
+        ('bird', 4, 'Nature', 'test'),
+        ('talk', 6, 'Social', 'test'),
+        ('walk', 6, 'Social', 'train'),
+      ]
+    )
+  ]
+  sets.write_set(folder, 'videos', clips)
+  stills = [watched_clip(f'{n}', crowd(1, 3, seed=n)) for n in range(4)]
+  sets.write_set(folder, 'images', stills)
+  return folder

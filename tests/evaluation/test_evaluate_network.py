@@ -1,0 +1,161 @@
+"""`evaluate` of a network: its maps, its sound, its batches."""
+
+import numpy as np
+import pytest
+
+import dave_jax
+from dave_jax import evaluate
+from dave_jax.data.transforms import WindowReader
+from dave_jax.datasets.store import open_dataset
+from dave_jax.evaluation import network_maps
+from dave_jax.evaluation.network_maps import NetworkMaps
+from dave_jax.media import clock
+from tests.evaluation.command import read_metrics, run_evaluate
+
+pytestmark = pytest.mark.usefixtures('quick_to_compile')
+
+
+def test_network_scores_as_its_maps_do(watched_dir, checkpoint, tmp_path):
+  """What `--checkpoint` predicts, saved as files, scores the same."""
+  arguments = ('--scores=NSS,CC,IG', '--stride=2')
+  out = tmp_path / 'network'
+  assert (
+    run_evaluate(watched_dir, out, f'--checkpoint={checkpoint}', *arguments)
+    == 0
+  )
+  dataset = open_dataset(watched_dir, 'made/videos')
+  model = dave_jax.load(checkpoint)
+  maps = NetworkMaps(
+    model,
+    dataset,
+    'test',
+    batch_size=3,
+    alignment='exact',
+    sound='own',
+  )
+  reader = WindowReader(
+    dataset,
+    'test',
+    frame_size=model.frame_size,
+    alignment='exact',
+    sigma=None,
+    fixation_map=False,
+  )
+  for clip in dataset.clips('test'):
+    frames = clip.fixated_frames()
+    frames = frames[frames % 2 == 0]
+    (tmp_path / 'maps' / clip.name).mkdir(parents=True)
+    for frame, saliency in zip(frames, maps([(clip, frames)]), strict=True):
+      assert saliency.shape == (8, 12)
+      np.save(tmp_path / 'maps' / clip.name / f'{frame + 1:05d}.npy', saliency)
+      window = reader(clip, int(frame))
+      (other,) = model.maps(
+        [window['frames']], window['log_mel'], window['offsets'][None]
+      )
+      np.testing.assert_allclose(saliency, other, rtol=1e-3, atol=1e-4)
+  out = tmp_path / 'files'
+  predictions = f'--predictions={tmp_path / "maps"}'
+  assert run_evaluate(watched_dir, out, predictions, *arguments) == 0
+  network, files = read_metrics(tmp_path / 'network'), read_metrics(out)
+  assert network['run']['maps']['fingerprint'] == model.fingerprint
+  for name in ('NSS', 'CC', 'IG'):
+    assert files['overall'][name] == pytest.approx(
+      network['overall'][name], abs=1e-5
+    )
+
+
+def test_network_hears_another_clip_or_nothing(watched_dir, checkpoint):
+  """Expected: the network itself, given that sound with those frames.
+
+  Three clips sound, so the clip one (half of three) further on is heard.
+  """
+  dataset = open_dataset(watched_dir, 'made/videos')
+  model = dave_jax.load(checkpoint)
+  options = {'alignment': 'exact'}
+  reader = WindowReader(
+    dataset,
+    'test',
+    frame_size=model.frame_size,
+    sigma=None,
+    fixation_map=False,
+    **options,
+  )
+  first, second, *_ = dataset.clips('test')
+  window, heard = reader(first, 19), reader(second, 19)
+  silence = np.full_like(window['log_mel'], clock.SILENCE)
+  wanted = {
+    'own': window['log_mel'],
+    'other': heard['log_mel'],
+    'none': silence,
+  }
+  shown = {}
+  for sound, log_mel in wanted.items():
+    maps = NetworkMaps(
+      model, dataset, 'test', batch_size=1, sound=sound, **options
+    )
+    (shown[sound],) = maps([(first, np.array([19]))])
+    (expected,) = model.maps(
+      [window['frames']], log_mel, window['offsets'][None]
+    )
+    np.testing.assert_allclose(shown[sound], expected, rtol=1e-3, atol=1e-4)
+  assert not np.allclose(shown['own'], shown['none'], rtol=1e-2)
+
+
+def test_sound_of_another_clip_takes_two_clips(
+  watched_dir, checkpoint, tmp_path, capsys
+):
+  arguments = (
+    f'--checkpoint={checkpoint}',
+    '--split=train',
+    '--scores=NSS',
+    '--mean_eye_position=none',
+    '--sound=other',
+  )
+  assert (
+    run_evaluate(watched_dir, tmp_path / 'run', *arguments) == evaluate.FAILED
+  )
+  assert '2 or more clips with sound, got 1' in capsys.readouterr().err
+
+
+def test_still_images_take_the_visual_route(
+  watched_dir, checkpoint, tmp_path, monkeypatch
+):
+  batches, predict = [], network_maps._predict
+
+  def counted(module, variables, batch, *, visual_only):
+    batches.append((len(batch['frames']), visual_only))
+    return predict(module, variables, batch, visual_only=visual_only)
+
+  monkeypatch.setattr(network_maps, '_predict', counted)
+  out = tmp_path / 'run'
+  arguments = ('--mean_eye_position=none', '--scores=NSS,IG')
+  assert (
+    run_evaluate(
+      watched_dir,
+      out,
+      f'--checkpoint={checkpoint}',
+      *arguments,
+      dataset='made/images',
+    )
+    == 0
+  )
+  found = read_metrics(out)
+  assert found['counts']['videos'] == 4
+  assert found['scores'] == ['NSS']
+  # Four images make one batch of the default size.
+  assert batches == [(4, True)]
+  assert list(found['categories']) == ['uncategorised']
+
+
+@pytest.mark.parametrize('name', ['best', 'last'])
+def test_checkpoint_may_be_the_folder_of_a_training_run(
+  name, watched_dir, checkpoint, tmp_path
+):
+  run = tmp_path / 'my_network'
+  run.mkdir()
+  (run / name).symlink_to(checkpoint, target_is_directory=True)
+  out = tmp_path / 'run'
+  assert (
+    run_evaluate(watched_dir, out, f'--checkpoint={run}', '--scores=NSS') == 0
+  )
+  assert read_metrics(out)['run']['name'] == 'my_network'
