@@ -36,7 +36,8 @@ from dave_jax.media.source import videos_in
 from dave_jax.prediction import maps
 from dave_jax.prediction.loading import load
 from dave_jax.prediction.saliency_model import SIZES
-from dave_jax.prediction.video_job import FORMATS, Job, Settings
+from dave_jax.prediction.settings import FORMATS, Settings
+from dave_jax.prediction.video_job import Job
 from dave_jax.weights.bundled import NOTE
 
 DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
