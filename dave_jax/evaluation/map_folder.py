@@ -12,7 +12,7 @@ import numpy as np
 
 from dave_jax.data.windows import is_still
 from dave_jax.datasets.schema import Clip
-from dave_jax.evaluation import map_video
+from dave_jax.media import map_video
 from dave_jax.media.image_file import read_image
 
 _IMAGES = ('.png', '.jpg', '.jpeg')

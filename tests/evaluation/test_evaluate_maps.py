@@ -6,7 +6,7 @@ import pytest
 
 from dave_jax import evaluate
 from tests.evaluation.command import read_metrics, run_evaluate
-from tests.evaluation.map_videos import write_map_video, write_png_frames
+from tests.media.map_videos import write_map_video, write_png_frames
 
 
 def _write_maps(folder, seed=0):

@@ -9,7 +9,7 @@ import pytest
 from dave_jax.evaluation.map_folder import MapFolder, read_map
 from dave_jax.prediction.maps import MapFiles
 from tests.data import sets
-from tests.evaluation.map_videos import write_map_video, write_png_frames
+from tests.media.map_videos import write_map_video, write_png_frames
 
 _MAPS = np.random.default_rng(0).integers(0, 256, (3, 6, 8), np.uint8)
 
