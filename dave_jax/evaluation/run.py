@@ -12,7 +12,11 @@ from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.options import Options, parse_size
 from dave_jax.evaluation.run_folder import RunFolder
 from dave_jax.evaluation.scorer import FrameScorer
-from dave_jax.evaluation.sources import open_maps, read_mean_eye_position
+from dave_jax.evaluation.sources import (
+  open_maps,
+  read_mean_eye_position,
+  warn,
+)
 from dave_jax.evaluation.summary import summarise
 
 _LIBRARIES = ('numpy', 'scipy', 'opencv-python-headless', 'jax')
@@ -35,6 +39,7 @@ def evaluate(options: Options) -> dict | None:
       'contextual scores; leave out size and boxes'
     )
   dataset = open_dataset(options.data_dir, options.dataset)
+  options = _with_only_split(options, dataset)
   truth = read_ground_truth(
     dataset,
     options.split,
@@ -48,6 +53,8 @@ def evaluate(options: Options) -> dict | None:
   if options.baseline == 'mean_eye_position':
     source |= {'mean_eye_position': mean_source}
   scorer = FrameScorer(truth, options.settings, baseline=mean, boxes=boxes)
+  if scorer.undefined:
+    warn(scorer.undefined)
   if options.baseline == 'human_infinite':
     score = HumanInfinite(
       scorer, repeats=options.repeats, seed=options.settings.seed
@@ -99,6 +106,21 @@ def evaluate(options: Options) -> dict | None:
   }
   folder.finish(metrics)
   return metrics
+
+
+def _with_only_split(options, dataset):
+  """Returns the options with the split of a set that has a single one.
+
+  A small set of one's own is all for testing, whatever it was built for.
+  """
+  if len(dataset.splits) > 1 or options.split in dataset.splits:
+    return options
+  (split,) = dataset.splits
+  warn(
+    f"{dataset.name} has no split '{options.split}'; scoring its only one, "
+    f"'{split}'"
+  )
+  return dataclasses.replace(options, split=split)
 
 
 def _versions():

@@ -34,9 +34,19 @@ class FrameScorer:
   baseline: np.ndarray | None
   boxes: Boxes | None
 
-  def __post_init__(self):
-    if 'sAUC' in self.names:
-      self._other_frames  # noqa: B018, raises if there are too few frames.
+  @property
+  def undefined(self) -> str | None:
+    """Why sAUC is undefined in some clips; None if it is in none."""
+    if 'sAUC' not in self.names or not self._other_frames.too_few:
+      return None
+    too_few = self._other_frames.too_few
+    number, left = next(iter(too_few.items()))
+    return (
+      f'sAUC is undefined in {len(too_few)} of {len(self.truth.clips)} clips: '
+      f'expected {self.settings.negatives or 1} or more other frames to take '
+      f'negatives from, got {left} for {self.truth.clips[number].name}; score '
+      'more clips, or set negatives, exclude_same or negatives_from'
+    )
 
   @functools.cached_property
   def names(self) -> tuple[str, ...]:
@@ -102,14 +112,17 @@ class FrameScorer:
           saliency, fixations, jitter=jitter, protocol=protocol, **random
         )
       elif name == 'sAUC':
-        score = auc.shuffled_auc(
-          saliency,
-          fixations,
-          [self._negatives(row)],
-          splits=self.settings.splits or None,
-          protocol=protocol,
-          **random,
-        )
+        negatives = self._negatives(row)
+        score = [np.nan]
+        if negatives is not None:
+          score = auc.shuffled_auc(
+            saliency,
+            fixations,
+            [negatives],
+            splits=self.settings.splits or None,
+            protocol=protocol,
+            **random,
+          )
       elif name == 'AUC':
         score = auc.auc(saliency, fixations)
       elif name == 'EMD':
@@ -185,7 +198,10 @@ class FrameScorer:
     return self._baselines[size]
 
   def _negatives(self, row):
-    others = self._other_frames(row).tolist()
+    others = self._other_frames(row)
+    if others is None:
+      return None
+    others = others.tolist()
     drop = self.truth.pixels(row) if self.settings.drop_own_fixations else None
     return negative_pixels(
       [self.truth.pixels(other) for other in others],

@@ -50,7 +50,10 @@ def open_maps(
 def read_mean_eye_position(
   options: Options, dataset: Dataset
 ) -> tuple[np.ndarray | None, dict | None]:
-  """Returns the mean eye position and what is recorded of it; None without."""
+  """Returns the mean eye position and what is recorded of it; None without.
+
+  Without the default split, IG is left out.
+  """
   name, _, split = options.mean_eye_position.rpartition(':')
   needed = options.baseline == 'mean_eye_position' or 'IG' in (
     options.settings.names
@@ -59,12 +62,17 @@ def read_mean_eye_position(
     return None, None
   source = open_dataset(options.data_dir, name) if name else dataset
   if split not in source.splits and not name:
-    raise ValueError(
+    message = (
       f"{source.name} has no split '{split}' to take the mean eye position "
-      'from; set --mean_eye_position=NAME:SPLIT, or =none to leave out IG'
+      'from; set --mean_eye_position=NAME:SPLIT'
     )
+    given = options.mean_eye_position != Options.mean_eye_position
+    if given or options.baseline == 'mean_eye_position':
+      raise ValueError(f'{message}, or =none to leave out IG')
+    warn(f'IG is left out: {message} to have it')
+    return None, None
   if source.name == dataset.name and split in options.split.split('+'):
-    _warn(
+    warn(
       f'the mean eye position is that of {source.name}:{split}, which is also '
       'scored. This baseline has seen the test data.'
     )
@@ -126,9 +134,9 @@ def _open_folder(options, truth):
         f'{message}; predict them, set --first_frame to the number of the '
         'first frame, or use --partial to score the others'
       )
-    _warn(f'{message}; not scored')
+    warn(f'{message}; not scored')
   if extra:
-    _warn(
+    warn(
       f'{root}: {sum(extra.values())} maps lie past the end of their clips '
       f'({_listing(list(extra))}) and are not scored; check that maps and '
       'frames are numbered alike'
@@ -155,7 +163,7 @@ def _open_network(options, dataset, truth):
 
   enable_compilation_cache()
   if options.checkpoint is None:
-    _warn(NOTE)
+    warn(NOTE)
   checkpoint = pathlib.Path(options.checkpoint or BUNDLED).resolve()
   # The folder of a training run holds one of these.
   weights = [n for n in ('best', 'last') if (checkpoint / n).is_dir()]
@@ -171,7 +179,7 @@ def _open_network(options, dataset, truth):
   )
   seen = in_davos_training(truth.clips)
   if seen:
-    _warn(
+    warn(
       f'{len(seen)} of {len(truth.clips)} clips are in the training fold of '
       f'DAVoS ({_listing(seen)}); a network trained on DAVoS has seen them'
     )
@@ -194,5 +202,6 @@ def _listing(items, separator=', '):
   return listed + (f' and {more} more' if more > 0 else '')
 
 
-def _warn(message):
+def warn(message: str) -> None:
+  """Prints a message to standard error."""
   print(f'evaluate: {message}', file=sys.stderr)

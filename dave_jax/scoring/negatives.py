@@ -18,7 +18,12 @@ NegativesFrom = Literal['all', 'video']
 
 
 class OtherFrames:
-  """Chooses the frames that provide the negatives of each frame."""
+  """Chooses the frames that provide the negatives of each frame.
+
+  Attributes:
+    too_few: {video: number of other frames}, the videos whose frames have fewer
+      than `count` others to choose from.
+  """
 
   def __init__(
     self,
@@ -29,7 +34,7 @@ class OtherFrames:
     exclude_same: ExcludeSame,
     negatives_from: NegativesFrom,
   ):
-    """Checks that every frame has other frames to choose from.
+    """Lists the frames to choose from.
 
     Args:
       videos: [n], the video of each frame of the WHOLE evaluation, in order.
@@ -40,7 +45,7 @@ class OtherFrames:
       negatives_from: Frames to draw from: 'all', or those of the same 'video'.
 
     Raises:
-      ValueError: An option is unknown, or leaves fewer frames than `count`.
+      ValueError: An option is unknown, or the options leave no frames.
     """
     for name, value, choices in (
       ('exclude_same', exclude_same, get_args(ExcludeSame)),
@@ -65,22 +70,24 @@ class OtherFrames:
     self._count = count
     self._exclude_video = exclude_same == 'video'
     self._from_video = negatives_from == 'video'
+    self.too_few: dict[Hashable, int] = {}
     for video, frames in zip(number_of, self._frames_of, strict=True):
       left = len(frames) if self._from_video else len(videos)
       left -= len(frames) if self._exclude_video else 1
       if left < (count or 1):
-        raise ValueError(
-          f'expected {count or 1} or more other frames to take negatives from, '
-          f'got {left} for the frames of video {video!r}; lower count, or set '
-          "exclude_same='frame' or negatives_from='all'"
-        )
+        self.too_few[video] = left
 
-  def __call__(self, frame: int) -> np.ndarray:
-    """Returns the frames that provide negatives, indices, ascending."""
+  def __call__(self, frame: int) -> np.ndarray | None:
+    """Returns the frames that provide negatives, indices, ascending.
+
+    None if there are too few.
+    """
     same = self._frames_of[self._video[frame]]
     excluded = same if self._exclude_video else np.array([frame])
     candidates = len(same) if self._from_video else len(self._video)
     left = candidates - len(excluded)
+    if left < (self._count or 1):
+      return None
     if self._count is None:
       drawn = np.arange(left)
     else:

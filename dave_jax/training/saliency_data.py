@@ -3,6 +3,7 @@
 import functools
 
 import jax
+from absl import logging
 from ml_collections import ConfigDict
 
 from dave_jax.data.augmentation import BrightnessContrast, HorizontalFlip
@@ -162,6 +163,8 @@ class SaliencyData:
     )
     settings = ScoreSettings(**evaluation.scoring)
     scorer = FrameScorer(truth, settings, baseline=None, boxes=None)
+    if scorer.undefined:
+      logging.warning('%s: %s', truth.name, scorer.undefined)
     return ValidationSet(batches, scorer)
 
   def _epoch(self, batches):

@@ -90,7 +90,6 @@ def test_boxes_add_contextual_scores(watched_dir, tmp_path):
     ),
     (('--mean_eye_position=val',), "no split 'val'"),
     (('--stride=0',), 'stride of 1 or more, got 0'),
-    (('--negatives=500',), 'expected 500 or more other frames'),
     (('--boxes=nowhere.csv',), 'nowhere.csv'),
     (('--process_index=3',), 'process_index from 0 to 0, got 3'),
   ],
@@ -103,6 +102,33 @@ def test_bad_settings_are_told(
   )
   assert status == evaluate.FAILED
   assert message in capsys.readouterr().err
+
+
+def test_set_of_one_clip_without_training_split(tmp_path, capsys):
+  """What cannot be computed is undefined, and said; the rest is scored."""
+  clip = watched_clip('only', crowd(3, 4, seed=0), frames=3, rate=25.0)
+  sets.write_set(tmp_path, 'videos', [clip])
+  out = tmp_path / 'run'
+  arguments = ('--baseline=centre', '--negatives=10', '--split=train')
+  assert run_evaluate(tmp_path, out, *arguments) == 0
+  error = capsys.readouterr().err
+  assert "no split 'train'; scoring its only one, 'test'" in error
+  assert 'sAUC is undefined in 1 of 1 clips' in error
+  assert 'got 0 for only' in error
+  assert 'IG is left out' in error
+  found = read_metrics(out)
+  assert found['overall']['sAUC'] is None
+  assert found['counts']['undefined']['sAUC'] == 3
+  assert found['overall']['NSS'] > 0
+  assert 'IG' not in found['scores']
+  assert found['run']['data']['split'] == 'test'
+  assert report.main([str(out), f'--out={tmp_path / "report"}']) == 0
+  (row,) = [
+    line
+    for line in (tmp_path / 'report/report.md').read_text().splitlines()
+    if line.startswith('| Centre |')
+  ]
+  assert row.split('|')[4].strip() == '-'
 
 
 def test_pysaliency_protocol(watched_dir, tmp_path):
