@@ -16,12 +16,8 @@ import dataclasses
 import grain
 import numpy as np
 
-from dave_jax.data.batches import (
-  EPOCHS,
-  Batches,
-  batches_of_process,
-  check_processes,
-)
+from dave_jax.data.batches import EPOCHS, Batches, Loading
+from dave_jax.data.fake import fake_batches
 from dave_jax.data.labelled_audio import LabelledSounds
 from dave_jax.media import audio, clock
 
@@ -34,106 +30,62 @@ SAMPLES = (CHUNK_FRAMES - 1) * _HOP + 400
 
 def train_sounds(
   sounds: LabelledSounds,
+  loading: Loading,
   *,
-  batch_size: int,
   seed: int,
   speed: float,
   gain: float,
   noise: float,
-  process_index: int,
-  process_count: int,
-  prefetch: int,
 ) -> Batches:
   """Returns endless shuffled batches, each recording at a random time.
 
   Args:
     sounds: The recordings.
-    batch_size: Global batch size, of all processes together.
+    loading: How batches are read.
     seed: Seed of the order, the times and the augmentation.
     speed: Recordings are played faster or slower, with their pitch, by a factor
       of up to 1 + speed.
     gain: Largest change of loudness, up or down, in decibels.
     noise: Largest standard deviation of the white noise that is added; samples
       are -1 to 1.
-    process_index, process_count: Index of this process and their number.
-    prefetch: Batches to read ahead.
   """
+  augmentation = {'speed': speed, 'gain': gain, 'noise': noise}
+  load = LoadRecording(sounds, **augmentation, random_time=True)
   numbers = grain.MapDataset.range(len(sounds))
-  examples = (
-    numbers.shuffle(seed=seed)
-    .repeat(EPOCHS)
-    .random_map(
-      LoadRecording(
-        sounds, speed=speed, gain=gain, noise=noise, random_time=True
-      ),
-      seed=seed + 1,
-    )
-  )
-  return _batches(
-    examples,
-    sounds,
-    batch_size,
-    {'seed': seed, 'speed': speed, 'gain': gain, 'noise': noise},
-    process_index,
-    process_count,
-    prefetch,
-  )
-
-
-def fake_sounds(
-  *,
-  labels: int,
-  batch_size: int,
-  seed: int,
-  process_index: int,
-  process_count: int,
-) -> Batches:
-  """Returns endless batches of noise, ten batches per epoch.
-
-  Args:
-    labels: Number of labels.
-    batch_size, seed, process_index, process_count: As for `train_sounds`.
-  """
-  check_processes(batch_size, process_index, process_count)
-  noise = grain.MapDataset.range(10 * batch_size).repeat(EPOCHS)
   return Batches(
-    batches_of_process(
-      noise.random_map(_Noise(labels), seed=seed),
-      batch_size,
-      process_index,
-      process_count,
-    ),
-    examples=10 * batch_size,
+    numbers.shuffle(seed=seed).repeat(EPOCHS).random_map(load, seed=seed + 1),
+    loading,
+    examples=len(sounds),
     still=False,
-    settings={'fake': True, 'seed': seed, 'batch_size': batch_size},
-    workers=0,
-    prefetch=0,
-    start_batch=0,
+    settings={'data': sounds.fingerprint, 'seed': seed, **augmentation},
   )
 
 
-def held_out_sounds(
-  sounds: LabelledSounds,
-  *,
-  batch_size: int,
-  process_index: int,
-  process_count: int,
-  prefetch: int,
-) -> Batches:
+def fake_sounds(loading: Loading, *, seed: int) -> Batches:
+  """Returns endless batches of noise, ten batches per epoch."""
+  size = loading.batch_size
+  shapes = {
+    'log_mel': ((size, CHUNK_FRAMES, clock.MEL_BANDS), np.dtype(np.float32)),
+    'offsets': ((size, clock.WINDOW_FRAMES), np.dtype(np.int32)),
+    'label': ((size,), np.dtype(np.int32)),
+    'recording': ((size,), np.dtype(np.int32)),
+  }
+  return fake_batches(shapes, loading, examples=10 * size, seed=seed)
+
+
+def held_out_sounds(sounds: LabelledSounds, loading: Loading) -> Batches:
   """Returns batches of each recording once, in order, centred in silence.
 
   The last batch is padded with rows whose `mask` is False.
-
-  Args:
-    sounds: The recordings.
-    batch_size, process_index, process_count, prefetch: As for `train_sounds`.
   """
-  padded = -(-len(sounds) // batch_size) * batch_size
-  examples = grain.MapDataset.range(padded).random_map(
-    LoadRecording(sounds, with_mask=True), seed=0
-  )
-  return _batches(
-    examples, sounds, batch_size, {}, process_index, process_count, prefetch
+  padded = -(-len(sounds) // loading.batch_size) * loading.batch_size
+  load = LoadRecording(sounds, with_mask=True)
+  return Batches(
+    grain.MapDataset.range(padded).random_map(load, seed=0),
+    loading,
+    examples=len(sounds),
+    still=False,
+    settings={'data': sounds.fingerprint},
   )
 
 
@@ -180,35 +132,3 @@ class LoadRecording(grain.transforms.RandomMap):
     piece = waveform[max(0, -at) :][: SAMPLES - max(0, at)]
     placed[max(0, at) :][: piece.size] = piece
     return placed
-
-
-@dataclasses.dataclass(frozen=True)
-class _Noise(grain.transforms.RandomMap):
-  """Made-up examples."""
-
-  labels: int
-
-  def random_map(self, number, rng):
-    size = (CHUNK_FRAMES, clock.MEL_BANDS)
-    return {
-      'log_mel': rng.uniform(clock.SILENCE, 2, size).astype(np.float32),
-      'offsets': _STARTS,
-      'label': np.int32(rng.integers(self.labels)),
-      'recording': np.int32(number),
-    }
-
-
-def _batches(
-  examples, sounds, batch_size, settings, process_index, process_count, prefetch
-):
-  check_processes(batch_size, process_index, process_count)
-  settings = {'data': sounds.fingerprint, 'batch_size': batch_size, **settings}
-  return Batches(
-    batches_of_process(examples, batch_size, process_index, process_count),
-    examples=len(sounds),
-    still=False,
-    settings=settings,
-    workers=0,
-    prefetch=prefetch,
-    start_batch=0,
-  )

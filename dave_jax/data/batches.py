@@ -19,6 +19,7 @@ A batch is a dict of NumPy arrays; b is the batch size of one process.
 `media.clock.examples_of_chunk` cuts the examples out of the chunks.
 """
 
+import dataclasses
 import multiprocessing
 import os
 import signal
@@ -75,6 +76,44 @@ def batch_shapes(
   }
 
 
+@dataclasses.dataclass(frozen=True)
+class Loading:
+  """How batches are split between processes and read ahead.
+
+  Attributes:
+    batch_size: Global batch size, of all processes together.
+    process_index, process_count: Index of this process and their number.
+    workers: Number of worker processes; 0 reads in threads of this process.
+    prefetch: Batches that each worker, or this process if there is none, reads
+      ahead.
+
+  Raises:
+    ValueError: Processes cannot split batches evenly.
+  """
+
+  batch_size: int
+  process_index: int
+  process_count: int
+  workers: int
+  prefetch: int
+
+  def __post_init__(self):
+    size, count = self.batch_size, self.process_count
+    if size < 1 or size % count:
+      near = [
+        n for n in (size - size % count, size - size % count + count) if n
+      ]
+      raise ValueError(
+        f'batch_size {size} is not divisible by {count} processes; use '
+        f'{" or ".join(map(str, near))}'
+      )
+    if not 0 <= self.process_index < count:
+      raise ValueError(
+        f'expected a process_index of 0 to {count - 1}, got '
+        f'{self.process_index}'
+      )
+
+
 class Batches(Iterator[dict[str, np.ndarray]]):
   """Iterates over the batches of one process; its position can be saved.
 
@@ -87,30 +126,31 @@ class Batches(Iterator[dict[str, np.ndarray]]):
 
   def __init__(
     self,
-    batches: grain.MapDataset,
+    dataset: grain.MapDataset,
+    loading: Loading,
     *,
     examples: int,
     still: bool,
     settings: dict,
-    workers: int,
-    prefetch: int,
-    start_batch: int,
   ):
-    """Wraps a Grain data set.
+    """Batches a Grain data set.
 
     Args:
-      batches: All batches of this process.
+      dataset: The examples of all batches of all processes.
+      loading: How they are batched and read.
       examples, still: See above.
-      settings: What the order of the examples depends on, for JSON.
-      workers, prefetch, start_batch: See `train_batches`.
+      settings: What the order of the examples depends on, beside the batch
+        size, for JSON.
     """
     self.examples = examples
     self.still = still
-    self._batches = batches
-    self._settings = settings
-    self._workers = workers
-    self._prefetch = prefetch
-    self._next = start_batch
+    # Of each global batch, the slice of this process.
+    batches = dataset.batch(loading.batch_size // loading.process_count)
+    self._batches = batches[loading.process_index :: loading.process_count]
+    self._settings = {'batch_size': loading.batch_size, **settings}
+    self._workers = loading.workers
+    self._prefetch = loading.prefetch
+    self._next = 0
     self._iterator = None
 
   def __len__(self) -> int:
@@ -195,32 +235,3 @@ def _prepare_worker(worker, workers):
 def _end_with_parent():
   multiprocessing.parent_process().join()
   os._exit(1)
-
-
-def check_processes(
-  batch_size: int, process_index: int, process_count: int
-) -> None:
-  """Raises a ValueError if processes cannot split batches evenly."""
-  if batch_size < 1 or batch_size % process_count:
-    below = batch_size - batch_size % process_count
-    near = [n for n in (below, below + process_count) if n]
-    raise ValueError(
-      f'batch_size {batch_size} is not divisible by {process_count} processes; '
-      f'use {" or ".join(map(str, near))}'
-    )
-  if not 0 <= process_index < process_count:
-    raise ValueError(
-      f'expected a process_index of 0 to {process_count - 1}, got '
-      f'{process_index}'
-    )
-
-
-def batches_of_process(
-  examples: grain.MapDataset,
-  batch_size: int,
-  process_index: int,
-  process_count: int,
-) -> grain.MapDataset:
-  """Returns the batches of a process: of each global batch, its slice."""
-  batches = examples.batch(batch_size // process_count)
-  return batches[process_index::process_count]

@@ -5,65 +5,44 @@ import dataclasses
 import grain
 import numpy as np
 
-from dave_jax.data.batches import (
-  EPOCHS,
-  Batches,
-  batch_shapes,
-  batches_of_process,
-  check_processes,
-)
+from dave_jax.data.batches import EPOCHS, Batches, Loading
 from dave_jax.media import clock
+
+LABELS = tuple(f'fake label {n}' for n in range(10))
 
 
 def fake_batches(
+  shapes: dict[str, tuple[tuple[int, ...], np.dtype]],
+  loading: Loading,
   *,
-  batch_size: int,
-  frame_size: tuple[int, int],
-  still: bool,
-  fixation_map: bool,
   examples: int,
   seed: int,
-  process_index: int,
-  process_count: int,
-  start_batch: int,
 ) -> Batches:
-  """Returns endless batches of noise instead of `train_batches`.
+  """Returns endless batches of noise instead of training batches.
 
   Args:
-    batch_size: Global batch size, of all processes together.
-    frame_size: Height and width of the frames.
-    still: Whether the batches are of still images.
-    fixation_map: Whether they hold fixation maps.
+    shapes: {key: (shape, dtype)} of a batch, of any size.
+    loading: How batches are split; they are not read ahead.
     examples: Examples per epoch.
-    seed, process_index, process_count, start_batch: See `train_batches`.
+    seed: Seed of the noise.
   """
-  check_processes(batch_size, process_index, process_count)
-  shapes = batch_shapes(
-    batch_size=1,
-    frame_size=frame_size,
-    still=still,
-    fixation_map=fixation_map,
-    evaluation=False,
-  )
   noise = (
     grain.MapDataset.range(examples)
     .repeat(EPOCHS)
     .random_map(_Noise(shapes), seed=seed)
   )
   return Batches(
-    batches_of_process(noise, batch_size, process_index, process_count),
+    noise,
+    dataclasses.replace(loading, workers=0, prefetch=0),
     examples=examples,
-    still=still,
-    settings={'fake': True, 'seed': seed, 'batch_size': batch_size},
-    workers=0,
-    prefetch=0,
-    start_batch=start_batch,
+    still='log_mel' not in shapes,
+    settings={'fake': True, 'seed': seed},
   )
 
 
 @dataclasses.dataclass(frozen=True)
 class _Noise(grain.transforms.RandomMap):
-  """Random examples with the shapes of a batch of one."""
+  """Random examples of a batch of these shapes."""
 
   shapes: dict
 
@@ -82,6 +61,9 @@ class _Noise(grain.transforms.RandomMap):
       elif key == 'offsets':
         last = self.shapes['log_mel'][0][1] - clock.EXAMPLE_FRAMES
         example[key] = np.linspace(0, last, *shape).astype(kind)
+      elif key == 'label':
+        example[key] = kind.type(rng.integers(len(LABELS)))
       else:
-        example[key] = kind.type(number if key == 'frame' else 0)
+        counts = key in ('frame', 'recording')
+        example[key] = kind.type(number if counts else 0)
     return example

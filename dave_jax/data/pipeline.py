@@ -19,13 +19,8 @@ import grain
 import numpy as np
 
 from dave_jax.data.augmentation import Augmentation
-from dave_jax.data.batches import (
-  EPOCHS,
-  Batches,
-  batches_of_process,
-  check_processes,
-)
-from dave_jax.data.transforms import WindowReader
+from dave_jax.data.batches import EPOCHS, Batches, Loading
+from dave_jax.data.transforms import Reading, WindowReader
 from dave_jax.data.windows import Windows, find_windows, is_still
 from dave_jax.datasets.store import Dataset
 
@@ -36,47 +31,32 @@ _CHECKED_EXAMPLES = 64
 
 def train_batches(
   sources: Sequence[tuple[Dataset, str]],
+  reading: Reading,
+  loading: Loading,
   *,
-  batch_size: int,
   seed: int,
   stride: int,
   random_frames: bool,
-  frame_size: tuple[int, int],
-  alignment: str,
-  sigma: float | None,
-  fixation_map: bool,
   augmentations: Sequence[Augmentation],
   weights: Sequence[float] | None,
-  process_index: int,
-  process_count: int,
-  workers: int,
-  prefetch: int,
-  start_batch: int,
 ) -> Batches:
   """Returns endless shuffled batches of the frames that have fixations.
 
   Args:
     sources: Data sets, each with a split; all of videos, or all of still
       images.
-    batch_size: Global batch size, of all processes together.
+    reading, loading: How windows and batches are read.
     seed: Seed of the order, the choice of frames and the augmentation.
     stride, random_frames: See `windows.find_windows`.
-    frame_size, alignment, sigma, fixation_map: See `transforms.WindowReader`.
     augmentations: Applied to each example, in this order.
     weights: Relative frequency of the examples of each source; each source
       then has epochs of its own. None concatenates the sources, so that each
       example occurs once per epoch.
-    process_index, process_count: Index of this process and their number.
-    workers: Number of worker processes; 0 reads in threads of this process.
-    prefetch: Batches that each worker, or this process if there is none, reads
-      ahead.
-    start_batch: Index of the first batch.
 
   Raises:
     ValueError: The arguments do not fit each other or the data.
   """
-  check_processes(batch_size, process_index, process_count)
-  readers = _readers(sources, frame_size, alignment, sigma, fixation_map)
+  readers = _readers(sources, reading)
   windows = _windows(
     readers, stride=stride, random_frames=random_frames, fixated_only=True
   )
@@ -107,7 +87,6 @@ def train_batches(
     chosen,
     {
       'seed': seed,
-      'batch_size': batch_size,
       'stride': stride,
       'random_frames': random_frames,
       'weights': None if weights is None else [float(w) for w in weights],
@@ -117,31 +96,22 @@ def train_batches(
     LoadWindow(readers, tuple(augmentations)), seed=read_seed
   )
   return Batches(
-    batches_of_process(examples, batch_size, process_index, process_count),
+    examples,
+    loading,
     examples=ends[-1],
     still=_still(windows),
     settings=settings,
-    workers=workers,
-    prefetch=prefetch,
-    start_batch=start_batch,
   )
 
 
 def evaluation_batches(
   dataset: Dataset,
   split: str,
+  reading: Reading,
+  loading: Loading,
   *,
-  batch_size: int,
   stride: int,
   fixated_only: bool,
-  frame_size: tuple[int, int],
-  alignment: str,
-  sigma: float | None,
-  fixation_map: bool,
-  process_index: int,
-  process_count: int,
-  workers: int,
-  prefetch: int,
 ) -> Batches:
   """Returns batches of each window of a split once, in order.
 
@@ -150,43 +120,32 @@ def evaluation_batches(
 
   Args:
     dataset, split: The split to read.
-    batch_size: Global batch size, of all processes together.
+    reading, loading: How windows and batches are read.
     stride, fixated_only: See `windows.find_windows`.
-    frame_size, alignment, sigma, fixation_map: See `transforms.WindowReader`.
-    process_index, process_count, workers, prefetch: As for `train_batches`.
 
   Raises:
     ValueError: The arguments do not fit each other or the data.
   """
-  check_processes(batch_size, process_index, process_count)
   sources = [(dataset, split)]
-  readers = _readers(sources, frame_size, alignment, sigma, fixation_map)
+  readers = _readers(sources, reading)
   windows = _windows(
     readers, stride=stride, random_frames=False, fixated_only=fixated_only
   )
   count = len(windows[0])
-  padded = -(-count // batch_size) * batch_size
+  padded = -(-count // loading.batch_size) * loading.batch_size
   chosen = grain.MapDataset.range(padded).random_map(
     SampleWindow(windows, [count]), seed=0
   )
   settings = _settings(
-    sources,
-    chosen,
-    {
-      'batch_size': batch_size,
-      'stride': stride,
-      'fixated_only': fixated_only,
-    },
+    sources, chosen, {'stride': stride, 'fixated_only': fixated_only}
   )
   examples = chosen.random_map(LoadWindow(readers, (), evaluation=True), seed=0)
   return Batches(
-    batches_of_process(examples, batch_size, process_index, process_count),
+    examples,
+    loading,
     examples=count,
     still=_still(windows),
     settings=settings,
-    workers=workers,
-    prefetch=prefetch,
-    start_batch=0,
   )
 
 
@@ -234,20 +193,10 @@ class LoadWindow(grain.transforms.RandomMap):
     return example | ({'mask': np.bool_(mask)} if self.evaluation else {})
 
 
-def _readers(sources, frame_size, alignment, sigma, fixation_map):
+def _readers(sources, reading):
   if not sources:
     raise ValueError('expected one or more data sets, got none')
-  return tuple(
-    WindowReader(
-      dataset,
-      split,
-      frame_size=frame_size,
-      alignment=alignment,
-      sigma=sigma,
-      fixation_map=fixation_map,
-    )
-    for dataset, split in sources
-  )
+  return tuple(WindowReader(*source, reading) for source in sources)
 
 
 def _windows(

@@ -1,5 +1,6 @@
 """Reads the window of an example: frames, log-mel spectrogram and target."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import av
@@ -30,52 +31,55 @@ class DataError(ValueError):
   """Stored data cannot be read. The message names the clip and frame."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Reading:
+  """How windows are read.
+
+  Attributes:
+    frame_size: Height and width of the frames; those stored with another size
+      are resized.
+    alignment: 'exact' or 'causal', see `media.clock`.
+    sigma: Standard deviation, in pixels of the original, of the Gaussian that
+      fixations are blurred with if there is no density map; None takes that of
+      the record.
+    fixation_map: Whether examples hold a map of the fixations.
+
+  Raises:
+    ValueError: There is no such alignment.
+  """
+
+  frame_size: tuple[int, int]
+  alignment: str
+  sigma: float | None
+  fixation_map: bool
+
+  def __post_init__(self):
+    if self.alignment not in ALIGNMENTS:
+      raise ValueError(
+        f'expected an alignment of {" or ".join(ALIGNMENTS)}, got '
+        f'{self.alignment!r}'
+      )
+
+
 class WindowReader:
   """Reads windows of a split. Can be pickled, for worker processes.
 
   Attributes:
     clips: The clips of the split.
-    frame_size: Height and width of the frames that it returns.
+    reading: How windows are read.
   """
 
-  def __init__(
-    self,
-    dataset: Dataset,
-    split: str,
-    *,
-    frame_size: tuple[int, int],
-    alignment: str,
-    sigma: float | None,
-    fixation_map: bool,
-  ):
-    """Opens a split.
-
-    Args:
-      dataset: See `datasets.store`.
-      split: A split, or several joined by `+`.
-      frame_size: Height and width of the frames to return; those stored with
-        another size are resized.
-      alignment: 'exact' or 'causal', see `media.clock`.
-      sigma: Standard deviation, in pixels of the original, of the Gaussian that
-        fixations are blurred with if there is no density map; None takes that
-        of the record.
-      fixation_map: Whether examples hold a map of the fixations.
+  def __init__(self, dataset: Dataset, split: str, reading: Reading):
+    """Opens a split, or several joined by `+`.
 
     Raises:
-      ValueError: There is no such split or alignment.
+      ValueError: There is no such split.
     """
-    if alignment not in ALIGNMENTS:
-      raise ValueError(
-        f'expected an alignment of {" or ".join(ALIGNMENTS)}, got {alignment!r}'
-      )
     self.clips = dataset.clips(split)
-    self.frame_size = tuple(frame_size)
+    self.reading = reading
     self._name = f'{dataset.name}, {split}'
     self._folder = dataset.folder
     self._records = dataset.records(split)
-    self._alignment = alignment
-    self._sigma = sigma
-    self._fixation_map = fixation_map
 
   def __call__(self, clip: Clip, frame: int) -> dict[str, np.ndarray]:
     """Returns the window that ends at a frame.
@@ -133,8 +137,9 @@ class WindowReader:
 
   def _frames(self, records, clip, wanted):
     """Returns uint8 [n, h, w, 3]; decodes repeated frames once."""
-    images = np.empty((wanted.size, *self.frame_size, 3), np.uint8)
-    resize = PictureMaker(self.frame_size)
+    size = self.reading.frame_size
+    images = np.empty((wanted.size, *size, 3), np.uint8)
+    resize = PictureMaker(size)
     begin = int(records[0]['first_frame'])
     held = [jpeg for record in records for jpeg in record['frames']]
     for n, frame in enumerate(wanted):
@@ -143,7 +148,7 @@ class WindowReader:
         continue
       try:
         jpeg = held[frame - begin]
-        if simplejpeg.decode_jpeg_header(jpeg)[:2] == self.frame_size:
+        if simplejpeg.decode_jpeg_header(jpeg)[:2] == size:
           simplejpeg.decode_jpeg(jpeg, 'RGB', buffer=images[n])
         else:
           image = simplejpeg.decode_jpeg(jpeg, 'RGB')
@@ -156,7 +161,7 @@ class WindowReader:
     """Returns the log-mel chunk of a window, see `clock.log_mel_chunk`."""
     times = np.concatenate([record['times'] for record in records])
     times = times[wanted - int(records[0]['first_frame'])]
-    starts = clock.example_starts(times, alignment=self._alignment)
+    starts = clock.example_starts(times, alignment=self.reading.alignment)
     starts = clock.fit_chunk(starts)
     begin = int(starts.min())
     log_mel = np.zeros((0, clock.MEL_BANDS), np.float32)
@@ -172,10 +177,10 @@ class WindowReader:
     return {'log_mel': log_mel, 'offsets': offsets}
 
   def _target(self, record, clip, frame):
-    h, w = (pixels // TARGET_STRIDE for pixels in self.frame_size)
+    h, w = (pixels // TARGET_STRIDE for pixels in self.reading.frame_size)
     place = frame - int(record['first_frame'])
-    if self._sigma is not None:
-      record = record | {'sigma': self._sigma}
+    if self.reading.sigma is not None:
+      record = record | {'sigma': self.reading.sigma}
     try:
       density = record_density(record, place, (h, w))
     except (ValueError, IndexError) as error:
@@ -191,7 +196,7 @@ class WindowReader:
         clip, frame, 'has fixations but a black density map', 'its source'
       )
     target = {'density': density}
-    if self._fixation_map:
+    if self.reading.fixation_map:
       original = int(record['height']), int(record['width'])
       fixations = np.zeros((h, w), np.uint8)
       fixations[fixation_pixels(xy, original, (h, w))] = 1

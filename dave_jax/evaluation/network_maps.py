@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import jax
 import numpy as np
 
-from dave_jax.data.transforms import WindowReader
+from dave_jax.data.transforms import Reading, WindowReader
 from dave_jax.data.windows import is_still
 from dave_jax.datasets.schema import Clip
 from dave_jax.datasets.store import Dataset
@@ -49,14 +49,9 @@ class NetworkMaps:
     """
     self._model = model
     self._batch_size = batch_size
-    self._reader = WindowReader(
-      dataset,
-      split,
-      frame_size=model.frame_size,
-      alignment=alignment,
-      sigma=1.0,  # Of the density maps, which are not used here.
-      fixation_map=False,
-    )
+    # Density maps, and so sigma, are not used here.
+    reading = Reading(model.frame_size, alignment, 1.0, fixation_map=False)
+    self._reader = WindowReader(dataset, split, reading)
     self._sound = sound
     self._others = _swapped(self._reader.clips) if sound == 'other' else {}
 

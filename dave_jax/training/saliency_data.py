@@ -7,9 +7,10 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from dave_jax.data.augmentation import BrightnessContrast, HorizontalFlip
-from dave_jax.data.batches import Batches
+from dave_jax.data.batches import Batches, Loading, batch_shapes
 from dave_jax.data.fake import fake_batches
 from dave_jax.data.pipeline import evaluation_batches, train_batches
+from dave_jax.data.transforms import Reading
 from dave_jax.datasets.store import Dataset, open_dataset
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.scorer import FrameScorer
@@ -136,30 +137,23 @@ class SaliencyData:
     return lines
 
   def _validation_set(self, dataset, split):
-    config = self._config
-    data, evaluation = config.data, config.evaluation
+    evaluation = self._config.evaluation
+    reading = self._reading(fixation_map=False)
     batches = functools.partial(
       evaluation_batches,
       dataset,
       split,
-      batch_size=evaluation.batch_size,
+      reading,
+      self._loading(evaluation.batch_size),
       stride=evaluation.stride,
       fixated_only=True,
-      frame_size=tuple(config.model.frame_size),
-      alignment=data.alignment,
-      sigma=data.sigma,
-      fixation_map=False,
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
-      workers=data.workers,
-      prefetch=data.prefetch,
     )
     truth = read_ground_truth(
       dataset,
       split,
       stride=evaluation.stride,
-      size=tuple(config.model.frame_size),
-      sigma=data.sigma,
+      size=reading.frame_size,
+      sigma=reading.sigma,
     )
     settings = ScoreSettings(**evaluation.scoring)
     scorer = FrameScorer(truth, settings, baseline=None, boxes=None)
@@ -175,34 +169,27 @@ class SaliencyData:
     data = config.data
     # Each stream has its own random numbers.
     seed = config.seed + 1_000_003 * list(ROUTE_OF_STREAM).index(stream)
-    shared = {
-      'batch_size': config.train.batch_size,
-      'fixation_map': self.fixation_map,
-      'seed': seed,
-      'start_batch': 0,
-      'process_index': jax.process_index(),
-      'process_count': jax.process_count(),
-    }
+    loading = self._loading(config.train.batch_size)
     if config.fake_data:
-      return fake_batches(
+      shapes = batch_shapes(
+        batch_size=loading.batch_size,
         frame_size=tuple(config.model.frame_size),
         still=stream == 'images',
-        examples=_FAKE_EPOCH * config.train.batch_size,
-        **shared,
+        fixation_map=self.fixation_map,
+        evaluation=False,
       )
+      examples = _FAKE_EPOCH * loading.batch_size
+      return fake_batches(shapes, loading, examples=examples, seed=seed)
     weights = data[f'{stream}_weights']
     batches = train_batches(
       self._sources[stream],
+      self._reading(fixation_map=self.fixation_map),
+      loading,
+      seed=seed,
       stride=data.stride,
       random_frames=data.random_frames,
-      frame_size=tuple(config.model.frame_size),
-      alignment=data.alignment,
-      sigma=data.sigma,
       augmentations=self._augmentations(),
       weights=[float(w) for w in weights.split(',')] if weights else None,
-      workers=data.workers,
-      prefetch=data.prefetch,
-      **shared,
     )
     expected = stream == 'images'
     if batches.still != expected:
@@ -212,6 +199,21 @@ class SaliencyData:
         f'{kinds[batches.still]} in {data[stream]!r}'
       )
     return batches
+
+  def _reading(self, *, fixation_map):
+    data = self._config.data
+    size = tuple(self._config.model.frame_size)
+    return Reading(size, data.alignment, data.sigma, fixation_map)
+
+  def _loading(self, batch_size):
+    data = self._config.data
+    return Loading(
+      batch_size,
+      jax.process_index(),
+      jax.process_count(),
+      workers=data.workers,
+      prefetch=data.prefetch,
+    )
 
   def _augmentations(self):
     data = self._config.data

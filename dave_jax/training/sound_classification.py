@@ -12,6 +12,8 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from dave_jax.data import audio_pipeline as sounds
+from dave_jax.data import fake
+from dave_jax.data.batches import Loading
 from dave_jax.data.labelled_audio import (
   LabelledSounds,
   sounds_of_folder,
@@ -35,8 +37,6 @@ from dave_jax.training.start import load_encoder
 from dave_jax.training.task import TrainState
 from dave_jax.weights import model_folder as store
 
-_FAKE_LABELS = [f'fake label {n}' for n in range(10)]
-
 
 class SoundClassificationTask:
   """Trains the audio encoder with a classification head (`task.Task`)."""
@@ -59,7 +59,7 @@ class SoundClassificationTask:
       size = config[field].batch_size
       check_batch_size(mesh, f'{field}.batch_size', size)
     self._train = self._held_out = None
-    self._labels = _FAKE_LABELS
+    self._labels = fake.LABELS
     if not config.fake_data:
       self._train, self._held_out = _read(config.data)
       self._labels = self._train.labels
@@ -75,6 +75,7 @@ class SoundClassificationTask:
     self._optimizer = adam(
       {'all': ('audio_encoder', 'classifier')},
       steps=self.steps,
+      rates={},
       **config.optimizer,
     )
     self._step = compile_step(
@@ -136,13 +137,8 @@ class SoundClassificationTask:
     if self._config.fake_data:
       return {}
     correct, losses = [], []
-    for batch in sounds.held_out_sounds(
-      self._held_out,
-      batch_size=self._config.evaluation.batch_size,
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
-      prefetch=self._config.data.prefetch,
-    ):
+    loading = self._loading(self._config.evaluation.batch_size)
+    for batch in sounds.held_out_sounds(self._held_out, loading):
       placed = place_batch(self._mesh, _arrays(batch))
       logits = examples_of_process(self._logits(state.variables, placed))
       label, counts = batch['label'], batch['mask']
@@ -198,21 +194,25 @@ class SoundClassificationTask:
 
   def _batches(self):
     config = self._config
-    shared = {
-      'batch_size': config.train.batch_size,
-      'seed': config.seed,
-      'process_index': jax.process_index(),
-      'process_count': jax.process_count(),
-    }
+    loading = self._loading(config.train.batch_size)
     if config.fake_data:
-      return sounds.fake_sounds(labels=len(self._labels), **shared)
+      return sounds.fake_sounds(loading, seed=config.seed)
     return sounds.train_sounds(
       self._train,
+      loading,
+      seed=config.seed,
       speed=config.data.speed,
       gain=config.data.gain,
       noise=config.data.noise,
-      prefetch=config.data.prefetch,
-      **shared,
+    )
+
+  def _loading(self, batch_size):
+    return Loading(
+      batch_size,
+      jax.process_index(),
+      jax.process_count(),
+      workers=0,
+      prefetch=self._config.data.prefetch,
     )
 
 

@@ -1,9 +1,13 @@
 """Batches of small data sets, with the settings of most tests."""
 
+import dataclasses
+
 import numpy as np
 
 from dave_jax.data.augmentation import BrightnessContrast, HorizontalFlip
+from dave_jax.data.batches import Loading
 from dave_jax.data.pipeline import evaluation_batches, train_batches
+from dave_jax.data.transforms import Reading
 from tests.data import sets
 
 READING = {
@@ -23,7 +27,6 @@ TRAINING = READING | {
   'random_frames': False,
   'augmentations': (),
   'weights': None,
-  'start_batch': 0,
 }
 AUGMENTATIONS = (HorizontalFlip(0.5), BrightnessContrast(0.1, 0.1))
 # Frames with a fixation: 50, 14 and 20 of the three clips.
@@ -32,12 +35,23 @@ EXAMPLES = 84
 
 def train(*datasets, **changes):
   sources = [(dataset, 'train') for dataset in datasets]
-  return train_batches(sources, **TRAINING | changes)
+  return train_batches(sources, **split_settings(TRAINING | changes))
 
 
 def evaluate(dataset, split='train', **changes):
   settings = {'batch_size': 12, 'stride': 1, 'fixated_only': False}
-  return evaluation_batches(dataset, split, **READING | settings | changes)
+  return evaluation_batches(
+    dataset, split, **split_settings(READING | settings | changes)
+  )
+
+
+def split_settings(settings):
+  """Returns settings with those of `Reading` and `Loading` as such."""
+  settings = dict(settings)
+  for name, kind in (('reading', Reading), ('loading', Loading)):
+    fields = [field.name for field in dataclasses.fields(kind)]
+    settings[name] = kind(**{key: settings.pop(key) for key in fields})
+  return settings
 
 
 def take(batches, count):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dave_jax.data import audio_pipeline as sounds
+from dave_jax.data.batches import Loading
 from dave_jax.data.labelled_audio import (
   UNKNOWN,
   sounds_of_folder,
@@ -13,8 +14,11 @@ from dave_jax.media import audio, clock
 from tests.data import sets
 from tests.media import clips
 
-PROCESS = {'process_index': 0, 'process_count': 1, 'prefetch': 0}
 UNCHANGED = {'seed': 0, 'speed': 0.0, 'gain': 0.0, 'noise': 0.0}
+
+
+def _loading(batch_size, index=0, count=1):
+  return Loading(batch_size, index, count, workers=0, prefetch=0)
 
 
 def _write(path, seconds=0.3, hertz=440):
@@ -99,7 +103,7 @@ def test_folder_without_sounds_is_refused(tmp_path):
 
 def test_held_out_sounds_come_once_and_in_the_middle(folder):
   _, away = _find(folder, 'bob')
-  batches = list(sounds.held_out_sounds(away, batch_size=3, **PROCESS))
+  batches = list(sounds.held_out_sounds(away, _loading(3)))
   mask = np.concatenate([batch['mask'] for batch in batches])
   assert mask.tolist() == [True] * 4 + [False] * 2
   assert np.concatenate([b['label'] for b in batches])[mask].tolist() == [
@@ -113,9 +117,7 @@ def test_held_out_sounds_come_once_and_in_the_middle(folder):
 
 
 def test_batch_has_the_examples_of_a_window_at_25_frames_a_second(folder):
-  batch = next(
-    sounds.train_sounds(_train(folder), batch_size=4, **UNCHANGED, **PROCESS)
-  )
+  batch = next(sounds.train_sounds(_train(folder), _loading(4), **UNCHANGED))
   starts = clock.example_starts(np.arange(16) / 25, alignment='exact')
   assert batch['log_mel'].shape == (4, clock.chunk_length(starts), 64)
   np.testing.assert_array_equal(batch['offsets'], np.tile(starts, (4, 1)))
@@ -123,9 +125,7 @@ def test_batch_has_the_examples_of_a_window_at_25_frames_a_second(folder):
 
 
 def test_training_sounds_lie_anywhere_and_whole(folder):
-  batches = sounds.train_sounds(
-    _train(folder), batch_size=16, **UNCHANGED, **PROCESS
-  )
+  batches = sounds.train_sounds(_train(folder), _loading(16), **UNCHANGED)
   batch = next(batches)
   heard = (batch['log_mel'] != np.float32(clock.SILENCE)).any(axis=2)
   assert len(set(heard.argmax(axis=1))) > 8
@@ -138,9 +138,7 @@ def test_training_sounds_lie_anywhere_and_whole(folder):
 def test_long_sound_is_cut_to_its_middle(tmp_path):
   _write(tmp_path / 'a_x_0.wav', 3.0)
   _write(tmp_path / 'a_y_0.wav', 3.0)
-  (batch,) = sounds.held_out_sounds(
-    _find(tmp_path, 'y')[1], batch_size=1, **PROCESS
-  )
+  (batch,) = sounds.held_out_sounds(_find(tmp_path, 'y')[1], _loading(1))
   waveform, _ = audio.load_waveform(tmp_path / 'a_y_0.wav')
   first = (waveform.size - sounds.SAMPLES) // 2
   for begin in (first, first + 1):
@@ -156,7 +154,7 @@ def test_speed_moves_the_pitch(tmp_path):
   _write(tmp_path / 'a_y_0.wav')
   found, _ = _find(tmp_path, 'y')
   settings = UNCHANGED | {'speed': 0.25}
-  batch = next(sounds.train_sounds(found, batch_size=32, **settings, **PROCESS))
+  batch = next(sounds.train_sounds(found, _loading(32), **settings))
   loudest = batch['log_mel'].max(axis=1).argmax(axis=1)
   low, high = (
     audio.mel_matrix()[round(hertz / 16000 * 512)].argmax()
@@ -174,11 +172,8 @@ def test_resumed_order_is_that_of_an_unbroken_run(folder, count):
   def make(index):
     return sounds.train_sounds(
       _train(folder),
-      batch_size=4,
+      _loading(4, index, count),
       **settings,
-      process_index=index,
-      process_count=count,
-      prefetch=0,
     )
 
   whole = make(count - 1)
@@ -193,10 +188,8 @@ def test_resumed_order_is_that_of_an_unbroken_run(folder, count):
 
 def test_another_gain_is_another_order(folder):
   found = _train(folder)
-  saved = sounds.train_sounds(found, batch_size=2, **UNCHANGED, **PROCESS)
-  other = sounds.train_sounds(
-    found, batch_size=2, **(UNCHANGED | {'gain': 3.0}), **PROCESS
-  )
+  saved = sounds.train_sounds(found, _loading(2), **UNCHANGED)
+  other = sounds.train_sounds(found, _loading(2), **(UNCHANGED | {'gain': 3.0}))
   with pytest.raises(ValueError, match=r'gain was 0\.0, is 3\.0'):
     other.restore(saved.state())
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dave_jax.data.batches import batch_shapes
+from dave_jax.data.batches import Loading, batch_shapes
 from dave_jax.data.fake import fake_batches
 from dave_jax.media import clock
 from tests.data.reading import assert_same
@@ -14,22 +14,16 @@ def test_fake_batches_are_as_the_table_says():
     'fixation_map': True,
   }
   for still in (True, False):
-    batches = fake_batches(
-      **settings,
-      batch_size=6,
-      still=still,
-      examples=10,
-      seed=0,
-      process_index=1,
-      process_count=2,
-      start_batch=0,
+    shapes = batch_shapes(
+      **settings, batch_size=3, still=still, evaluation=False
     )
+    loading = Loading(6, 1, 2, workers=0, prefetch=0)
+    batches = fake_batches(shapes, loading, examples=10, seed=0)
+    assert batches.still == still
     first = next(batches)
     state = batches.state()
     second = next(batches)
-    assert {key: (a.shape, a.dtype) for key, a in first.items()} == (
-      batch_shapes(**settings, batch_size=3, still=still, evaluation=False)
-    )
+    assert {key: (a.shape, a.dtype) for key, a in first.items()} == shapes
     np.testing.assert_allclose(first['density'].sum(axis=(1, 2)), 1, atol=1e-5)
     assert (first['frames'] != second['frames']).any()
     batches.restore(state)

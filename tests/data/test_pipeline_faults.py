@@ -67,12 +67,12 @@ _KILLED = """
 import multiprocessing, os, signal, sys
 from dave_jax.data.pipeline import train_batches
 from dave_jax.datasets.store import open_dataset
-from tests.data.reading import TRAINING
+from tests.data.reading import TRAINING, split_settings
 
 if __name__ == '__main__':
   dataset = open_dataset(sys.argv[1], 'made/stills')
   settings = TRAINING | {'workers': 1, 'prefetch': 1}
-  batches = train_batches([(dataset, 'train')], **settings)
+  batches = train_batches([(dataset, 'train')], **split_settings(settings))
   next(batches)
   (worker,) = multiprocessing.active_children()
   print(worker.pid, flush=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dave_jax.data.transforms import DataError, WindowReader
+from dave_jax.data.transforms import DataError, Reading, WindowReader
 from dave_jax.datasets.density import gaussian_density
 from dave_jax.media import audio, clock
 from tests.data import sets
@@ -17,7 +17,7 @@ def reader(dataset, split='train', **changes):
     'sigma': None,
     'fixation_map': True,
   }
-  return WindowReader(dataset, split, **settings | changes)
+  return WindowReader(dataset, split, Reading(**settings | changes))
 
 
 def clip_named(read, name):

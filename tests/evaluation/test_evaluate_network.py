@@ -5,7 +5,7 @@ import pytest
 
 import dave_jax
 from dave_jax import evaluate
-from dave_jax.data.transforms import WindowReader
+from dave_jax.data.transforms import Reading, WindowReader
 from dave_jax.datasets.store import open_dataset
 from dave_jax.evaluation import network_maps
 from dave_jax.evaluation.network_maps import NetworkMaps
@@ -33,14 +33,8 @@ def test_network_scores_as_its_maps_do(watched_dir, checkpoint, tmp_path):
     alignment='exact',
     sound='own',
   )
-  reader = WindowReader(
-    dataset,
-    'test',
-    frame_size=model.frame_size,
-    alignment='exact',
-    sigma=None,
-    fixation_map=False,
-  )
+  reading = Reading(model.frame_size, 'exact', None, fixation_map=False)
+  reader = WindowReader(dataset, 'test', reading)
   for clip in dataset.clips('test'):
     frames = clip.fixated_frames()
     frames = frames[frames % 2 == 0]
@@ -72,14 +66,8 @@ def test_network_hears_another_clip_or_nothing(watched_dir, checkpoint):
   dataset = open_dataset(watched_dir, 'made/videos')
   model = dave_jax.load(checkpoint)
   options = {'alignment': 'exact'}
-  reader = WindowReader(
-    dataset,
-    'test',
-    frame_size=model.frame_size,
-    sigma=None,
-    fixation_map=False,
-    **options,
-  )
+  reading = Reading(model.frame_size, 'exact', None, fixation_map=False)
+  reader = WindowReader(dataset, 'test', reading)
   first, second, *_ = dataset.clips('test')
   window, heard = reader(first, 19), reader(second, 19)
   silence = np.full_like(window['log_mel'], clock.SILENCE)

@@ -2,22 +2,21 @@
 
 import pytest
 
+from dave_jax.data.batches import Loading, batch_shapes
 from dave_jax.data.fake import fake_batches
 from dave_jax.training.routing import RoutedData, Stream
 
 
 def _stream(name, turn, seed=0):
-  batches = fake_batches(
+  shapes = batch_shapes(
     batch_size=1,
     frame_size=(64, 64),
     still=True,
     fixation_map=False,
-    examples=100,
-    seed=seed,
-    process_index=0,
-    process_count=1,
-    start_batch=0,
+    evaluation=False,
   )
+  loading = Loading(1, 0, 1, workers=0, prefetch=0)
+  batches = fake_batches(shapes, loading, examples=100, seed=seed)
   return Stream(name, batches, turn)
 
 
