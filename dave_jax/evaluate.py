@@ -16,13 +16,11 @@ import argparse
 import os
 import sys
 
-from dave_jax import VERSION
+from dave_jax.arguments import DONE, FAILED, INTERRUPTED, make_parser
 from dave_jax.evaluation.options import BASELINES, SOUNDS, Options
 from dave_jax.evaluation.run import evaluate
 from dave_jax.evaluation.run_folder import METRICS
 from dave_jax.scoring.settings import SCORES, ScoreSettings
-
-DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -75,24 +73,17 @@ def print_metrics(metrics: dict, out: str) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-  parser = argparse.ArgumentParser(
-    prog='python -m dave_jax.evaluate',
-    description=__doc__,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
+  parser = make_parser('dave_jax.evaluate', __doc__)
 
   def add(flag, help, group=parser, **kwargs):
     """Adds a flag whose default is that of the field of its name."""
     name = flag.removeprefix('--')
     owner = ScoreSettings if name in ScoreSettings.__annotations__ else Options
     default = getattr(owner, name, None)
-    if default is not None and kwargs.get('action') != 'store_true':
-      help += ' (default: %(default)s)'
     if isinstance(default, int) and 'action' not in kwargs:
       kwargs.setdefault('type', type(default))
     group.add_argument(flag, help=help, default=default, **kwargs)
 
-  parser.add_argument('--version', action='version', version=VERSION)
   yes_no = argparse.BooleanOptionalAction
   data = parser.add_argument_group('what is scored')
   add('--dataset', 'data set built by prepare', data, required=True)

@@ -27,7 +27,7 @@ import av
 import jax.numpy as jnp
 from tqdm import tqdm
 
-from dave_jax import VERSION
+from dave_jax.arguments import DONE, FAILED, INTERRUPTED, make_parser
 from dave_jax.compile_cache import enable_compilation_cache
 from dave_jax.media.clock import ALIGNMENTS
 from dave_jax.media.frame_folder import IMAGE_SUFFIXES
@@ -41,8 +41,6 @@ from dave_jax.prediction.video_job import Job
 from dave_jax.weights.bundled import NOTE
 
 DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
-# Exit status.
-DONE, FAILED, INTERRUPTED = 0, 1, 130
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -105,20 +103,12 @@ def _settings(args) -> Settings:
 
 
 def _parser() -> argparse.ArgumentParser:
-  parser = argparse.ArgumentParser(
-    prog='python -m dave_jax.predict',
-    description=__doc__,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
+  parser = make_parser('dave_jax.predict', __doc__)
 
   def add(group, flag, help, **kwargs):
-    """Adds a flag; its help ends with its default, if it has one."""
-    if kwargs.get('default') is not None:
-      help += ' (default: %(default)s)'
     group.add_argument(flag, help=help, **kwargs)
 
   add(parser, 'videos', 'videos to predict', nargs='+', metavar='VIDEO')
-  parser.add_argument('--version', action='version', version=VERSION)
   add(parser, '--out', 'folder of the results', required=True)
   add(
     parser,

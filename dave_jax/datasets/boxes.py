@@ -9,7 +9,6 @@ top, right and bottom edge in pixels of the original picture, from its top left
 corner. A frame without a visible sound source has no row.
 """
 
-import argparse
 import csv
 import os
 import sys
@@ -19,12 +18,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from tqdm import tqdm
 
+from dave_jax.arguments import DONE, FAILED, make_parser
 from dave_jax.datasets import store
 from dave_jax.files import write_atomically
 
 COLUMNS = ('clip', 'frame', 'x0', 'y0', 'x1', 'y1')
-DONE, FAILED = 0, 1
-
 Row = tuple[str, int, float, float, float, float]
 
 
@@ -139,11 +137,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser():
-  parser = argparse.ArgumentParser(
-    prog='python -m dave_jax.datasets.boxes',
-    description=__doc__,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
+  parser = make_parser('dave_jax.datasets.boxes', __doc__)
   add = parser.add_argument
   add('name', metavar='NAME', help='name of a built data set')
   add('--data_dir', required=True, help='folder of built data sets')

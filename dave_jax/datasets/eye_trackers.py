@@ -24,7 +24,7 @@ import re
 import sys
 from collections.abc import Sequence
 
-from dave_jax import VERSION
+from dave_jax.arguments import DONE, FAILED, make_parser
 from dave_jax.datasets.recordings import (
   Fixation,
   read_eyelink,
@@ -33,7 +33,6 @@ from dave_jax.datasets.recordings import (
 from dave_jax.files import write_atomically
 
 COLUMNS = ('name', 'time', 'duration', 'viewer', 'x', 'y')
-DONE, FAILED = 0, 1
 
 
 def convert(
@@ -131,13 +130,8 @@ def _pair(text):
 
 
 def _parser():
-  parser = argparse.ArgumentParser(
-    prog='python -m dave_jax.datasets.eye_trackers',
-    description=__doc__,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
+  parser = make_parser('dave_jax.datasets.eye_trackers', __doc__)
   add = parser.add_argument
-  add('--version', action='version', version=VERSION)
   add('files', nargs='+', metavar='FILE', help='recordings, one per viewer')
   add('--out', required=True, help='table to write, FOLDER/fixations.csv')
   add(
@@ -145,13 +139,14 @@ def _parser():
     type=_pair,
     default=(0.0, 0.0),
     metavar='X,Y',
-    help='left and top edge of the video on the screen, in pixels (0,0)',
+    help='left and top edge of the video on the screen, in pixels (default: '
+    '0,0)',
   )
   add(
     '--scale',
     type=float,
     default=1.0,
-    help='pixels of the screen per pixel of the video (%(default)s)',
+    help='pixels of the screen per pixel of the video',
   )
   add(
     '--screen',

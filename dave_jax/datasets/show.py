@@ -7,7 +7,6 @@ with their density and fixations (one colour per viewer, white if viewers are
 unknown), plots, short videos with sound, and the report of the build.
 """
 
-import argparse
 import pathlib
 import re
 import sys
@@ -15,12 +14,10 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from dave_jax import VERSION
+from dave_jax.arguments import DONE, FAILED, make_parser
 from dave_jax.datasets import contact_sheets as pictures
 from dave_jax.datasets import statistics, store
 from dave_jax.media.image_file import write_image
-
-DONE, FAILED = 0, 1
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,33 +92,26 @@ def show(
 
 
 def _parser():
-  parser = argparse.ArgumentParser(
-    prog='python -m dave_jax.datasets.show',
-    description=__doc__,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
+  parser = make_parser('dave_jax.datasets.show', __doc__)
   add = parser.add_argument
-  add('--version', action='version', version=VERSION)
   add('name', metavar='NAME', help='name of a built data set')
   add('--data_dir', required=True, help='folder of built data sets')
   add('--out', required=True, help='folder to write to')
-  add('--clips', type=int, default=2, help='videos per split (%(default)s)')
-  add(
-    '--seconds', type=float, default=8, help='length of a video (%(default)s)'
-  )
-  add('--rows', type=int, default=6, help='of a contact sheet (%(default)s)')
-  add('--columns', type=int, default=6, help='of a contact sheet (%(default)s)')
+  add('--clips', type=int, default=2, help='videos per split')
+  add('--seconds', type=float, default=8, help='length of a video')
+  add('--rows', type=int, default=6, help='of a contact sheet')
+  add('--columns', type=int, default=6, help='of a contact sheet')
   add(
     '--records',
     type=int,
     default=2000,
-    help='records per split for the statistics (%(default)s)',
+    help='records per split for the statistics',
   )
   add(
     '--seed',
     type=int,
     default=0,
-    help='seed of the random choices (%(default)s)',
+    help='seed of the random choices',
   )
   return parser
 

@@ -10,12 +10,10 @@ report; tables are also written as .csv and .tex, figures as .png and .pdf.
 import argparse
 import sys
 
-from dave_jax import VERSION
+from dave_jax.arguments import DONE, FAILED, make_parser
 from dave_jax.report.runs import read_runs
 from dave_jax.report.write import write_report
 from dave_jax.scoring.settings import SCORES
-
-DONE, FAILED = 0, 1
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -33,13 +31,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-  parser = argparse.ArgumentParser(
-    prog='python -m dave_jax.report',
-    description=__doc__,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
+  parser = make_parser('dave_jax.report', __doc__)
   add = parser.add_argument
-  add('--version', action='version', version=VERSION)
   add(
     'runs',
     nargs='+',
@@ -51,14 +44,14 @@ def _parser() -> argparse.ArgumentParser:
     '--score',
     default='NSS',
     choices=SCORES,
-    help='score of the figures (default: %(default)s)',
+    help='score of the figures',
   )
   add(
     '--design',
     default='repeated',
     choices=('repeated', 'independent'),
     help='design of the analysis of variance: videos as subjects that all '
-    'models share, or independent samples (default: %(default)s)',
+    'models share, or independent samples',
   )
   return parser
 
