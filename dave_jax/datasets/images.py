@@ -1,128 +1,22 @@
-"""Still images: OSIE, Scene500, MIT1003 and CAT2000."""
+"""Images with maps of fixated pixels: MIT1003 and CAT2000."""
 
 import dataclasses
-import functools
 import pathlib
-import zipfile
-
-import numpy as np
 
 from dave_jax.datasets import gaze as gaze_lib
 from dave_jax.datasets.builder import Config, SaliencyBuilder
-from dave_jax.datasets.gaze import Fixations, Gaze
+from dave_jax.datasets.gaze import Gaze
 from dave_jax.datasets.image_files import read_complete_image
 from dave_jax.datasets.source import (
   IMAGES,
   Picture,
   SourceClip,
   files_by_stem,
-  files_in,
   find_below,
   listing,
   natural_order,
   seeded_splits,
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class TableOfFixations:
-  """A folder with stimuli/ and fixations.npz: OSIE and Scene500.
-
-  The array `table` has a row per fixation: number of the image, viewer, x, y in
-  pixels of the image, duration; `image` has the file names. Neither set has
-  official splits: 80, 10 and 10 percent are drawn at random.
-
-  Attributes:
-    name: Name of the set.
-    pixels_per_degree: Pixels per degree of visual angle; None if images of any
-      size filled the height of the screen.
-    degrees_high: The height of that screen in degrees.
-    seed: Seed of the splits.
-  """
-
-  name: str
-  pixels_per_degree: float | None
-  degrees_high: float | None = None
-  seed: int = 0
-
-  def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
-    stimuli = find_below(root, 'stimuli')
-    table = find_below(root, 'fixations.npz')
-    if stimuli is None or table is None:
-      return [], [f'{root}: expected stimuli/ and fixations.npz']
-    named = _table(table)[0].tolist()
-    images = {path.name: path for path in files_in(stimuli, IMAGES)}
-    missing = [name for name in named if name not in images]
-    unnamed = [name for name in images if name not in set(named)]
-    problems = []
-    if missing:
-      problems.append(
-        f'{stimuli}: {len(missing)} images are missing: {listing(missing)}'
-      )
-    if unnamed:
-      problems.append(
-        f'{table}: {len(unnamed)} images of {stimuli} have no fixations: '
-        f'{listing(unnamed)}'
-      )
-    splits = seeded_splits(
-      [pathlib.Path(name).stem for name in named], self.seed
-    )
-    return [
-      SourceClip(
-        name=images[name].stem,
-        source=self.name,
-        split=splits[images[name].stem],
-        picture=images[name],
-        still=True,
-        gaze=table,
-      )
-      for name in named
-      if name in images
-    ], problems
-
-  def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
-    names, table, begins = _table(clip.gaze)
-    number = int(np.flatnonzero(names == clip.picture.name)[0])
-    rows = table[begins[number] : begins[number + 1]]
-    known = np.isfinite(rows[:, 2:4]).all(axis=1)
-    kept = rows[known]
-    sigma = self.pixels_per_degree
-    if sigma is None:
-      sigma = picture.height / self.degrees_high
-    return Gaze(
-      fixations=Fixations(
-        xy=kept[:, 2:4].astype(np.float64),
-        when=np.zeros(len(kept)),
-        viewer=kept[:, 1].astype(np.int32),
-      ),
-      height=picture.height,
-      width=picture.width,
-      frames=1,
-      viewers=np.unique(kept[:, 1]).size,
-      sigma=sigma,
-      counts={'missing': int((~known).sum())},
-    )
-
-
-@functools.lru_cache(maxsize=1)
-def _table(path):
-  """Returns (names, rows sorted by image, index of each image's first row)."""
-  try:
-    with np.load(path, allow_pickle=False) as content:
-      names, table = content['image'], content['table']
-  except (ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
-    raise ValueError(
-      f"{path}: expected an NPZ with the arrays 'table' and 'image' ({error}); "
-      'download it again'
-    ) from error
-  if table.ndim != 2 or table.shape[1] < 4:
-    raise ValueError(
-      f'{path}: expected a table [rows, 5] of image, viewer, x, y, duration, '
-      f'got shape {table.shape}'
-    )
-  table = table[np.argsort(table[:, 0], kind='stable')]
-  begins = np.searchsorted(table[:, 0], np.arange(len(names) + 1))
-  return names, table, begins
 
 
 @dataclasses.dataclass(frozen=True)
@@ -252,47 +146,6 @@ def _clips_with_maps(rows, *, source, splits, folder, category=''):
   if not rows:
     problems.append(f'{folder}: no images found')
   return clips, problems
-
-
-class Osie(SaliencyBuilder):
-  """OSIE: 700 photographs, 15 viewers."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='default',
-      description='700 photographs of 800 x 600, 15 viewers, 3 s each.',
-      # 800 pixels span 33.7 degrees.
-      source=TableOfFixations(name='osie', pixels_per_degree=24.0),
-      licence='MIT',
-      homepage='https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels',
-      download='data/stimuli/ of the repository, and its '
-      'data/eye/fixations.mat converted to fixations.npz.',
-      citation="""@article{xu2014predicting,
-  title={Predicting human gaze beyond pixels},
-  author={Xu, Juan and Jiang, Ming and Wang, Shuo and Kankanhalli, Mohan S
-          and Zhao, Qi},
-  journal={Journal of Vision}, volume={14}, number={1}, year={2014}}""",
-    ),
-  )
-
-
-class Scene500(SaliencyBuilder):
-  """Scene500: 500 photographs, up to 12 viewers."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='default',
-      description='500 photographs of many sizes, up to 12 viewers.',
-      # Fixations lie on a grid of 1/3600 of 256-pixel images, which suggests a
-      # screen 900 pixels high sampled at quarter pixels. Its size in degrees is
-      # not published.
-      source=TableOfFixations(
-        name='scene500', pixels_per_degree=None, degrees_high=25.0
-      ),
-      licence='MIT, copyright 2015 Haoran Liang',
-      download='The images and the fixations, converted to fixations.npz.',
-    ),
-  )
 
 
 class Mit1003(SaliencyBuilder):

@@ -10,7 +10,6 @@ result is DATA_DIR/NAME/CONFIG/VERSION/ with the records and report.txt; other
 commands take NAME, for its newest build, or NAME/CONFIG.
 """
 
-import argparse
 import dataclasses
 import inspect
 import os
@@ -21,15 +20,15 @@ import textwrap
 
 from absl import logging
 
-from dave_jax import VERSION
+from dave_jax.arguments import DONE, FAILED, INTERRUPTED, make_parser
 from dave_jax.datasets import build_report as report_lib
 from dave_jax.datasets.build import build
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.davos import Davos
 from dave_jax.datasets.dhf1k import Dhf1k
-from dave_jax.datasets.eyecrowd import Eyecrowd
 from dave_jax.datasets.folder import Folder
-from dave_jax.datasets.images import Cat2000, Mit1003, Osie, Scene500
+from dave_jax.datasets.images import Cat2000, Mit1003
+from dave_jax.datasets.photographs import Eyecrowd, Osie, Scene500
 from dave_jax.datasets.records import Storage
 from dave_jax.datasets.salicon import Salicon
 from dave_jax.datasets.simulation.sounding_shapes import (
@@ -52,7 +51,6 @@ BUILDERS: dict[str, type[SaliencyBuilder]] = {
   'sounding_shapes': SoundingShapes,
   'sounding_images': SoundingImages,
 }
-DONE, FAILED, INTERRUPTED = 0, 1, 130
 _TYPES = {int: 'a whole number', float: 'a number', str: 'text'}
 
 
@@ -259,13 +257,8 @@ def _size(text):
 
 
 def _parser():
-  parser = argparse.ArgumentParser(
-    prog='python -m dave_jax.datasets.prepare',
-    description=__doc__,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
+  parser = make_parser('dave_jax.datasets.prepare', __doc__)
   add = parser.add_argument
-  add('--version', action='version', version=VERSION)
   add('name', nargs='?', metavar='NAME', help='data set; see --list')
   add('--list', action='store_true', help='list all data sets')
   add('--source', metavar='FOLDER', help='folder of the downloads')
@@ -286,8 +279,7 @@ def _parser():
     '--processes',
     type=int,
     default=os.cpu_count() or 1,
-    help='clips to read in parallel (default: number of processors, '
-    '%(default)s)',
+    help='clips to read in parallel (default: number of processors)',
   )
   add(
     '--partial',
@@ -298,13 +290,13 @@ def _parser():
     '--frame_size',
     metavar='HxW',
     default='256x320',
-    help='height x width that frames are stored in (default: %(default)s)',
+    help='height x width that frames are stored in',
   )
   add(
     '--jpeg_quality',
     type=int,
     default=95,
-    help='JPEG quality of frames, 1 to 100 (default: %(default)s)',
+    help='JPEG quality of frames, 1 to 100',
   )
   add(
     '--set',

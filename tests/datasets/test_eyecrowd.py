@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from dave_jax.datasets.eyecrowd import EyeCrowdSource
+from dave_jax.datasets.photographs import EyeCrowdSource
 from dave_jax.datasets.source import Picture
 
 

@@ -9,7 +9,7 @@ import simplejpeg
 
 from dave_jax.datasets.build import IncompleteError
 from dave_jax.datasets.density import record_density
-from dave_jax.datasets.images import TableOfFixations
+from dave_jax.datasets.photographs import TableOfFixations
 from dave_jax.datasets.schema import POOLED
 from tests.datasets import layouts
 
