@@ -1,20 +1,17 @@
 """Draws fixations and density on the frames of records."""
 
 import pathlib
-import tempfile
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import scipy.io.wavfile
 import simplejpeg
 
 from dave_jax.datasets.density import record_density
 from dave_jax.datasets.schema import POOLED, Clip
 from dave_jax.datasets.store import Dataset
 from dave_jax.media import overlay
-from dave_jax.media.audio import SAMPLE_RATE
-from dave_jax.media.video import VideoInfo
+from dave_jax.media.write_video import write_video
 
 _HEIGHT = 256  # Pixels of a picture.
 _CAPTION = 18  # Pixels.
@@ -140,37 +137,25 @@ def write_clip(
   begin, _ = clip.record_of(first)
   end, _ = clip.record_of(first + frames - 1)
   chunks = [records[number] for number in range(begin, end + 1)]
-  path.parent.mkdir(parents=True, exist_ok=True)
-  with tempfile.TemporaryDirectory() as folder:
-    sound = _write_sound(pathlib.Path(folder) / 'sound.wav', chunks)
-    info = VideoInfo(
-      path=clip.name,
-      width=clip.width,
-      height=clip.height,
-      rate=clip.rate,
-      duration=None,
-      frames=frames,
-      start_time=0.0,
-      codec='',
-      rotation=0,
-      video_stream=None,
-      sound_path=sound and str(sound),
-      audio_stream=0 if sound else None,
-    )
-    with overlay.OverlayWriter(path, info) as writer:
-      for record in chunks:
-        for place, time in enumerate(record['times']):
-          if first <= record['first_frame'] + place < first + frames:
-            writer.write(marked_frame(record, place), time)
+  write_video(
+    path,
+    (
+      (marked_frame(record, place), time)
+      for record in chunks
+      for place, time in enumerate(record['times'])
+      if first <= record['first_frame'] + place < first + frames
+    ),
+    rate=clip.rate,
+    waveform=_joined_sound(chunks),
+  )
 
 
-def _write_sound(path, chunks):
-  """Writes the sound of chunks on their time axis; None without sound."""
+def _joined_sound(chunks):
+  """Returns the sound of chunks on their time axis; None without sound."""
   ends = [c['waveform_start'] + len(c['waveform']) for c in chunks]
   if not any(len(chunk['waveform']) for chunk in chunks):
     return None
   waveform = np.zeros(max(ends), np.float32)
   for chunk, end in zip(chunks, ends, strict=True):
     waveform[chunk['waveform_start'] : end] = chunk['waveform']
-  scipy.io.wavfile.write(path, SAMPLE_RATE, waveform)
-  return path
+  return waveform

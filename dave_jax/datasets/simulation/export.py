@@ -7,24 +7,20 @@ writes OUT/NAME.mp4 with sound, fixations.csv and clips.csv for the data set
 The clips are the first of a split.
 """
 
-import argparse
 import csv
 import pathlib
 import sys
-import tempfile
 from collections.abc import Iterator
 
-import scipy.io.wavfile
 from tqdm import tqdm
 
+from dave_jax.arguments import DONE, FAILED, make_parser
 from dave_jax.datasets.boxes import Row, write_boxes
 from dave_jax.datasets.simulation.scenario import Scenario
 from dave_jax.datasets.simulation.sounding_shapes import ShapesSource, boxes
 from dave_jax.datasets.simulation.viewers import watch
 from dave_jax.datasets.source import SourceClip
-from dave_jax.media.audio import SAMPLE_RATE
-from dave_jax.media.overlay import OverlayWriter
-from dave_jax.media.video import VideoInfo
+from dave_jax.media.write_video import write_video
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -39,8 +35,8 @@ def main(argv: list[str] | None = None) -> int:
     export(source, pathlib.Path(args.out), (height, width))
   except (ValueError, OSError) as error:
     print(f'export: {error}', file=sys.stderr)
-    return 1
-  return 0
+    return FAILED
+  return DONE
 
 
 def export(
@@ -79,30 +75,13 @@ def write_clip(
     scenario: The clip.
     size: Height and width of frames, both even.
   """
-  height, width = size
-  waveform = scenario.waveform()
-  with tempfile.TemporaryDirectory() as folder:
-    sound = None
-    if waveform is not None:
-      sound = f'{folder}/sound.wav'
-      scipy.io.wavfile.write(sound, SAMPLE_RATE, waveform)
-    info = VideoInfo(
-      path=str(path),
-      width=width,
-      height=height,
-      rate=scenario.rate,
-      duration=scenario.seconds,
-      frames=scenario.frames,
-      start_time=0.0,
-      codec='',
-      rotation=0,
-      video_stream=None,
-      sound_path=sound,
-      audio_stream=None if sound is None else 0,
-    )
-    with OverlayWriter(path, info) as writer:
-      for frame, picture in enumerate(scenario.pictures(size)):
-        writer.write(picture, frame / scenario.rate)
+  pictures = enumerate(scenario.pictures(size))
+  write_video(
+    path,
+    ((picture, frame / scenario.rate) for frame, picture in pictures),
+    rate=scenario.rate,
+    waveform=scenario.waveform(),
+  )
 
 
 def _fixation_rows(
@@ -124,27 +103,21 @@ def _box_rows(source, clips, size) -> Iterator[Row]:
 
 
 def _parser():
-  parser = argparse.ArgumentParser(
-    prog='python -m dave_jax.datasets.simulation.export',
-    description=__doc__,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
+  parser = make_parser('dave_jax.datasets.simulation.export', __doc__)
   add = parser.add_argument
   add('--out', required=True, help='folder to write')
   add(
     '--clips',
     type=int,
     default=4,
-    help='number of clips (default: %(default)s)',
+    help='number of clips',
   )
   add('--split', choices=('train', 'val', 'test'), default='test')
-  add(
-    '--seed', type=int, default=0, help='seed of the set (default: %(default)s)'
-  )
+  add('--seed', type=int, default=0, help='seed of the set')
   add(
     '--frame_size',
     default='256x320',
-    help='HEIGHTxWIDTH, both even (default: %(default)s)',
+    help='HEIGHTxWIDTH, both even',
   )
   return parser
 
