@@ -24,7 +24,7 @@ _BANDS = (slice(4, 20), slice(40, 56))
 def routed(bench) -> None:
   """Measures Adam steps of both routes, apart and chosen by `lax.cond`."""
   model = DAVE(**bench.model_fields)
-  branches = _branches(model, learning_rate=1e-3)
+  branches = routed_steps(model, learning_rate=1e-3)
   rng = np.random.default_rng(0)
   batches = {}
   for route in ROUTES:
@@ -38,7 +38,7 @@ def routed(bench) -> None:
   for route in ROUTES:
     bench.measure(
       getattr(branches, route),
-      _state(model, branches),
+      first_state(model, branches),
       batches[route],
       precision='default',
       donate=True,
@@ -49,7 +49,7 @@ def routed(bench) -> None:
   for route in ROUTES:
     bench.measure(
       branches.routed,
-      _state(model, branches),
+      first_state(model, branches),
       batches | {'route': np.int32(ROUTES.index(route))},
       precision='default',
       donate=True,
@@ -76,9 +76,9 @@ def training(bench) -> None:
     return
   fields = {'depth': 10, 'width': width, 'frame_size': size}
   model = DAVE(**bench.model_fields | fields)
-  branches = _branches(model, learning_rate=4e-3)
+  branches = routed_steps(model, learning_rate=4e-3)
   step = jax.jit(branches.audio_visual, donate_argnums=0)
-  state = _state(model, branches)
+  state = first_state(model, branches)
   rng = np.random.default_rng(0)
   batches = [discs(rng, b, size) for _ in range(min(40, bench.args.steps))]
   losses, begin = [], time.perf_counter()
@@ -165,7 +165,8 @@ def _now(losses):
   return time.perf_counter()
 
 
-def _branches(model, *, learning_rate):
+def routed_steps(model: DAVE, *, learning_rate: float) -> steps.RoutedSteps:
+  """Returns the training steps of a network with Adam."""
   optimizer = adam(
     steps.groups(model),
     learning_rate=learning_rate,
@@ -177,12 +178,14 @@ def _branches(model, *, learning_rate):
     epsilon=1e-8,
     weight_decay=0.0,
     clip_norm=1.0,
+    rates={},
   )
   objective = Objective(1.0, 0.0, 0.0, 0.0, epsilon=1e-3)
   return steps.RoutedSteps(model, optimizer, objective, 1)
 
 
-def _state(model, branches):
+def first_state(model: DAVE, branches: steps.RoutedSteps) -> TrainState:
+  """Returns the state before the first step, from random weights."""
   variables = model.initialise(0)
   head = variables['params']['saliency']
   # Nearly even maps, as configs/davos.py starts: zeros would have no gradient.

@@ -103,12 +103,12 @@ def adam(
   epsilon: float,
   weight_decay: float,
   clip_norm: float,
-  video_encoder_rate: float = 1.0,
+  rates: Mapping[str, float],
 ) -> Optimizer:
   """Returns Adam (Kingma and Ba, arXiv 1412.6980).
 
   Args:
-    groups, clip_norm: See `Optimizer`.
+    groups, clip_norm, rates: See `Optimizer`.
     learning_rate: Peak value.
     schedule: 'constant', or 'cosine' or 'linear' decay to 0 at the last step.
     warmup: Fraction of the steps, 0 or more and below 1, over which the
@@ -119,7 +119,6 @@ def adam(
     weight_decay: Decoupled weight decay (Loshchilov and Hutter, arXiv
       1711.05101), multiplied by the learning rate; applied to kernels, not to
       biases and scales.
-    video_encoder_rate: Factor of the learning rate of the video encoder.
 
   Raises:
     ValueError: The schedule is unknown or `warmup` out of range.
@@ -133,7 +132,6 @@ def adam(
     decay = optax.add_decayed_weights(weight_decay, mask=_kernels)
     transform = optax.chain(transform, decay)
   rate = _schedule(schedule, learning_rate, round(warmup * steps), steps)
-  rates = {'video_encoder': video_encoder_rate}
   return Optimizer(groups, rate, transform, clip_norm, rates)
 
 

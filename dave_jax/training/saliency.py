@@ -69,9 +69,13 @@ class SaliencyTask:
     self._data = SaliencyData(config)
     self.steps = train.steps or self._data.steps_of_epochs(train.epochs)
     self.steps_per_epoch = max(1, self.steps // max(1, train.epochs))
-    frozen = ('video_encoder',) * (config.optimizer.video_encoder_rate == 0)
+    optimizer = config.optimizer.to_dict()
+    rates = {'video_encoder': optimizer.pop('video_encoder_rate')}
     self._optimizer = adam(
-      groups(self.model, frozen), steps=self.steps, **config.optimizer
+      groups(self.model, [name for name, rate in rates.items() if not rate]),
+      steps=self.steps,
+      rates=rates,
+      **optimizer,
     )
     self.branches = RoutedSteps(
       self.model, self._optimizer, Objective(**config.loss), train.accumulate

@@ -23,6 +23,7 @@ def make_adam(**fields):
       'epsilon': 1e-8,
       'weight_decay': 0.0,
       'clip_norm': 0.0,
+      'rates': {},
     }
     | fields,
   )
