@@ -92,35 +92,23 @@ def golden(bench: Bench) -> None:
 def forward(bench: Bench) -> None:
   """Measures the forward pass."""
   variables, video, audio, _ = _inputs(bench)
-  fields = bench.model_fields | {'lax_kernels': True}
-  flops = _counter(_forward(fields, 'default'), variables, video, audio)
-  for precision in FAST:
-    bench.measure(
-      _forward(bench.model_fields, precision),
-      variables,
-      video,
-      audio,
-      precision=precision,
-      flops=flops,
-      section='forward',
-      name='ours',
-      batch=bench.args.batch,
-    )
+  _measure_pass(bench, 'forward', _forward, variables, video, audio)
 
 
 def gradient(bench: Bench) -> None:
   """Measures forward and backward pass in training, without an optimizer."""
-  variables, *inputs = _inputs(bench)
-  fields = bench.model_fields | {'lax_kernels': True}
-  flops = _counter(_gradient(fields, 'default'), variables, *inputs)
+  _measure_pass(bench, 'forward + backward', _gradient, *_inputs(bench))
+
+
+def _measure_pass(bench, section, function, *inputs):
+  plain = function(bench.model_fields | {'lax_kernels': True}, 'default')
   for precision in FAST:
     bench.measure(
-      _gradient(bench.model_fields, precision),
-      variables,
+      function(bench.model_fields, precision),
       *inputs,
       precision=precision,
-      flops=flops,
-      section='forward + backward',
+      flops=_counter(plain, *inputs),
+      section=section,
       name='ours',
       batch=bench.args.batch,
     )
@@ -128,18 +116,16 @@ def gradient(bench: Bench) -> None:
 
 def pytorch(bench: Bench) -> None:
   """Measures the same two in PyTorch, in another process."""
-  if importlib.util.find_spec('torch') is None:
-    note = 'skipped: PyTorch is not installed'
-    bench.add(section='forward', name='PyTorch', note=note)
-    return
-  if bench.args.depth != 18:
-    note = 'skipped: the PyTorch network has depth 18'
-    bench.add(section='forward', name='PyTorch', note=note)
-    return
   seconds = min(0.4 * 60 * bench.args.minutes, bench.left() - 5)
-  if seconds < 10:
-    note = f'skipped: {bench.left():.0f} s left'
-    bench.add(section='forward', name='PyTorch', note=note)
+  reason = None
+  if importlib.util.find_spec('torch') is None:
+    reason = 'PyTorch is not installed'
+  elif bench.args.depth != 18:
+    reason = 'the PyTorch network has depth 18'
+  elif seconds < 10:
+    reason = f'{bench.left():.0f} s left'
+  if reason:
+    bench.add(section='forward', name='PyTorch', note=f'skipped: {reason}')
     return
   command = [sys.executable, '-m', 'benchmarks.accelerator_torch']
   command += [f'--{name}={getattr(bench.args, name)}' for name in _SHARED]

@@ -16,7 +16,7 @@ import time
 import torch
 from torch.nn import functional as F
 
-from benchmarks.torch_twin import DaveTwin
+from benchmarks.torch_twin import DaveTwin, channels_last
 
 
 def main():
@@ -69,13 +69,7 @@ def _measure(args, device, name, precision, layout, compiled):
   twin = DaveTwin(args.width).to(device)
   torch.nn.init.constant_(twin.saliency.bias, 1.0)
   if last:
-    for module in twin.modules():
-      for kind, form in (
-        (torch.nn.Conv3d, torch.channels_last_3d),
-        (torch.nn.Conv2d, torch.channels_last),
-      ):
-        if isinstance(module, kind):
-          module.to(memory_format=form)
+    channels_last(twin)
   form = torch.channels_last_3d if last else torch.contiguous_format
   video = torch.randn(args.batch, 3, 16, h, w, device=device)
   audio = torch.randn(args.batch, 1, 16, 64, 64, device=device)

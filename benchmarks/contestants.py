@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from torch_twin import DaveTwin
 
+from benchmarks.torch_twin import DaveTwin
 from dave_jax.kernels import conv_cpu
 from dave_jax.models.dave import DAVE
 from dave_jax.weights.conversion import dave_from_torch
@@ -49,19 +49,6 @@ def torch_inputs(video, audio, memory_format) -> tuple[torch.Tensor, ...]:
   return tuple(
     x.contiguous(memory_format=memory_format) for x in (video, audio)
   )
-
-
-def channels_last(twin: DaveTwin) -> DaveTwin:
-  """Converts the kernels of a PyTorch network to channels last, in place."""
-  for module in twin.modules():
-    if isinstance(module, torch.nn.Conv3d):
-      form = torch.channels_last_3d
-    elif isinstance(module, torch.nn.Conv2d):
-      form = torch.channels_last
-    else:
-      continue
-    module.weight.data = module.weight.data.contiguous(memory_format=form)
-  return twin
 
 
 def jitted_forward(*, lax_kernels: bool) -> Callable[..., jax.Array]:
@@ -98,6 +85,13 @@ def _blocking(function):
   return lambda *args: jax.block_until_ready(function(*args))
 
 
+def torch_forward(twin, video, audio) -> np.ndarray:
+  """Returns PyTorch's maps [b, h / 8, w / 8] in inference."""
+  twin.eval()
+  with torch.inference_mode():
+    return twin(video, audio)[:, 0].numpy()
+
+
 def torch_gradient(twin, video, audio, targets) -> None:
   """Runs PyTorch's forward and backward pass in training."""
   twin.train()
@@ -109,8 +103,9 @@ def torch_gradient(twin, video, audio, targets) -> None:
 def flop(twin, video, audio) -> int:
   """Returns the number of operations of a forward pass, from its shapes.
 
-  Of convolutions and matrix products, two for a product and its sum, taps that
-  meet padding included: whoever needs fewer has a higher rate.
+  Counts two operations for each product and sum of convolutions and matrix
+  products, including taps that meet padding; an implementation that skips some
+  has a higher rate.
   """
   counter = FlopCounterMode(display=False)
   with counter, torch.inference_mode():
@@ -130,8 +125,8 @@ def take_turns(
 ) -> dict[str, float]:
   """Returns the median seconds of each call; the first round warms up.
 
-  One after another within each round, so that what else the machine does hits
-  all of them.
+  The calls alternate within each round, so that other load on the machine
+  affects all of them.
   """
   seconds = {name: [] for name in calls}
   for turn in range(rounds + 1):

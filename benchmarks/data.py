@@ -1,6 +1,6 @@
 """Measures the input pipeline: windows a second, and memory over epochs.
 
-  python benchmarks/data.py --workers=2 --json=rows.json
+  python -m benchmarks.data --workers=2 --json=rows.json
 
 Builds a data set in a temporary folder: videos of 256x320 with the spectrum of
 photographs, with sound. Measures the whole pipeline (reading, decoding,
@@ -17,28 +17,23 @@ import os
 import pathlib
 import tempfile
 import time
-from fractions import Fraction
 
-import av
 import cv2
 import numpy as np
-from report import Row, report
 
+from benchmarks.report import Row, report
+from dave_jax.data.batches import Loading
 from dave_jax.data.pipeline import train_batches
-from dave_jax.data.transforms import WindowReader
+from dave_jax.data.transforms import Reading, WindowReader
 from dave_jax.datasets.build import build
 from dave_jax.datasets.prepare import make_builder
 from dave_jax.datasets.store import open_dataset
 from dave_jax.media import clock
+from dave_jax.media.write_video import write_video
 
 SIZE, RATE = (256, 320), 25
 WANTED, WANTED_UNDECODED = 60, 300  # Windows a second.
-READING = {
-  'frame_size': (256, 320),
-  'alignment': 'exact',
-  'sigma': None,
-  'fixation_map': False,
-}
+READING = Reading((256, 320), 'exact', None, fixation_map=False)
 
 
 def main():
@@ -88,18 +83,13 @@ def _whole(dataset, args):
   """Returns (windows a second, [megabytes after each epoch])."""
   batches = train_batches(
     [(dataset, 'train')],
-    **READING,
-    batch_size=args.batch_size,
+    READING,
+    Loading(args.batch_size, 0, 1, workers=args.workers, prefetch=1),
     seed=0,
     stride=1,
     random_frames=False,
     augmentations=(),
     weights=None,
-    process_index=0,
-    process_count=1,
-    workers=args.workers,
-    prefetch=1,
-    start_batch=0,
   )
   for _ in range(2 * max(1, args.workers)):  # Workers start.
     next(batches)
@@ -117,7 +107,7 @@ def _whole(dataset, args):
 
 def _undecoded(dataset):
   """Returns windows a second when records are only read."""
-  reader = WindowReader(dataset, 'train', **READING)
+  reader = WindowReader(dataset, 'train', READING)
   rng = np.random.default_rng(0)
   rates = []
   for _ in range(3):
@@ -179,22 +169,12 @@ def _write_video(path, seconds, seed):
       noise, scene.shape[1::-1], interpolation=cv2.INTER_CUBIC
     )
   scene = np.clip(scene + 128, 0, 255).astype(np.uint8)
-  with av.open(str(path), 'w') as container:
-    video = container.add_stream('libx264', rate=RATE)
-    video.width, video.height, video.pix_fmt = w, h, 'yuv420p'
-    audio = container.add_stream('aac', rate=16000, layout='mono')
-    for number in range(frames):
-      image = np.ascontiguousarray(scene[:, 2 * number : 2 * number + w])
-      container.mux(video.encode(av.VideoFrame.from_ndarray(image, 'rgb24')))
-    container.mux(video.encode())
-    waveform = rng.normal(0, 0.1, (1, seconds * 16000)).astype(np.float32)
-    for begin in range(0, waveform.shape[1], 1024):
-      piece = np.ascontiguousarray(waveform[:, begin : begin + 1024])
-      frame = av.AudioFrame.from_ndarray(piece, 'fltp', 'mono')
-      frame.sample_rate, frame.pts = 16000, begin
-      frame.time_base = Fraction(1, 16000)
-      container.mux(audio.encode(frame))
-    container.mux(audio.encode())
+  write_video(
+    path,
+    ((scene[:, 2 * n : 2 * n + w], n / RATE) for n in range(frames)),
+    rate=RATE,
+    waveform=rng.normal(0, 0.1, seconds * 16000).astype(np.float32),
+  )
 
 
 if __name__ == '__main__':

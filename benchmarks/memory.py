@@ -1,6 +1,6 @@
 """Measures the peak memory of a training step with Adam, against PyTorch.
 
-  python benchmarks/memory.py --batch=2 --json=rows.json
+  python -m benchmarks.memory --batch=2 --json=rows.json
 
 Linux only. Each implementation runs in its own process. The figure is the peak
 of resident memory during the third step, less what the process held before it
@@ -19,15 +19,15 @@ import jax
 import jax.numpy as jnp
 import optax
 import torch
-from contestants import (
+
+from benchmarks.contestants import (
   inputs,
   loss,
   networks,
   torch_gradient,
   torch_inputs,
 )
-from report import Row, report
-
+from benchmarks.report import Row, report
 from dave_jax.kernels import conv_cpu
 
 
@@ -46,7 +46,8 @@ def main():
   sizes = [f'--{k}={vars(args)[k]}' for k in ('batch', 'height', 'width')]
   peaks = {}
   for contestant in ('ours', 'PyTorch'):
-    command = [sys.executable, __file__, f'--contestant={contestant}', *sizes]
+    command = [sys.executable, '-m', 'benchmarks.memory', *sizes]
+    command.append(f'--contestant={contestant}')
     output = subprocess.run(command, check=True, capture_output=True).stdout
     peaks[contestant] = json.loads(output)
   report(

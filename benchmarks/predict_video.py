@@ -1,6 +1,6 @@
 """Measures frames a second from video file to maps, against PyTorch.
 
-  python benchmarks/predict_video.py clip.mp4 --frames=24 --json=rows.json
+  python -m benchmarks.predict_video clip.mp4 --frames=24 --json=rows.json
 
 Includes decoding, sound and the network at 256x320, stride 1, float32, random
 weights. PyTorch computes each window separately in `inference_mode`, from
@@ -11,15 +11,13 @@ rounds; medians are printed.
 
 import argparse
 import itertools
-import statistics
-import time
 
 import jax
 import numpy as np
 import torch
-from contestants import networks
-from report import Row, report
 
+from benchmarks.contestants import networks, take_turns
+from benchmarks.report import Row, report
 from dave_jax.media import clock
 from dave_jax.media.source import open_source
 from dave_jax.models.dave import DAVE
@@ -48,24 +46,23 @@ def main():
     'PyTorch': lambda: _pytorch(twin, args.clip, end),
     'plain': lambda: _plain(model, args.clip, end),
   }
-  rates = {name: [] for name in contestants}
-  maps = {}
-  for turn in range(args.rounds + 1):  # The first compiles and warms up.
-    for name, predict in contestants.items():
-      begin = time.perf_counter()
-      maps[name] = predict()
-      if turn:
-        rates[name].append(len(maps[name]) / (time.perf_counter() - begin))
+  maps = {name: predict() for name, predict in contestants.items()}
   span = np.ptp(maps['PyTorch'])
   for name in ('stream', 'plain'):
     error = np.abs(maps[name] - maps['PyTorch']).max() / span
     print(f'{name} differs from PyTorch by {error:.1e} of the range')
-  medians = {name: statistics.median(values) for name, values in rates.items()}
+  seconds = take_turns(contestants, args.rounds)
+  rate = len(maps['stream']) / seconds['stream']
   report(
     [
-      Row('video prediction', medians['stream'], 'frames/s', against, ratio)
+      Row(
+        'video prediction',
+        rate,
+        'frames/s',
+        against,
+        seconds[against] / seconds['stream'],
+      )
       for against in ('PyTorch', 'plain')
-      for ratio in [medians['stream'] / medians[against]]
     ],
     args.json,
   )

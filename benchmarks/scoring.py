@@ -1,13 +1,12 @@
 """Times the saliency scores on one core, against pysaliency, and their memory.
 
-  python benchmarks/scoring.py --json=rows.json
+  python -m benchmarks.scoring --json=rows.json
 
 256x320 float32 maps, 60 fixations, negatives from ten of 60 other frames.
 Implementations alternate in one process on the same arrays; the fastest round
 counts. Compares with the methods of pysaliency without its cache (version 0.2
-needs `setuptools<81`). Where it is not installed, and for the 100 splits of the
-shuffled AUC, which it lacks, compares with plain NumPy that follows the
-published code step by step.
+needs `setuptools<81`), and, for the 100 splits of the shuffled AUC, which it
+lacks, with plain NumPy that follows the published code step by step.
 """
 
 import argparse
@@ -17,20 +16,14 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
+import pysaliency
 import threadpoolctl
-from report import Row, report
 
+from benchmarks.report import Row, report
 from dave_jax.scoring import auc, metrics
 
-try:
-  import pysaliency
-
-  # pysaliency 0.2 calls it by the name that NumPy 2.4 removed.
-  np.trapz = np.trapezoid
-except ModuleNotFoundError as error:
-  print(f'pysaliency is not installed ({error}): using plain NumPy')
-  pysaliency = None
-
+# pysaliency 0.2 calls it by the name that NumPy 2.4 removed.
+np.trapz = np.trapezoid
 _SIZE = (256, 320)
 _FIXATIONS = 60
 _SPLITS = 100
@@ -98,25 +91,6 @@ def _theirs(saliency, fixation_maps, density, others) -> dict[str, Callable]:
       )
     ]
   }
-  if pysaliency is None:
-    maps, truths = saliency.astype(np.float64), density.astype(np.float64)
-    pairs = list(zip(maps, fixation_maps, truths, other, strict=True))
-    return shuffled | {
-      'NSS': lambda: [_plain_nss(p, f) for p, f, _, _ in pairs],
-      'CC': lambda: [_plain_cc(p, g) for p, _, g, _ in pairs],
-      'SIM': lambda: [_plain_sim(p, g) for p, _, g, _ in pairs],
-      'KLD': lambda: [_plain_kld(p, g) for p, _, g, _ in pairs],
-      'AUC-Judd': lambda: [
-        _plain_auc(p[f > 0], p[f == 0]) for p, f, _, _ in pairs
-      ],
-      'AUC-Judd, jitter': lambda: [
-        _plain_auc(p[f > 0], p[f == 0])
-        for p, f in ((p + rng.random(_SIZE) / 1e7, f) for p, f, _, _ in pairs)
-      ],
-      'sAUC, every threshold': lambda: [
-        _plain_auc(p[f > 0], p[o]) for p, f, _, o in pairs
-      ],
-    }
 
   class Model(pysaliency.SaliencyMapModel):
     def __init__(self, maps):
@@ -152,36 +126,6 @@ def _theirs(saliency, fixation_maps, density, others) -> dict[str, Callable]:
   }
 
 
-def _plain_nss(saliency, counts):
-  return ((saliency - saliency.mean()) / saliency.std(ddof=1))[
-    counts > 0
-  ].mean()
-
-
-def _plain_cc(saliency, density):
-  return np.corrcoef(saliency.ravel(), density.ravel())[0, 1]
-
-
-def _plain_sim(saliency, density):
-  a, b = (
-    (array - array.min()) / np.ptp(array) for array in (saliency, density)
-  )
-  return np.minimum(a / a.sum(), b / b.sum()).sum()
-
-
-def _plain_kld(saliency, density):
-  p, g = saliency / saliency.sum(), density / density.sum()
-  return (g * np.log(2.2204e-16 + g / (p + 2.2204e-16))).sum()
-
-
-def _plain_auc(positives, negatives):
-  hits, false_alarms = [0], [0]
-  for threshold in np.sort(positives)[::-1]:
-    hits.append((positives >= threshold).mean())
-    false_alarms.append((negatives >= threshold).mean())
-  return np.trapezoid([*hits, 1], [*false_alarms, 1])
-
-
 def _plain_shuffled_auc(saliency, counts, other, rng):
   scaled = (saliency - saliency.min()) / np.ptp(saliency)
   positives, pool = scaled[counts > 0], scaled[other]
@@ -198,7 +142,6 @@ def _plain_shuffled_auc(saliency, counts, other, rng):
 
 def _times(arrays, rounds):
   ours, theirs = _ours(*arrays), _theirs(*arrays)
-  against = 'pysaliency' if pysaliency else 'plain NumPy'
   rows, milliseconds, total = [], {}, {}
   for name in ours:
     seconds = {'ours': [], 'theirs': []}
@@ -216,7 +159,7 @@ def _times(arrays, rounds):
         name,
         milliseconds[name],
         'ms a frame',
-        'plain NumPy' if 'splits' in name else against,
+        'plain NumPy' if 'splits' in name else 'pysaliency',
         total[name] / milliseconds[name],
       )
     )
@@ -228,7 +171,7 @@ def _times(arrays, rounds):
       'NSS, CC, SIM, AUC-Judd and sAUC together',
       1e3 / mine,
       'frames/s',
-      f'{against} and plain NumPy' if pysaliency else against,
+      'pysaliency and plain NumPy',
       other / mine,
     )
   )

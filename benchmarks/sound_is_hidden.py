@@ -1,6 +1,6 @@
 """Tests whether the frames of the simulated sounding_shapes tell what sounds.
 
-  python benchmarks/sound_is_hidden.py --clips=400
+  python -m benchmarks.sound_is_hidden --clips=400
 
 At each moment in which an object on the screen sounds, a conditional logistic
 regression ranks the objects by their visible features: kind, position, size,

@@ -36,6 +36,18 @@ class DaveTwin(nn.Module):
     return F.relu(self.saliency(x), inplace=True)
 
 
+def channels_last(twin: DaveTwin) -> DaveTwin:
+  """Converts the kernels of a network to channels last, in place."""
+  for module in twin.modules():
+    for kind, form in (
+      (nn.Conv3d, torch.channels_last_3d),
+      (nn.Conv2d, torch.channels_last),
+    ):
+      if isinstance(module, kind):
+        module.to(memory_format=form)
+  return twin
+
+
 class _Encoder(nn.Module):
   def __init__(self, n, classes):
     super().__init__()

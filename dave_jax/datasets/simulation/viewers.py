@@ -56,8 +56,7 @@ def make_viewer(rng: np.random.Generator) -> Viewer:
 
   They were chosen so that half of the viewers predict the other half about as
   well as a map computed from the script does, and so that sound adds more than
-  a third to the NSS where objects sound in turn
-  (`benchmarks/gain_of_sound.py`).
+  a third to the NSS where objects sound in turn.
   """
   return Viewer(
     sound=40.0 * rng.lognormal(0, 0.3),
@@ -70,31 +69,18 @@ def make_viewer(rng: np.random.Generator) -> Viewer:
   )
 
 
-def pulls(
-  scenario: Scenario, viewer: Viewer, time: float, *, deaf: bool = False
-) -> tuple[float, np.ndarray]:
-  """Returns the pulls on a viewer by what happens at a time.
-
-  Args:
-    scenario: The clip.
-    viewer: The viewer.
-    time: Seconds.
-    deaf: Ignores the sound.
-
-  Returns:
-    The pull of the centre, and [n] those of the objects in the shot.
-  """
+def _pulls(scenario, viewer, time):
+  """Returns the pulls [n] of the objects in the shot at a time in seconds."""
   objects = scenario.shot_at(time).scene.objects
   now = np.array([time])
   pull = np.array(
     [t.kind.appeal + viewer.motion * t.liveliness(now)[0] for t in objects]
   )
-  if not deaf:
-    for turn in scenario.turns:
-      if turn.object_index is not None and turn.begin <= time:
-        past = max(0.0, time - turn.end)
-        pull[turn.object_index] += viewer.sound * np.exp(-past / _AFTERGLOW)
-  return viewer.centre, pull
+  for turn in scenario.turns:
+    if turn.object_index is not None and turn.begin <= time:
+      past = max(0.0, time - turn.end)
+      pull[turn.object_index] += viewer.sound * np.exp(-past / _AFTERGLOW)
+  return pull
 
 
 def interests(scenario: Scenario) -> list[tuple[float, float, int]]:
@@ -198,11 +184,11 @@ def _scanpath(scenario, viewer, shared, rng):
     if scenario.shot_at(before) is not scenario.shot_at(end):
       target = None  # What was chosen is gone: the eye goes to the centre.
     else:
-      centre, pull = pulls(scenario, viewer, before)
+      pull = _pulls(scenario, viewer, before)
       for since, until, item in shared:
         if since <= before < until:
           pull[item] += viewer.interest
-      target = _choose(rng, centre, pull)
+      target = _choose(rng, viewer.centre, pull)
     if target is None:
       spot, offset = _near_centre(rng), np.zeros(2)
     else:
