@@ -28,6 +28,8 @@ from dave_jax.files import remove_partial_files, write_json
 # Still images in one unit, which is built by one process and kept if the build
 # is interrupted.
 _STILLS_PER_UNIT = 128
+# What a finished set was built from.
+_RECIPE = 'recipe.json'
 
 
 class IncompleteError(ValueError):
@@ -79,28 +81,35 @@ def build(
 
   Finished units are kept in a folder VERSION.building, and the set appears
   under its name only when it is complete. After an interruption, the same call
-  resumes.
+  resumes. A complete set is built again if files of its source have changed,
+  and left as it is otherwise.
 
   Args:
     builder: What to build, how, and where.
     root: The folder of downloads; None for a synthetic set.
     processes: Number of clips to read in parallel; 1 starts no processes.
     partial: Leaves out clips that are missing or cannot be read.
-    overwrite: Replaces the set if it exists, once the new one is complete.
+    overwrite: Replaces the set if it exists, whatever it was built from, once
+      the new one is complete.
 
   Raises:
     IncompleteError: Clips are missing or cannot be read; lists all of them.
-    FileExistsError: The set exists.
+    FileExistsError: The set exists, built from another folder or with other
+      settings.
     OSError: Writing fails, for example on a full disk; or another process is
       building the set.
   """
   folder = pathlib.Path(builder.data_dir)
-  if folder.exists() and not overwrite:
-    raise FileExistsError(
-      f'{folder} exists; give --overwrite to build it again, or --name to '
-      'build another set beside it'
-    )
   config = builder.builder_config
+  recipe = _json({'folder': root and root.resolve(), **config.settings()})
+  earlier = _read_recipe(folder)
+  if (
+    folder.exists() and not overwrite and not recipe.items() <= earlier.items()
+  ):
+    raise FileExistsError(
+      f'{folder} exists, built from another folder or with other settings; '
+      'give --overwrite to replace it, or --name to build another set beside it'
+    )
   clips, problems = find(config.source, root)
   if problems and not partial:
     raise IncompleteError(
@@ -111,10 +120,19 @@ def build(
     )
   if not clips:
     raise IncompleteError(f'{root}: no clips found:', problems)
+  units = {unit.key(config): unit for unit in _units(clips)}
+  recipe |= {'units': sorted(units), 'partial': partial}
+  if folder.exists() and not overwrite:
+    if earlier == recipe:
+      print(
+        f'{folder} is up to date: no file of {root} has changed since; give '
+        '--overwrite to build it again'
+      )
+      return json.loads((folder / report_lib.JSON).read_text())
+    print(f'{folder}: files have changed since it was built; building it again')
   staging = folder.with_name(f'{folder.name}.building')
   staging.mkdir(parents=True, exist_ok=True)
   with _lock(staging):
-    units = {unit.key(config): unit for unit in _units(clips)}
     _build_units(units, config, staging, processes)
     results = {key: _result(staging / f'{key}.json') for key in units}
     skipped = [s for result in results.values() for s in result['skipped']]
@@ -138,6 +156,7 @@ def build(
     splits = {key: (unit.split, results[key]) for key, unit in units.items()}
     assemble(builder, splits, staging, complete)
     report_lib.write(report, complete)
+    write_json(complete / _RECIPE, recipe)
     if folder.exists():
       shutil.rmtree(folder)
     complete.rename(folder)
@@ -294,6 +313,16 @@ def build_unit(
 @functools.cache
 def _features():
   return schema.features()
+
+
+def _json(content):
+  """Returns what JSON keeps of some content."""
+  return json.loads(json.dumps(content, default=str))
+
+
+def _read_recipe(folder) -> dict:
+  path = folder / _RECIPE
+  return json.loads(path.read_text()) if path.exists() else {}
 
 
 def _result(path) -> dict:

@@ -5,6 +5,7 @@ import json
 import pathlib
 from collections.abc import Iterable, Sequence
 
+JSON = 'report.json'
 _COUNTS = {
   'fixations': 'fixations kept',
   'off_frame': 'fixations outside the frame, left out',
@@ -91,7 +92,7 @@ def as_text(report: dict) -> str:
 
 def write(report: dict, folder: pathlib.Path) -> None:
   """Writes report.json and report.txt."""
-  (folder / 'report.json').write_text(json.dumps(report, indent=1))
+  (folder / JSON).write_text(json.dumps(report, indent=1))
   (folder / 'report.txt').write_text(as_text(report))
 
 

@@ -262,7 +262,8 @@ def _write_grey_video(path, h, w, frames):
 
 
 def test_existing_set_is_not_overwritten(downloads, build_set, tmp_path):
+  """That of another folder; a rebuild of the same is in test_prepare."""
   build_set('davos/raw', downloads, partial=True)
   builder = make_builder('davos/raw', tmp_path / 'data')
-  with pytest.raises(FileExistsError, match='exists; give --overwrite'):
-    build(builder, downloads)
+  with pytest.raises(FileExistsError, match='built from another folder'):
+    build(builder, tmp_path)

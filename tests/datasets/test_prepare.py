@@ -101,18 +101,37 @@ def test_build_without_a_source_says_what_it_needs(tmp_path, capsys):
   assert 'expected --source' in printed.err
 
 
-def test_named_build_is_replaced_only_if_told(tmp_path, capsys):
+def test_build_follows_its_folder_and_no_other(tmp_path, capsys):
   layouts.write_mit1003(tmp_path / 'mit', ['a', 'b'])
-  arguments = [
-    *('mit1003', '--name=mine', '--processes=1', '--frame_size=32x40'),
-    *(f'--source={tmp_path / "mit"}', f'--data_dir={tmp_path / "data"}'),
-  ]
-  assert prepare.main(arguments) == 0
-  assert 'Done: ' in capsys.readouterr().out
-  assert prepare.main(arguments) == 1
-  assert '--overwrite' in capsys.readouterr().err
+  layouts.write_mit1003(tmp_path / 'other', ['x'])
+  data = tmp_path / 'data'
+
+  def run(*arguments, source='mit'):
+    status = prepare.main(
+      [
+        *('mit1003', '--name=mine', '--processes=1', '--frame_size=32x40'),
+        *(f'--source={tmp_path / source}', f'--data_dir={data}', *arguments),
+      ]
+    )
+    names = store.open_dataset(data, 'mit1003/mine').clips('train')
+    printed = capsys.readouterr()
+    return status, printed.out + printed.err, [clip.name for clip in names]
+
+  assert run()[::2] == (0, ['a', 'b'])
+  written = (data / 'mit1003/mine/1.0.0/report.json').stat().st_mtime_ns
+  status, text, _ = run()
+  assert status == 0
+  assert 'is up to date' in text
+  report = data / 'mit1003/mine/1.0.0/report.json'
+  assert report.stat().st_mtime_ns == written
+  # A file came; another folder and other settings need to be confirmed.
   layouts.write_mit1003(tmp_path / 'mit', ['a', 'b', 'c'])
-  assert prepare.main([*arguments, '--overwrite']) == 0
-  dataset = store.open_dataset(tmp_path / 'data', 'mit1003')
-  assert dataset.name == 'mit1003/mine'
-  assert len(dataset.clips('train')) == 3
+  status, text, names = run()
+  assert (status, names) == (0, ['a', 'b', 'c'])
+  assert 'files have changed' in text
+  for change in ({'source': 'other'}, {}):
+    arguments = () if change else ('--jpeg_quality=50',)
+    status, text, names = run(*arguments, **change)
+    assert (status, names) == (1, ['a', 'b', 'c'])
+    assert '--overwrite' in text
+  assert run('--overwrite', source='other')[::2] == (0, ['x'])
