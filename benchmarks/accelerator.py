@@ -248,7 +248,10 @@ def _counter(function, *args):
   """Returns a function that counts the operations, None if not known, once."""
 
   def count():
-    costs = jax.jit(function).lower(*args).cost_analysis()
+    # Lowered for a CPU, since XLA does not count those of cuDNN's calls.
+    shapes = jax.eval_shape(lambda *args: args, *args)
+    with jax.default_device(jax.devices('cpu')[0]):
+      costs = jax.jit(function).lower(*shapes).cost_analysis()
     return (costs or {}).get('flops')
 
   return functools.cache(count)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
-from dave_jax.kernels import conv_cpu
+from dave_jax.kernels import conv_cpu, conv_gpu
 
 Padding = Sequence[tuple[int, int]]
 
@@ -25,8 +25,9 @@ def conv3d(
   """Convolves over time, height and width.
 
   GPUs and TPUs use `lax.conv_general_dilated`. CPUs, where that reaches a
-  fraction of the machine's arithmetic, use `dave_jax.kernels.conv_cpu`. The
-  choice is made when a program is compiled for a platform.
+  fraction of the machine's arithmetic, use `dave_jax.kernels.conv_cpu`, and
+  NVIDIA GPUs use `dave_jax.kernels.conv_gpu` for the few channels of a stem.
+  The choice is made when a program is compiled for a platform.
 
   Args:
     x: [b, t, h, w, c_in].
@@ -63,6 +64,16 @@ def lax_conv3d(
   )
 
 
+def _by_platform(use, kernel_shape, strides, padding):
+  """Returns the branches for accelerators: `use` of each one's convolution."""
+  fixed = {'strides': strides, 'padding': padding}
+  branches = {'default': use(functools.partial(lax_conv3d, **fixed))}
+  if conv_gpu.applies(kernel_shape, strides):
+    conv = functools.partial(conv_gpu.conv3d_few_channels, **fixed)
+    branches['cuda'] = use(conv)
+  return branches
+
+
 def _forward(x, kernel, strides, padding, precise):
   return lax.platform_dependent(
     x,
@@ -70,7 +81,7 @@ def _forward(x, kernel, strides, padding, precise):
     cpu=lambda x, kernel: conv_cpu.forward(
       x, kernel, strides, padding, precise=precise
     ),
-    default=functools.partial(lax_conv3d, strides=strides, padding=padding),
+    **_by_platform(lambda conv: conv, kernel.shape, strides, padding),
   )
 
 
@@ -89,7 +100,17 @@ def _conv3d_forward(x, kernel, strides, padding):
 
 def _conv3d_backward(strides, padding, residuals, dy):
   x, kernel = residuals
-  conv = functools.partial(lax_conv3d, strides=strides, padding=padding)
+
+  def input_gradient(conv):
+    return lambda dy, kernel: jax.linear_transpose(
+      lambda x: conv(x, kernel), x
+    )(dy)[0]
+
+  def kernel_gradient(conv):
+    return lambda x, dy: jax.linear_transpose(
+      lambda kernel: conv(x, kernel), kernel
+    )(dy)[0]
+
   # Two separate calls, so that XLA can remove a gradient that is not used.
   dx = lax.platform_dependent(
     dy,
@@ -97,9 +118,7 @@ def _conv3d_backward(strides, padding, residuals, dy):
     cpu=lambda dy, kernel: conv_cpu.input_gradient(
       dy, kernel, x.shape, strides, padding
     ),
-    default=lambda dy, kernel: jax.linear_transpose(
-      lambda x: conv(x, kernel), x
-    )(dy)[0],
+    **_by_platform(input_gradient, kernel.shape, strides, padding),
   )
   dkernel = lax.platform_dependent(
     x,
@@ -107,9 +126,7 @@ def _conv3d_backward(strides, padding, residuals, dy):
     cpu=lambda x, dy: conv_cpu.kernel_gradient(
       x, dy, kernel.shape, strides, padding
     ),
-    default=lambda x, dy: jax.linear_transpose(
-      lambda kernel: conv(x, kernel), kernel
-    )(dy)[0],
+    **_by_platform(kernel_gradient, kernel.shape, strides, padding),
   )
   return dx, dkernel
 

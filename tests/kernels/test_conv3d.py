@@ -1,5 +1,6 @@
 """3D convolution on CPUs against `lax.conv_general_dilated`."""
 
+import re
 import subprocess
 import sys
 import textwrap
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from dave_jax.kernels import tiling, winograd
+from dave_jax.kernels import conv_gpu, tiling, winograd
 from dave_jax.kernels.conv3d import (
   Conv3D,
   conv3d,
@@ -130,6 +131,36 @@ def test_value_and_gradients_agree_with_lax(case, monkeypatch):
     assert a.shape == b.shape, name
     assert a.dtype == b.dtype == jnp.float32
     _assert_close(a, b, 1e-4)
+
+
+@pytest.mark.parametrize('case', ['stem', 'stem, few frames', 'no padding'])
+def test_convolution_for_gpus_agrees_with_lax(case):
+  _, kernel_shape, strides, padding = CASES[case]
+  assert conv_gpu.applies(kernel_shape, strides)
+  arrays = _arrays(*CASES[case])
+  ours, expected = (
+    _value_and_gradients(convolve, strides, padding)(*arrays)
+    for convolve in (conv_gpu.conv3d_few_channels, lax_conv3d)
+  )
+  for a, b in zip(ours, expected, strict=True):
+    assert a.shape == b.shape
+    _assert_close(a, b, 1e-5)
+
+
+def test_only_gpus_convolve_few_channels_in_two_dimensions():
+  """Lowers both passes of a stem and reads the ranks of its convolutions."""
+  *_, strides, padding = CASES['stem']
+  traced = _value_and_gradients(conv3d, strides, padding).trace(
+    *_arrays(*CASES['stem'])
+  )
+
+  def ranks(platform):
+    text = traced.lower(lowering_platforms=(platform,)).as_text()
+    found = re.findall(r'stablehlo\.convolution.*-> tensor<([\dx]+)xf32>', text)
+    return {shape.count('x') + 1 for shape in found}
+
+  assert ranks('cuda') == {4}
+  assert ranks('tpu') == {5}
 
 
 @pytest.mark.parametrize('case', ['winograd', 'stem, few frames', 'pointwise'])
