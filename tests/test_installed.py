@@ -80,7 +80,17 @@ def test_wheel_holds_the_package_and_its_data(call):
 
 
 @pytest.mark.parametrize(
-  'program', ['convert', 'evaluate', 'predict', 'prepare', 'report', 'train']
+  'program',
+  [
+    'convert',
+    'evaluate',
+    'eye-trackers',
+    'predict',
+    'prepare',
+    'report',
+    'show',
+    'train',
+  ],
 )
 def test_program_says_its_version(program, call):
   import dave_jax
