@@ -13,9 +13,11 @@ most one WAV, or a folder of videos. OUT/NAME of each holds, by --format:
   overlay.mp4      overlay: the video with its saliency drawn over it
   overlay.gif      gif: the same, smaller, without sound
   stills/          stills: the same as a PNG for each predicted frame
+  view.html        page: the video with its saliency, and curves, in a browser
 
-and manifest.json: the time and file of every frame, the model, the settings,
-and the problems of the video. A map sums to 1 unless --values says otherwise.
+and frames.csv: numbers of each frame, explained in frames.md; and
+manifest.json: the time and file of every frame, the model, the settings, and
+the problems of the video. A map sums to 1 unless --values says otherwise.
 """
 
 import argparse
@@ -99,6 +101,8 @@ def _settings(args) -> Settings:
     rate=args.rate,
     gaze=args.gaze,
     style=Style(args.style, args.opacity, args.colormap),
+    areas=args.aoi,
+    pixels_per_degree=args.pixels_per_degree,
   )
 
 
@@ -162,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     '--format',
     f'comma-separated from {",".join(FORMATS)}; at most one of '
     f'{", ".join(maps.FORMATS)}',
-    default='png,overlay',
+    default='png,overlay,page',
   )
   add(
     group,
@@ -189,6 +193,20 @@ def _parser() -> argparse.ArgumentParser:
     '--gaze',
     "people's fixations, drawn as circles: a CSV with the columns name, frame "
     'or time, viewer, x, y',
+  )
+
+  group = parser.add_argument_group('numbers of each frame')
+  add(
+    group,
+    '--aoi',
+    'areas of interest, a CSV or JSON that a page saved; frames.csv has the '
+    'share of the attention in each',
+  )
+  add(
+    group,
+    '--pixels_per_degree',
+    'pixels of the video per degree of visual angle, for columns in degrees',
+    type=float,
   )
 
   group = parser.add_argument_group('computation')

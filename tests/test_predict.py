@@ -18,6 +18,8 @@ from dave_jax.media.image_file import read_image
 from dave_jax.prediction.saliency_model import SaliencyModel
 from tests.media import clips
 
+_NUMBERS = ('frames.csv', 'frames.md')
+
 
 def _run(checkpoint, out, *arguments):
   return predict.main(
@@ -37,7 +39,10 @@ def test_writes_maps_overlay_and_manifest(checkpoint, clip, tmp_path, model):
   assert _run(checkpoint, tmp_path, clip, '--stride=2') == 0
   folder = tmp_path / 'noise'
   names = {p.name for p in folder.iterdir()}
-  assert names == {'maps', 'overlay.mp4', 'manifest.json'}
+  assert names == {
+    *('maps', 'overlay.mp4', 'manifest.json', 'frames.csv', 'frames.md'),
+    *('view.html', 'view'),
+  }
   manifest = _manifest(folder)
   assert [row['frame'] for row in manifest['frames']] == list(range(1, 41, 2))
   assert manifest['source']['file'] == 'noise.mp4'
@@ -63,14 +68,14 @@ def test_writes_maps_overlay_and_manifest(checkpoint, clip, tmp_path, model):
 def test_overlay_alone_leaves_no_maps(checkpoint, clip, tmp_path):
   assert _run(checkpoint, tmp_path, clip, '--format=overlay') == 0
   names = {p.name for p in (tmp_path / 'noise').iterdir()}
-  assert names == {'overlay.mp4', 'manifest.json'}
+  assert names == {'overlay.mp4', 'manifest.json', *_NUMBERS}
 
 
 def test_maps_of_the_videos_size(checkpoint, clip, tmp_path):
   arguments = ['--format=npz', '--size=video', '--values=minmax', '--stride=8']
   assert _run(checkpoint, tmp_path, clip, *arguments) == 0
   names = {p.name for p in (tmp_path / 'noise').iterdir()}
-  assert names == {'maps.npz', 'manifest.json'}
+  assert names == {'maps.npz', 'manifest.json', *_NUMBERS}
   with np.load(tmp_path / 'noise' / 'maps.npz') as arrays:
     assert arrays['saliency'].shape == (5, 64, 96)
     assert (arrays['saliency'].min(axis=(1, 2)) == 0).all()
@@ -262,7 +267,8 @@ def test_drawings_gaze_and_maps_in_one_file(checkpoint, clip, tmp_path):
     assert _run(checkpoint, out, clip, formats, *style) == 0
   names = {p.name for p in (drawn / 'noise').iterdir()}
   assert names == {
-    *('maps.mat', 'overlay.mp4', 'overlay.gif', 'stills', 'manifest.json')
+    *('maps.mat', 'overlay.mp4', 'overlay.gif', 'stills', 'manifest.json'),
+    *_NUMBERS,
   }
   maps = scipy.io.loadmat(drawn / 'noise' / 'maps.mat')['saliency']
   assert maps.shape == (64, 96, 4)

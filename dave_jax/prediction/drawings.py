@@ -113,6 +113,8 @@ class Drawings:
   def write(self, drawing: str) -> list[str]:
     """Writes 'overlay' (MP4), 'gif' or 'stills' (PNG); returns problems.
 
+    'video' writes video.mp4, as the overlay but with nothing drawn over it.
+
     Raises:
       ValueError, OSError, av.error.FFmpegError: It could not be written.
     """
@@ -121,15 +123,17 @@ class Drawings:
         if index in self.predicted:
           write_image(self.folder / 'stills' / f'{index + 1:06d}.png', picture)
       return []
+    suffix = 'gif' if drawing == 'gif' else 'mp4'
+    stem = 'video' if drawing == 'video' else 'overlay'
     writer = OverlayWriter(
-      self.folder / ('overlay.gif' if drawing == 'gif' else 'overlay.mp4'),
+      self.folder / f'{stem}.{suffix}',
       self.info,
       audio_stream=self.audio_stream,
       sound_start=self.sound_start,
     )
     due = -np.inf
     with writer:
-      for _, time, picture in self._pictures():
+      for _, time, picture in self._pictures(plain=drawing == 'video'):
         if drawing == 'gif':
           if time < due:
             continue
@@ -139,15 +143,20 @@ class Drawings:
           writer.write(picture, time)
     return writer.problems
 
-  def _pictures(self) -> Iterator[tuple[int, float, np.ndarray]]:
+  def _pictures(
+    self, plain: bool = False
+  ) -> Iterator[tuple[int, float, np.ndarray]]:
     """Yields (index, time, picture); frames without a map keep the last."""
-    saliency = None
+    saliency, begun = None, False
     with self.open() as reader:
       self.progress.reset(reader.info.frames)
       for frame in reader:
         if frame.index in self.predicted:
-          saliency = self.files.read(frame.index)
-        if saliency is not None:
+          begun = True
+          saliency = None if plain else self.files.read(frame.index)
+        if plain and begun:
+          yield frame.index, frame.time, frame.image
+        elif begun:
           points = self.gaze and self.gaze.at(frame.index, frame.time)
           yield (
             frame.index,

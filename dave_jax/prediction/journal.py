@@ -15,9 +15,19 @@ from dave_jax.files import (
 
 MANIFEST = 'manifest.json'
 _JOURNAL = 'unfinished.jsonl'
+MAP_LOG = 'unfinished.maps'
+SILENT_LOG = 'unfinished.silent'
 _OURS = (
   MANIFEST,
   _JOURNAL,
+  MAP_LOG,
+  SILENT_LOG,
+  'frames.csv',
+  'frames.md',
+  'view',
+  'view.html',
+  'video.mp4',
+  'video.partial.mp4',
   'maps',
   'maps.npz',
   'maps.mat',

@@ -8,7 +8,8 @@ from dave_jax.prediction import maps
 from dave_jax.prediction.drawings import DRAWINGS
 from dave_jax.prediction.saliency_model import SIZES
 
-FORMATS = (*maps.FORMATS, *DRAWINGS)
+PAGE = 'page'
+FORMATS = (*maps.FORMATS, *DRAWINGS, PAGE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +31,9 @@ class Settings:
     rate: Frames per second of a folder of images; None reads it from its name.
     gaze: A table of fixations to draw; None draws none.
     style: How saliency is drawn.
+    areas: A file of areas of interest, see `media.areas`; None has none.
+    pixels_per_degree: Pixels of the video per degree of visual angle; None if
+      unknown.
 
   Raises:
     ValueError: A choice is unknown, or choices contradict each other.
@@ -50,6 +54,8 @@ class Settings:
   rate: float | None
   gaze: str | None
   style: Style
+  areas: str | None
+  pixels_per_degree: float | None
 
   def __post_init__(self):
     for name in self.formats:
@@ -75,6 +81,11 @@ class Settings:
       raise ValueError(
         f'expected 0 <= start < end in seconds, got start {self.start}, end '
         f'{self.end}'
+      )
+    if self.pixels_per_degree is not None and self.pixels_per_degree <= 0:
+      raise ValueError(
+        'pixels_per_degree: expected a positive number, got '
+        f'{self.pixels_per_degree:g}'
       )
 
   @property

@@ -7,16 +7,27 @@ import shutil
 from importlib import metadata
 
 import av
+import numpy as np
 from tqdm import tqdm
 
 import dave_jax
+from dave_jax.media import clock
+from dave_jax.media.areas import areas_of
 from dave_jax.media.audio import load_log_mel
 from dave_jax.media.source import open_source
 from dave_jax.prediction import maps
 from dave_jax.prediction.drawings import DRAWINGS, Drawings, GazePoints
-from dave_jax.prediction.journal import Journal
+from dave_jax.prediction.frame_table import (
+  Screen,
+  loudness,
+  measure,
+  write_table,
+)
+from dave_jax.prediction.journal import MAP_LOG, Journal
+from dave_jax.prediction.map_log import MapLog
+from dave_jax.prediction.page import write_page
 from dave_jax.prediction.saliency_model import LEAD, SaliencyModel
-from dave_jax.prediction.settings import Settings
+from dave_jax.prediction.settings import PAGE, Settings
 from dave_jax.weights.model_folder import network_fields
 
 FORMAT = 'dave-jax prediction 2'
@@ -63,15 +74,22 @@ class Job:
         manifest are complete.
     """
     with self._open(size=self.model.frame_size, lead=LEAD) as reader:
-      gaze = self._check(reader.info)
+      gaze, areas, notes = self._check(reader.info)
       journal = Journal(self.folder, self._heading(reader.info))
       if not journal.open(overwrite=overwrite, resume=resume):
         return []
       files = maps.MapFiles(self.folder, self.settings.map_format or 'png')
+      h, w = self.model.frame_size
+      log = MapLog(self.folder / MAP_LOG, (h // 8, w // 8))
       try:
-        sound = self._sound(reader) if self.model.uses_audio else None
-        self._predict(reader, sound, files, journal, batch_size, progress)
-        problems = [*reader.problems, *(sound.problems if sound else [])]
+        log.open(len(journal.rows))
+        sound = self._sound(reader)
+        self._predict(reader, sound, files, journal, log, batch_size, progress)
+        problems = [
+          *reader.problems,
+          *(sound.problems if sound else []),
+          *notes,
+        ]
         if self.model.uses_audio and sound is None:
           problems.append(
             'sound: --sound=none, using silence'
@@ -84,19 +102,26 @@ class Job:
             f'and --end={self.settings.end}; the video lasts from '
             f'{reader.info.start_time:g} s for {reader.info.duration} s'
           )
-        drawn, failures = self._draw(
-          files, journal, progress, reader.info, gaze
-        )
-        problems += [*drawn, *failures]
         problems += [f'gaze: {note}' for note in gaze.notes] if gaze else []
+        table = self._measure(journal, log, sound, reader.info, areas)
+        drawings = self._drawings(files, journal, progress, reader.info, gaze)
+        drawn, failures = self._draw(drawings)
+        problems += drawn
+        if PAGE in self.settings.formats:
+          problems += self._write_page(
+            drawings, reader.info, table, log, areas, problems, failures
+          )
+        problems += failures
         self._keep_maps(files, journal, failed=bool(failures))
         journal.finish(
           problems=problems,
           counts=reader.counts | (sound.counts if sound else {}),
           versions=_versions(),
         )
+        log.remove()
       except BaseException:
         journal.close()
+        log.close()
         if not journal.rows and not resume:
           # A mistyped --start leaves nothing that blocks the right one.
           journal.discard()
@@ -120,16 +145,22 @@ class Job:
     )
 
   def _check(self, info):
-    """Refuses what would fail after all maps are computed; returns the gaze."""
+    """Refuses what would fail after all maps are computed.
+
+    Returns:
+      The gaze, or None; the areas of interest of the video; and notes on them.
+    """
     if self.settings.map_format == 'mat' and self.settings.end is None:
       size = self._map_size(info) or self.model.frame_size
       count = (info.frames or 1) // self.settings.stride
       if self.settings.fps is not None and info.duration is not None:
         count = round(info.duration * self.settings.fps)
       maps.check_mat_size((count, *size))
-    if self.settings.gaze is None:
-      return None
-    return GazePoints(self.settings.gaze, self.video, info)
+    gaze = self.settings.gaze
+    return (
+      None if gaze is None else GazePoints(gaze, self.video, info),
+      *areas_of(self.video, self.settings.areas),
+    )
 
   def _sound(self, reader):
     settings = self.settings
@@ -176,7 +207,7 @@ class Job:
     """Returns the size of the maps; None keeps the network's."""
     return (info.height, info.width) if self.settings.size == 'video' else None
 
-  def _predict(self, reader, sound, files, journal, batch_size, progress):
+  def _predict(self, reader, sound, files, journal, log, batch_size, progress):
     settings = self.settings
     if reader.info.frames and settings.fps is None:
       progress.reset(-(-reader.info.frames // settings.stride))
@@ -199,11 +230,56 @@ class Job:
         size=self._map_size(reader.info),
         values=settings.values,
       )
-      journal.add(row | files.write(frame.index, saliency))
+      written = files.write(frame.index, saliency)
+      log.append(prediction.saliency)
+      journal.add(row | written)
       progress.update()
 
-  def _draw(self, files, journal, progress, info, gaze):
-    """Writes the drawings; returns (problems, failures)."""
+  def _measure(self, journal, log, sound, info, areas):
+    """Writes frames.csv; returns its columns."""
+    settings = self.settings
+    rows = list(journal.rows.values())
+    screen = Screen(info.width, info.height, settings.pixels_per_degree)
+    times = np.array([row['time'] for row in rows])
+    table = {'frame': np.array([row['frame'] for row in rows]), 'time': times}
+    maps_ = log.read()
+    table |= measure(maps_, screen, areas, silent=None)
+    if sound is not None:
+      table['loudness'] = loudness(
+        sound.power, clock.LOG_MEL_RATE, sound.start_time, times
+      )
+    h, w = maps_.shape[1:]
+    write_table(
+      self.folder,
+      table,
+      f'Each row is a frame; maps are measured as the network computes them, '
+      f'{h} x {w} cells.',
+    )
+    return table
+
+  def _write_page(self, drawings, info, table, log, areas, problems, failures):
+    """Writes the page; returns its problems, adds to `failures`."""
+    try:
+      return write_page(
+        self.video,
+        drawings=drawings,
+        info=info,
+        settings=self.settings,
+        model=self._model_name(),
+        table=table,
+        maps=log.read(),
+        silent=None,
+        areas=areas,
+        problems=problems,
+      )
+    except (ValueError, OSError, av.error.FFmpegError) as error:
+      failures.append(f'page: could not be written ({error})')
+      return []
+
+  def _model_name(self):
+    return f'the network {self.model.fingerprint[:8]}'
+
+  def _drawings(self, files, journal, progress, info, gaze):
     settings = self.settings
     sound_start = 0.0
     if settings.sound == 'none':
@@ -213,7 +289,7 @@ class Job:
       info = dataclasses.replace(
         info, sound_path=settings.sound, audio_stream=None
       )
-    drawings = Drawings(
+    return Drawings(
       folder=self.folder,
       open=lambda: self._open(size=None, lead=0),
       files=files,
@@ -225,10 +301,14 @@ class Job:
       sound_start=sound_start,
       progress=progress,
     )
+
+  def _draw(self, drawings):
+    """Writes the drawings; returns (problems, failures)."""
     problems, failures = [], []
     for drawing in DRAWINGS:
-      if drawing in settings.formats:
-        progress.set_description(f'{pathlib.Path(self.video).name}, {drawing}')
+      if drawing in self.settings.formats:
+        name = pathlib.Path(self.video).name
+        drawings.progress.set_description(f'{name}, {drawing}')
         try:
           problems += drawings.write(drawing)
         except (ValueError, OSError, av.error.FFmpegError) as error:
