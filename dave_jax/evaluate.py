@@ -17,6 +17,7 @@ import os
 import sys
 
 from dave_jax.arguments import DONE, FAILED, INTERRUPTED, make_parser
+from dave_jax.datasets.schema import GAZE_KINDS
 from dave_jax.evaluation.options import BASELINES, SOUNDS, Options
 from dave_jax.evaluation.run import evaluate
 from dave_jax.evaluation.run_folder import METRICS
@@ -55,6 +56,8 @@ def print_metrics(metrics: dict, out: str) -> None:
     f'{metrics["run"]["name"]}: {counts["videos"]} videos, {counts["frames"]} '
     f'frames scored, {counts["empty"]} without fixations skipped'
   )
+  kinds = metrics['run']['data']['gaze_kinds']
+  print(f'ground truth: {" and ".join(GAZE_KINDS[kind] for kind in kinds)}')
   for key, what in (
     ('missing', 'without a map'),
     ('broken', 'whose map contains NaN or infinity'),

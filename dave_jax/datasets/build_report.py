@@ -5,6 +5,8 @@ import json
 import pathlib
 from collections.abc import Iterable, Sequence
 
+from dave_jax.datasets.schema import GAZE_KINDS
+
 JSON = 'report.json'
 _COUNTS = {
   'fixations': 'fixations kept',
@@ -13,7 +15,11 @@ _COUNTS = {
   'missing': 'samples without coordinates, left out',
   'not_fixating': 'samples of blinks, saccades and errors, left out',
   'frames_without_gaze': 'frames after the end of the gaze, kept',
+  'central_start': 'fixations before a viewer first left the centre, left out',
   'gaze_without_frames': 'frames of gaze after the end of the video',
+  'frames_without_density': 'frames after the last density map, kept',
+  'density_without_frames': 'density maps after the end of the video',
+  'without_sound': 'videos without sound, given silence',
   'seconds_without_sound': 'seconds of video after the end of the sound',
 }
 
@@ -35,9 +41,12 @@ def report(name: str, results: Iterable[dict], problems: Sequence[str]) -> dict:
       clips.append(
         {
           key: entry[key]
-          for key in ('name', 'split', 'category', 'rate', 'height', 'width')
+          for key in (
+            *('name', 'split', 'category', 'gaze_kind'),
+            *('rate', 'height', 'width', 'has_sound'),
+          )
         }
-        | {'has_sound': entry['has_sound'], **counts, 'notes': clip['notes']}
+        | {**counts, 'notes': clip['notes']}
       )
       split = splits.setdefault(entry['split'], collections.Counter())
       split.update(
@@ -56,6 +65,7 @@ def report(name: str, results: Iterable[dict], problems: Sequence[str]) -> dict:
     'splits': {split: dict(counts) for split, counts in splits.items()},
     'totals': dict(totals),
     'viewers_per_clip': [min(viewers), max(viewers)] if viewers else [0, 0],
+    'gaze_kinds': list(dict.fromkeys(clip['gaze_kind'] for clip in clips)),
     'skipped': skipped,
     'problems': list(problems),
     'clips': clips,
@@ -73,7 +83,8 @@ def as_text(report: dict) -> str:
   for row in [header, *rows]:
     lines.append(f'{row[0]:<16}' + ''.join(f'{cell:>12}' for cell in row[1:]))
   least, most = report['viewers_per_clip']
-  lines += ['', f'viewers per clip: {least} to {most}']
+  kinds = ', '.join(GAZE_KINDS[kind] for kind in report['gaze_kinds'])
+  lines += ['', f'gaze: {kinds}', f'viewers per clip: {least} to {most}']
   for key, text in _COUNTS.items():
     if report['totals'].get(key):
       lines.append(f'{report["totals"][key]:>12,.10g} {text}')

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.fixation_table import Units, read_fixations
 from dave_jax.datasets.gaze import Gaze
+from dave_jax.datasets.schema import GAZE_KINDS
 from dave_jax.datasets.source import (
   IMAGES,
   VIDEOS,
@@ -53,15 +54,21 @@ class FolderSource:
     time_unit: Unit of times and durations: s, ms, or auto.
     coordinates: pixels, shares (0 to 1 of the picture's width and height), or
       auto.
+    gaze_kind: How gaze was recorded, eye or mouse.
   """
 
   pixels_per_degree: float = 0.0
   seed: int = 0
   time_unit: str = 'auto'
   coordinates: str = 'auto'
+  gaze_kind: str = 'eye'
 
   def __post_init__(self):
     Units(self.time_unit, self.coordinates)  # Raises for other values.
+    if self.gaze_kind not in GAZE_KINDS:
+      raise ValueError(
+        f'expected gaze_kind {" or ".join(GAZE_KINDS)}, got {self.gaze_kind!r}'
+      )
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     table = root / 'fixations.csv'
@@ -91,6 +98,7 @@ class FolderSource:
           source=_composed(root.resolve().name),
           split=splits[name],
           category=categories.get(name, ''),
+          gaze_kind=self.gaze_kind,
           picture=path,
           still=_is_image(path),
           gaze=table,

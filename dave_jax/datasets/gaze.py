@@ -64,8 +64,8 @@ class Gaze:
     height, width: Size of the picture whose pixels the fixations are in.
     frames: Number of recorded frames; None if unknown.
     viewers: Number of viewers; 0 if the source does not identify them.
-    density: The source's density maps, a file or None for each frame; empty if
-      the source has none.
+    density: The source's density maps: a file, the bytes of one, or None for
+      each frame; empty if the source has none.
     sigma: As in the record.
     sounding_box: As in the record, of the whole clip.
     sounding_frame: [k], number of the frame of each box, ascending.
@@ -78,7 +78,7 @@ class Gaze:
   width: int
   frames: int | None
   viewers: int = 0
-  density: tuple[pathlib.Path | None, ...] = ()
+  density: tuple[pathlib.Path | bytes | None, ...] = ()
   sigma: float = 0.0
   sounding_box: np.ndarray = dataclasses.field(
     default_factory=lambda: np.zeros((0, 4), np.float32)

@@ -22,12 +22,16 @@ from absl import logging
 
 from dave_jax.arguments import DONE, FAILED, INTERRUPTED, make_parser
 from dave_jax.datasets import build_report as report_lib
+from dave_jax.datasets.action_videos import Hollywood2, UcfSports
 from dave_jax.datasets.build import build
 from dave_jax.datasets.builder import Config, SaliencyBuilder
 from dave_jax.datasets.davos import Davos
 from dave_jax.datasets.dhf1k import Dhf1k
 from dave_jax.datasets.folder import Folder
 from dave_jax.datasets.images import Cat2000, Mit1003
+from dave_jax.datasets.ledov import Ledov
+from dave_jax.datasets.mouse_tracks import Avimos, Crowdsal, Ntire2026
+from dave_jax.datasets.mvva import Mvva
 from dave_jax.datasets.photographs import Eyecrowd, Osie, Scene500
 from dave_jax.datasets.records import Storage
 from dave_jax.datasets.salicon import Salicon
@@ -41,6 +45,13 @@ BUILDERS: dict[str, type[SaliencyBuilder]] = {
   'davos': Davos,
   'stavis': Stavis,
   'dhf1k': Dhf1k,
+  'crowdsal': Crowdsal,
+  'ntire2026': Ntire2026,
+  'avimos': Avimos,
+  'mvva': Mvva,
+  'ledov': Ledov,
+  'hollywood2': Hollywood2,
+  'ucf_sports': UcfSports,
   'salicon': Salicon,
   'osie': Osie,
   'scene500': Scene500,

@@ -91,6 +91,7 @@ class ClipContent:
         'clip': entry.name,
         'source': entry.source,
         'category': entry.category,
+        'gaze_kind': entry.gaze_kind,
         'first_frame': first,
         'clip_frames': entry.frames,
         'rate': entry.rate,
@@ -149,6 +150,9 @@ def _read(clip, source, storage):
   fixations = pairing.pair(gaze, times - times[0], picture, counts)
   if not len(fixations):
     pairing.refuse_lost_gaze(clip, gaze, picture, counts)
+  if waveform is None and not (clip.still or clip.silent):
+    counts['without_sound'] = 1
+    notes.append('no sound; the network is given silence')
   _compare_lengths(gaze, shown, waveform, counts, notes)
   entry = schema.Clip(
     name=clip.name,
@@ -164,6 +168,7 @@ def _read(clip, source, storage):
     viewers=gaze.viewers,
     fixations=len(fixations),
     fixated=schema.runs(fixations.when),
+    gaze_kind=clip.gaze_kind,
   )
   return ClipContent(
     entry, counts, tuple(notes), gaze, jpegs, shown, waveform, fixations
@@ -253,6 +258,13 @@ def _compare_lengths(gaze, shown, waveform, counts, notes):
       f'{frames} frames of video, {gaze.frames} of gaze; the first '
       f'{min(frames, gaze.frames)} are paired'
     )
+  if gaze.density and len(gaze.density) != frames:
+    counts['frames_without_density'] = max(0, frames - len(gaze.density))
+    counts['density_without_frames'] = max(0, len(gaze.density) - frames)
+    notes.append(
+      f'{frames} frames of video, {len(gaze.density)} density maps; the first '
+      f'{min(frames, len(gaze.density))} are paired'
+    )
   if waveform is not None:
     short = shown[-1] - len(waveform) / SAMPLE_RATE
     if short > _SHORT_SOUND:
@@ -276,8 +288,12 @@ def _sound_fields(waveform, times):
   }
 
 
-def _density_files(paths, first, last):
-  if not paths:
+def _density_files(maps, first, last):
+  if not maps:
     return []
-  files = [image_bytes(path) if path else b'' for path in paths[first:last]]
+  files = [
+    image_bytes(density) if isinstance(density, pathlib.Path) else density
+    for density in maps[first:last]
+  ]
+  files = [file or b'' for file in files]
   return files + [b''] * (last - first - len(files))

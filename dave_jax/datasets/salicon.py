@@ -54,6 +54,7 @@ class SaliconSource:
           SourceClip(
             name=name,
             source='salicon',
+            gaze_kind='mouse',
             split=split,
             picture=picture,
             still=True,

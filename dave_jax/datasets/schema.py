@@ -30,6 +30,12 @@ CHUNK_FRAMES = 16
 # seconds and needs the file instead of records.
 MARGIN = 0.75
 POOLED = -1  # Viewer number of fixations whose viewer is unknown.
+# How gaze was recorded: {kind: its name in reports}.
+GAZE_KINDS = {
+  'eye': 'eye tracking',
+  'mouse': 'mouse tracking',
+  'simulated': 'simulated gaze',
+}
 SAMPLES_PER_LOG_MEL_FRAME = audio.SAMPLE_RATE // clock.LOG_MEL_RATE
 
 
@@ -41,6 +47,7 @@ def features() -> tfds.features.FeaturesDict:
   - clip: name of the clip, unique in its data set.
   - source: the set it comes from, such as 'diem' or 'osie'.
   - category: the source's category, such as 'Nature'; '' if it has none.
+  - gaze_kind: how gaze was recorded, one of `GAZE_KINDS`.
   - first_frame: number, in the clip, of the record's first frame; a multiple
     of 16.
   - clip_frames: number of frames of the whole clip.
@@ -81,6 +88,7 @@ def features() -> tfds.features.FeaturesDict:
       'clip': text(),
       'source': text(),
       'category': text(),
+      'gaze_kind': text(),
       'first_frame': make.Scalar(np.int32),
       'clip_frames': make.Scalar(np.int32),
       'rate': make.Scalar(np.float32),
@@ -114,6 +122,7 @@ class Clip:
     viewers: Number of viewers; 0 if the source does not identify them.
     fixations: Number of fixations in its records.
     fixated: (begin, end) of each run of frames that have a fixation.
+    gaze_kind: As in the records; builds of earlier versions hold eye tracking.
   """
 
   name: str
@@ -129,6 +138,7 @@ class Clip:
   viewers: int
   fixations: int
   fixated: tuple[tuple[int, int], ...]
+  gaze_kind: str = 'eye'
 
   @property
   def records(self) -> int:

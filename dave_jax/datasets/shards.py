@@ -12,9 +12,10 @@ from array_record.python import array_record_module
 from dave_jax.datasets.builder import SaliencyBuilder
 from dave_jax.files import write_atomically
 
-# Files below this size are merged, so that a large set of small clips does not
-# need hundreds of open files.
+# Files below this size are merged, or below this share of the split: reading at
+# random keeps all of them open, of which systems allow about a thousand.
 _SHARD_BYTES = 64 << 20
+_SHARDS = 200
 _ONE_RECORD_A_GROUP = 'group_size:1'  # As TFDS writes, for random access.
 
 
@@ -140,11 +141,12 @@ def assemble(
 
 
 def _groups(results, staging) -> list[list[str]]:
-  """Returns the keys of adjacent units for each shard, by `_SHARD_BYTES`."""
-  groups, size = [], _SHARD_BYTES
-  for key in results:
-    own = (staging / f'{key}.array_record').stat().st_size
-    if size + own > _SHARD_BYTES:
+  """Returns the keys of adjacent units for each shard."""
+  sizes = {k: (staging / f'{k}.array_record').stat().st_size for k in results}
+  most = max(_SHARD_BYTES, sum(sizes.values()) // _SHARDS)
+  groups, size = [], most
+  for key, own in sizes.items():
+    if size + own > most:
       groups.append([])
       size = 0
     groups[-1].append(key)

@@ -21,7 +21,7 @@ class SourceClip:
   """A clip in a folder of downloads.
 
   Attributes:
-    name, source, split, category: As in `schema`.
+    name, source, split, category, gaze_kind: As in `schema`.
     picture: A video file, a folder of numbered frames, or, if `still`, an
       image.
     still: Whether the clip is a still image.
@@ -39,6 +39,7 @@ class SourceClip:
   split: str
   picture: pathlib.Path
   category: str = ''
+  gaze_kind: str = 'eye'
   still: bool = False
   sound: pathlib.Path | None = None
   silent: bool = False

@@ -7,7 +7,7 @@ import pathlib
 import matplotlib.figure
 import numpy as np
 
-from dave_jax.datasets.schema import POOLED
+from dave_jax.datasets.schema import GAZE_KINDS, POOLED
 from dave_jax.datasets.store import Dataset
 
 _MAP = (48, 64)  # Height and width of the map of all fixations.
@@ -129,6 +129,7 @@ def table(dataset: Dataset, split: str, found: Statistics) -> str:
   clips = dataset.clips(split)
   categories = collections.Counter(clip.category or '(none)' for clip in clips)
   sources = collections.Counter(clip.source for clip in clips)
+  kinds = dict.fromkeys(clip.gaze_kind for clip in clips)
   frames = sum(clip.frames for clip in clips)
   fixated = sum(clip.fixated_frames().size for clip in clips)
   middle = found.places[
@@ -139,6 +140,7 @@ def table(dataset: Dataset, split: str, found: Statistics) -> str:
     'with sound': sum(clip.has_sound for clip in clips),
     'frames': frames,
     'frames with fixations': f'{fixated} ({fixated / frames:.1%})',
+    'gaze': ', '.join(GAZE_KINDS[kind] for kind in kinds),
     'fixations': sum(clip.fixations for clip in clips),
     'fixations per frame, median': f'{np.median(found.per_frame):g}',
     'fixations in the central quarter': f'{middle:.1%} (25% by chance)',

@@ -168,21 +168,28 @@ class GroundTruth:
     )
 
   def stored_density(self, row: int) -> np.ndarray:
-    """Returns the density map of a frame as the source stores it.
+    """Returns the density map of a frame as the source publishes it.
 
     Returns:
-      A published map [h, w] or [h, w, 3] of its own size and integer type; else
-      the blurred fixations, float32 of the original's size.
+      A published map [h, w] or [h, w, 3] of its own size and integer type; a
+      smaller one than the original is resized (bicubic) to its size, float32.
+      Without a published map, the blurred fixations, float32.
     """
+    clip = self.clips[self.clip[row]]
+    size = clip.height, clip.width
     if not self.gaze(row).published:
-      clip = self.clips[self.clip[row]]
-      density = self.density(row, (clip.height, clip.width))
+      density = self.density(row, size)
       # The challenges' epsilon is meant for maps of 0..1 and more.
       return density / (density.max() or 1)
-    clip = self.clips[self.clip[row]]
     record, place = self._records.record(clip, int(self.frame[row]))
     data = np.frombuffer(record['density'][place], np.uint8)
-    return cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    density = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if density.shape[0] >= size[0] or density.shape[1] >= size[1]:
+      return density
+    larger = cv2.resize(
+      density.astype(np.float32), size[::-1], interpolation=cv2.INTER_CUBIC
+    )
+    return np.maximum(larger, 0)
 
   def picture(self, row: int) -> bytes:
     """Returns the frame itself, as JPEG."""

@@ -68,6 +68,7 @@ def evaluate(options: Options) -> dict | None:
       'set': dataset.name,
       'split': options.split,
       'fingerprint': truth.fingerprint,
+      'gaze_kinds': sorted({clip.gaze_kind for clip in truth.clips}),
       'stride': options.stride,
       'size': size or 'original',
       'sigma': options.sigma,

@@ -4,8 +4,9 @@
 
 - format: 'dave-jax metrics 1'; the number rises when a key changes meaning.
 - run: name, maps (what was scored: its kind, and the fingerprint and origin of
-  a checkpoint, or a folder), data (set, split, fingerprint, stride, size,
-  sigma), settings (`scoring.settings.ScoreSettings`), mean_eye_position, boxes.
+  a checkpoint, or a folder), data (set, split, fingerprint, gaze_kinds,
+  stride, size, sigma), settings (`scoring.settings.ScoreSettings`),
+  mean_eye_position, boxes.
 - rules: {score: the rules that give it}.
 - versions: of the package and of the libraries that compute scores.
 - scores: their names, in order.

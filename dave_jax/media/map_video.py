@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import av
 import numpy as np
+from av.video.reformatter import ColorRange
 
 from dave_jax.media.container import open_media
 
@@ -56,6 +57,56 @@ def read_frames(
   while number is not None:
     yield None
     number = next(wanted, None)
+
+
+def size_and_rate(path: os.PathLike) -> tuple[tuple[int, int], float]:
+  """Returns the height and width of a video, and its frames per second.
+
+  Raises:
+    ValueError: It cannot be read.
+  """
+  try:
+    with open_media(path) as container:
+      stream = container.streams.video[0]
+      rate = float(stream.average_rate or stream.guessed_rate or 0)
+      return (stream.height, stream.width), rate
+  except (av.error.FFmpegError, IndexError) as error:
+    raise ValueError(f'{path}: expected a video of maps ({error})') from error
+
+
+def read_luma(path: os.PathLike) -> Iterator[np.ndarray]:
+  """Yields the brightness of every frame, float32 [h, w] from 0 to 1.
+
+  Of a grey video this is what `read_frames` gives, six times as fast.
+
+  Raises:
+    ValueError: It cannot be decoded, or its pixels are not stored as
+      brightness and colour difference.
+  """
+  try:
+    with open_media(path) as container:
+      for frame in container.decode(video=0):
+        yield _luma(path, frame)
+  except (av.error.FFmpegError, IndexError) as error:
+    raise ValueError(f'{path}: expected a video of maps ({error})') from error
+
+
+def _luma(path, frame):
+  component = frame.format.components[0]
+  if not component.is_luma or frame.format.is_big_endian:
+    raise ValueError(
+      f'{path}: expected grey or YUV video, got {frame.format.name}'
+    )
+  plane = frame.planes[0]
+  dtype = np.dtype(np.uint8 if component.bits <= 8 else np.uint16)
+  stored = np.frombuffer(plane, dtype).reshape(
+    frame.height, plane.line_size // dtype.itemsize
+  )
+  luma = stored[:, : frame.width].astype(np.float32)
+  unit = 2 ** (component.bits - 8)
+  if frame.color_range == ColorRange.JPEG or frame.format.name[:4] == 'gray':
+    return luma / (256 * unit - 1)
+  return np.clip((luma - 16 * unit) / (219 * unit), 0, 1)
 
 
 def _grey(frame):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dave_jax.datasets.schema import GAZE_KINDS
 from dave_jax.evaluation.options import BASELINES
 from dave_jax.evaluation.run_folder import VideoScores, read_metrics, read_video
 from dave_jax.evaluation.summary import FORMAT, UNCATEGORISED
@@ -71,6 +72,12 @@ class Run:
     config = config.split('_')[0]
     parts = [name] if config in ('', 'default') else [name, config]
     return f'{"/".join(parts)}, {data["split"]}'
+
+  @property
+  def gaze(self) -> str:
+    """How the gaze of the data was recorded."""
+    kinds = self.metrics['run']['data'].get('gaze_kinds', [])
+    return ' and '.join(GAZE_KINDS[kind] for kind in kinds) or 'gaze'
 
   @property
   def of_people(self) -> bool:

@@ -1,5 +1,6 @@
 """Writes a report: one Markdown page, its tables and its figures."""
 
+import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
@@ -45,9 +46,9 @@ def write_report(
     compared.letters,
   ):
     if table is not None:
-      lines += _write(table, out)
+      lines += _write(_with_gaze(table, runs), out)
   if compared.pairs is not None:
-    _write(compared.pairs, out)
+    _write(_with_gaze(compared.pairs, runs), out)
   if compared.skipped:
     lines += ['Not compared:', '', *(f'- {x}' for x in compared.skipped), '']
   for name, title, caption, figure in _figures(runs, score):
@@ -55,7 +56,7 @@ def write_report(
       save(figure, out / name)
       lines += [f'## {title}', '', f'![{title}]({name}.png)', '', caption, '']
   if len(runs[0].metrics['videos']) > 1:
-    lines += _write(tables.video_table(runs, score), out)
+    lines += _write(_with_gaze(tables.video_table(runs, score), runs), out)
   return _put(out / 'report.md', lines)
 
 
@@ -83,7 +84,8 @@ def _heading(runs):
   size = data['size']
   size = size if isinstance(size, str) else 'x'.join(map(str, size))
   yield (
-    f'Data: {runs[0].data}: {counts["videos"]} clips, {counts["frames"]} '
+    f'Data: {runs[0].data} ({runs[0].gaze}): {counts["videos"]} clips, '
+    f'{counts["frames"]} '
     f'frames scored (every {data["stride"]} with fixations), {counts["empty"]} '
     f'without fixations skipped; maps scored at size {size}.'
   )
@@ -158,6 +160,12 @@ def _figures(runs, score):
       'count from 0.',
       map_figures.best_and_worst(run, score),
     )
+
+
+def _with_gaze(table: Table, runs) -> Table:
+  """Returns a table whose note says how the gaze was recorded."""
+  gaze = f'Ground truth: {runs[0].gaze}.'
+  return dataclasses.replace(table, note=f'{table.note} {gaze}'.strip())
 
 
 def _write(table: Table, out):

@@ -69,7 +69,7 @@ def test_list_has_every_set_with_its_licence(capsys):
   for name in prepare.names():
     assert f'\n{name}\n' in f'\n{printed}'
   assert printed.count('Licence: ') == len(prepare.names())
-  assert len(prepare.names()) == 18
+  assert len(prepare.names()) == 25
 
 
 @pytest.mark.parametrize('name', prepare.names())

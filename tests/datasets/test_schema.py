@@ -12,6 +12,7 @@ def _clip(**fields):
     'source': 'diem',
     'split': 'train',
     'category': '',
+    'gaze_kind': 'mouse',
     'first_record': 5,
     'frames': 33,
     'rate': 25.0,
@@ -54,6 +55,7 @@ def test_record_survives_serialization():
     'clip': 'Blühen',
     'source': 'diem',
     'category': '',
+    'gaze_kind': 'mouse',
     'first_frame': 16,
     'clip_frames': 18,
     'rate': 29.97,
@@ -81,7 +83,7 @@ def test_record_survives_serialization():
     if isinstance(value, np.ndarray):
       np.testing.assert_array_equal(back[key], value)
       assert back[key].dtype == value.dtype
-    elif key not in ('clip', 'rate', 'source', 'category'):
+    elif key not in ('clip', 'rate', 'source', 'category', 'gaze_kind'):
       assert back[key] == value
 
 

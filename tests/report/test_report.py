@@ -23,12 +23,20 @@ _GAZE = {
 }
 
 
-def _write(folder, name, shift, *, seed=0, dataset='davos/raw', **maps):
+def _write(
+  folder, name, shift, *, seed=0, dataset='davos/raw', gaze='eye', **maps
+):
   """Writes a finished evaluation; returns its folder."""
   heading = {
     'name': name,
     'maps': {'kind': 'checkpoint', 'name': name, 'sound': 'own'} | maps,
-    'data': {'set': dataset, 'split': 'test', 'stride': 1, 'size': 'original'},
+    'data': {
+      'set': dataset,
+      'split': 'test',
+      'gaze_kinds': [gaze],
+      'stride': 1,
+      'size': 'original',
+    },
     'settings': {'protocol': 'videosal', 'seed': seed, 'average': 'videos'},
     'mean_eye_position': None,
     'boxes': None,
@@ -173,7 +181,23 @@ def test_published_rows_stand_beside_their_data_alone(tmp_path):
     else:
       assert models == ['Mine']
   # The settings of the build are not part of the name.
-  assert 'Data: sounding_shapes, test: ' in (out / 'report.md').read_text()
+  page = (out / 'report.md').read_text()
+  assert 'Data: sounding_shapes, test (eye tracking): ' in page
+
+
+def test_every_table_says_how_gaze_was_recorded(tmp_path):
+  runs = [
+    str(_write(tmp_path / name, name, shift, dataset='avimos', gaze='mouse'))
+    for name, shift in (('a', 0.0), ('b', 0.5))
+  ]
+  out = tmp_path / 'report'
+  assert report.main([*runs, f'--out={out}']) == report.DONE
+  page = (out / 'report.md').read_text()
+  assert 'avimos, test (mouse tracking)' in page
+  files = list(out.glob('*.tex'))
+  assert len(files) > 5
+  for path in files:
+    assert 'Ground truth: mouse tracking.' in path.read_text(), path
 
 
 def test_people_are_never_the_best_model(tmp_path):

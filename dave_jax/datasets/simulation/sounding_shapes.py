@@ -201,6 +201,7 @@ def _listed(source, name, sorts, *, still):
         SourceClip(
           name=f'{split}_{number:04d}_{sort}',
           source=name,
+          gaze_kind='simulated',
           split=split,
           category=CATEGORY[sort] if not still else '',
           picture=pathlib.Path('made', f'{split}_{number:04d}_{sort}'),
