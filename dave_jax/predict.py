@@ -13,7 +13,8 @@ most one WAV, or a folder of videos. OUT/NAME of each holds, by --format:
   overlay.mp4      overlay: the video with its saliency drawn over it
   overlay.gif      gif: the same, smaller, without sound
   stills/          stills: the same as a PNG for each predicted frame
-  view.html        page: the video with its saliency, and curves, in a browser
+  view.html        page: the video with its saliency, and curves, in a browser;
+                   OUT/index.html lists these pages
 
 and frames.csv: numbers of each frame, explained in frames.md; and
 manifest.json: the time and file of every frame, the model, the settings, and
@@ -35,6 +36,7 @@ from dave_jax.media.clock import ALIGNMENTS
 from dave_jax.media.frame_folder import IMAGE_SUFFIXES
 from dave_jax.media.overlay import COLORMAPS, STYLES, Style
 from dave_jax.media.source import videos_in
+from dave_jax.pages.gallery import write_gallery
 from dave_jax.prediction import maps
 from dave_jax.prediction.loading import load
 from dave_jax.prediction.saliency_model import SIZES
@@ -70,6 +72,7 @@ def main(argv: list[str] | None = None) -> int:
       for problem in problems:
         print(f'{video}: {problem}', file=sys.stderr)
       print(f'Written: {folder}', file=sys.stderr)
+      _list_pages(args.out)
     except (ValueError, OSError, av.error.FFmpegError) as error:
       failed += 1
       _fail(error)
@@ -82,6 +85,17 @@ def main(argv: list[str] | None = None) -> int:
   if failed and len(folders) > 1:
     _fail(f'{failed} of {len(folders)} videos failed; the others are done')
   return FAILED if failed else DONE
+
+
+def _list_pages(out: str) -> None:
+  """Writes the page that lists all predictions in a folder."""
+  try:
+    page = write_gallery(out)
+  except OSError as error:
+    print(f'predict: {error}', file=sys.stderr)
+    return
+  if page is not None:
+    print(f'To look at: {page}', file=sys.stderr)
 
 
 def _settings(args) -> Settings:

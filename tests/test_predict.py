@@ -244,7 +244,7 @@ def test_a_folder_of_videos_with_two_of_one_name(checkpoint, clip, tmp_path):
     shutil.copy(clip, videos / name)
   assert _run(checkpoint, tmp_path / 'out', videos, '--stride=40') == 0
   names = {p.name for p in (tmp_path / 'out').iterdir()}
-  assert names == {'a.mp4', 'a.mkv', 'B'}
+  assert names == {'a.mp4', 'a.mkv', 'B', 'index.html'}
 
 
 def test_folders_of_frames_keep_the_whole_rate_in_their_name(tmp_path):

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dave_jax.files import write_json
 from dave_jax.media.areas import Area
 from dave_jax.media.overlay import Style
 from dave_jax.pages.pieces import write_data, write_maps
 from dave_jax.pages.render import as_base64, colormaps, write_page
 
 VIEW = 'view.html'
+ABOUT = 'view/about.json'  # What the list of predictions shows.
 _STYLES = ('uplot/uPlot.min.css', 'base.css', 'view.css')
 _SCRIPTS = (
   'uplot/uPlot.iife.min.js',
@@ -86,7 +88,7 @@ class Prediction:
 
 
 def write_view(folder: pathlib.Path, shown: Prediction) -> None:
-  """Writes FOLDER/view.html, and its data into FOLDER/view."""
+  """Writes FOLDER/view.html, and its data into FOLDER/view/."""
   h, w = shown.size
   curves = [curve for curve in _CURVES if curve[0] in shown.table]
   columns = {
@@ -130,5 +132,17 @@ def write_view(folder: pathlib.Path, shown: Prediction) -> None:
     problems=shown.problems,
     colormap=shown.style.colormap,
     opacity=shown.style.opacity,
-    gallery=True,
+  )
+  entropy = shown.table['entropy']
+  known = entropy[~np.isnan(entropy)]
+  times = shown.table['time']
+  write_json(
+    folder / ABOUT,
+    {
+      'title': shown.title,
+      'seconds': float(times[-1] - times[0]) + 1 / shown.rate,
+      'maps': len(shown.maps),
+      'entropy': float(known.mean()) if len(known) else None,
+      'problems': len(shown.problems),
+    },
   )

@@ -154,7 +154,9 @@ def test_files_and_their_sizes(predicted):
   # uPlot, of 51 kB, and the rest of the page; without maps and numbers.
   assert (predicted / 'view.html').stat().st_size < 120_000
   names = {path.name for path in (predicted / 'view').iterdir()}
-  assert names == {'curves.js', 'maps_0000.js', 'thumbnail.jpg'}
+  assert names == {
+    *('about.json', 'curves.js', 'maps_0000.js', 'thumbnail.jpg')
+  }
   thumbnail = cv2.imread(str(predicted / 'view' / 'thumbnail.jpg'))
   assert thumbnail.shape == (213, 320, 3)
 
