@@ -60,21 +60,27 @@ def _frames(n, rng):
 
 
 def _ours(saliency, fixation_maps, density, others) -> dict[str, Callable]:
-  random = {'seed': 0, 'frame_numbers': range(len(saliency))}
-  truth = saliency, fixation_maps
+  rng = np.random.default_rng(0)
   negatives = [np.flatnonzero(counts) for counts in others]
+
+  def each(score, *arrays, **settings):
+    return lambda: [
+      score(*frames, **settings) for frames in zip(*arrays, strict=True)
+    ]
+
+  truth = saliency, fixation_maps
   return {
-    'NSS': lambda: metrics.nss(*truth),
-    'CC': lambda: metrics.cc(saliency, density),
-    'SIM': lambda: metrics.sim(saliency, density),
-    'KLD': lambda: metrics.kld(saliency, density),
-    'AUC-Judd': lambda: auc.auc_judd(*truth, jitter=False),
-    'AUC-Judd, jitter': lambda: auc.auc_judd(*truth, jitter=True, **random),
-    'sAUC, 100 splits': lambda: auc.shuffled_auc(
-      *truth, negatives, splits=_SPLITS, **random
+    'NSS': each(metrics.nss, *truth),
+    'CC': each(metrics.cc, saliency, density),
+    'SIM': each(metrics.sim, saliency, density),
+    'KLD': each(metrics.kld, saliency, density),
+    'AUC-Judd': each(auc.auc_judd, *truth, jitter=None),
+    'AUC-Judd, jitter': each(auc.auc_judd, *truth, jitter=rng),
+    'sAUC, 100 splits': each(
+      auc.shuffled_auc, *truth, negatives, splits=_SPLITS, rng=rng
     ),
-    'sAUC, every threshold': lambda: auc.shuffled_auc(
-      *truth, negatives, protocol='pysaliency'
+    'sAUC, every threshold': each(
+      auc.shuffled_auc, *truth, negatives, protocol='pysaliency'
     ),
   }
 

@@ -85,55 +85,53 @@ class FrameScorer:
       return self._msu(row, saliency)
     if not np.isfinite(saliency).all() or not len(self.truth.gaze(row).xy):
       return np.full(len(self.names), np.nan)
-    saliency = resized(saliency, self.truth.size_of(row))[None]
-    fixations = self.truth.fixation_map(row)[None]
-    protocol = self.settings.protocol
-    random = {'seed': self.settings.seed, 'frame_numbers': [row]}
-    if {'CC', 'SIM', 'KLD', 'EMD'} & set(self.names):
-      density = self.truth.density(row)[None]
-    scores = []
-    for name in self.names:
-      if name == 'NSS':
-        score = metrics.nss(saliency, fixations, protocol=protocol)
-      elif name == 'CC':
-        score = metrics.cc(saliency, density, protocol=protocol)
-      elif name == 'SIM':
-        score = metrics.sim(saliency, density, protocol=protocol)
-      elif name == 'KLD':
-        score = metrics.kld(saliency, density, protocol=protocol)
-      elif name == 'IG':
-        baseline = self._baseline_of(self.truth.size_of(row))
-        score = metrics.information_gain(
-          saliency, fixations, baseline, protocol=protocol
-        )
-      elif name == 'AUC_Judd':
-        jitter = self.settings.jitter
-        score = auc.auc_judd(
-          saliency, fixations, jitter=jitter, protocol=protocol, **random
-        )
-      elif name == 'sAUC':
-        negatives = self._negatives(row)
-        score = [np.nan]
-        if negatives is not None:
-          score = auc.shuffled_auc(
-            saliency,
-            fixations,
-            [negatives],
-            splits=self.settings.splits or None,
-            protocol=protocol,
-            **random,
-          )
-      elif name == 'AUC':
-        score = auc.auc(saliency, fixations)
-      elif name == 'EMD':
-        score = emd(saliency, density)
-      elif name == 'AUC_Borji':
-        splits = self.settings.splits or _BORJI_SPLITS
-        score = auc.auc_borji(saliency, fixations, splits=splits, **random)
-      else:
-        score = self._contextual(name, row, saliency)
-      scores.append(score[0])
-    return scores
+    size = self.truth.size_of(row)
+    saliency = resized(saliency, size)
+    fixations = self.truth.fixation_map(row)
+    settings = self.settings
+    same = {'protocol': settings.protocol}
+    density = functools.cache(lambda: self.truth.density(row))
+
+    def rng():
+      # A frame's random numbers depend on neither batch nor other scores.
+      return np.random.default_rng((settings.seed, row))
+
+    def shuffled_auc():
+      negatives = self._negatives(row)
+      if negatives is None:
+        return np.nan
+      splits = settings.splits or None
+      return auc.shuffled_auc(
+        saliency, fixations, negatives, splits=splits, rng=rng(), **same
+      )
+
+    scores = {
+      'NSS': lambda: metrics.nss(saliency, fixations, **same),
+      'CC': lambda: metrics.cc(saliency, density(), **same),
+      'SIM': lambda: metrics.sim(saliency, density(), **same),
+      'KLD': lambda: metrics.kld(saliency, density(), **same),
+      'IG': lambda: metrics.information_gain(
+        saliency, fixations, self._baseline_of(size), **same
+      ),
+      'AUC_Judd': lambda: auc.auc_judd(
+        saliency, fixations, jitter=rng() if settings.jitter else None, **same
+      ),
+      'sAUC': shuffled_auc,
+      'AUC': lambda: auc.auc(saliency, fixations),
+      'EMD': lambda: emd(saliency, density()),
+      'AUC_Borji': lambda: auc.auc_borji(
+        saliency,
+        fixations,
+        splits=settings.splits or _BORJI_SPLITS,
+        rng=rng(),
+      ),
+    }
+    return [
+      self._contextual(name, row, saliency)
+      if name in CONTEXTUAL
+      else scores[name]()
+      for name in self.names
+    ]
 
   def _msu(self, row, saliency):
     """Scores by `scoring.msu`, at the size of the true map."""
@@ -226,7 +224,7 @@ class FrameScorer:
       clip.name, int(self.truth.frame[row]), self.truth.gaze(row).xy
     )
     if inside is None:
-      return np.array([np.nan])
+      return np.nan
     within = {
       'NSS_source': inside,
       'NSS_rest': ~inside,
@@ -234,7 +232,7 @@ class FrameScorer:
     }[name]
     return metrics.nss(
       saliency,
-      self.truth.fixation_map(row, within)[None],
+      self.truth.fixation_map(row, within),
       protocol=self.settings.protocol,
     )
 

@@ -1,10 +1,7 @@
-"""Areas under the ROC curve: how well a map tells fixated pixels from others.
+"""Areas under the ROC curve of fixated pixels against others.
 
-Protocols as in `metrics`. The random ones are seeded, and each frame draws
-from a generator of its own, so that its score does not depend on its batch.
+Protocols as in `scoring.metrics`; all maps are [h, w].
 """
-
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,8 +9,7 @@ from dave_jax.scoring.frames import (
   Protocol,
   check_protocol,
   fixated_pixels,
-  fixation_frames,
-  generators,
+  read_fixated,
 )
 
 # As Octave's 0:0.1:1 has them. The original stops at the largest value
@@ -23,228 +19,179 @@ _THRESHOLDS = 0.1 * np.arange(11)
 
 def auc_judd(
   saliency: np.ndarray,
-  fixation_maps: np.ndarray,
+  fixation_map: np.ndarray,
   *,
-  jitter: bool,
-  seed: int | np.random.Generator | None = None,
-  frame_numbers: Sequence[int] | np.ndarray | None = None,
+  jitter: np.random.Generator | None,
   protocol: Protocol = 'videosal',
-) -> np.ndarray:
+) -> float:
   """Returns AUC-Judd (Judd et al., 2009): thresholds at the fixated values.
 
-  Negatives are all pixels without fixation.
+  Negatives are all pixels without a fixation.
 
   Args:
-    saliency: [n, h, w].
-    fixation_maps: Counts [n, h, w].
-    jitter: Whether ties are broken by uniform noise of 1e-7, as the original
-      does unless told otherwise. The original adds it to the map as it comes,
-      which in one that sums to 1 drowns the small values; here the map is
+    saliency: The map.
+    fixation_map: Number of fixations in each pixel.
+    jitter: Draws uniform noise of 1e-7 that breaks ties, as the original does
+      by default; None adds none. The original adds it to the map as it is,
+      which hides the small values of a map that sums to 1; here the map is
       scaled to 0..1 first.
-    seed, frame_numbers: For the jitter only; see `frames.generators`.
-    protocol: 'videosal' counts a pixel once and takes tied fixations one
-      after the other. 'pysaliency' (its `AUC_Judd`) counts every fixation and
-      takes tied ones together.
+    protocol: 'videosal' counts a pixel once and takes tied fixations one after
+      the other. 'pysaliency' (its `AUC_Judd`) counts every fixation and takes
+      tied ones together.
 
   Returns:
-    float64 [n] in 0..1; NaN where no pixel or every pixel is fixated. A
-    constant map without jitter is NaN in 'videosal', 0.5 in 'pysaliency'.
+    0 to 1; NaN if no pixel or every pixel is fixated. A constant map without
+    jitter is NaN in 'videosal', 0.5 in 'pysaliency'.
   """
   check_protocol(protocol)
   original = protocol == 'videosal'
-  pairs = fixation_frames(saliency, fixation_maps, repeated=not original)
-  rngs = generators(seed, frame_numbers, len(saliency)) if jitter else None
-  scores = []
-  for frame, fixated in pairs:
-    rng = next(rngs) if jitter else None
-    pixels, weights = np.unique(fixated, return_counts=True)
-    n, p = len(pixels), len(frame.values)
-    if n in (0, p) or (original and not jitter and frame.constant):
-      scores.append(np.nan)
-      continue
-    weights = weights[np.argsort(frame.values[pixels])]
-    thresholds = np.sort(frame.values[pixels])
-    # Sorting 82,000 float32 takes 0.2 ms, a search of each among 60 0.8 ms.
-    ordered = np.sort(frame.values)
-    if jitter:
-      thresholds, above = _jittered(frame, ordered, thresholds, rng)
-      order = np.argsort(thresholds)
-      thresholds, above = thresholds[order], above[order]
-      weights = weights[order]
-    else:
-      above = _at_least(ordered, thresholds)
-    # From the highest threshold down.
-    fixated_above = np.arange(n) + 1
-    hits = fixated_above / n
-    if not original:
-      fixated_above = _at_least(thresholds, thresholds)[::-1]
-      hits = weights[::-1].cumsum()[fixated_above - 1] / len(fixated)
-    above = above[::-1]
-    scores.append(_area(hits, (above - fixated_above) / (p - n)))
-  return np.array(scores, np.float64)
+  frame, fixated = read_fixated(saliency, fixation_map, repeated=not original)
+  pixels, weights = np.unique(fixated, return_counts=True)
+  n, p = len(pixels), len(frame.values)
+  if n in (0, p) or (original and jitter is None and frame.constant):
+    return np.nan
+  weights = weights[np.argsort(frame.values[pixels])]
+  thresholds = np.sort(frame.values[pixels])
+  # Sorting 82,000 float32 takes 0.2 ms, a search of each among 60 0.8 ms.
+  ordered = np.sort(frame.values)
+  if jitter is None:
+    above = _at_least(ordered, thresholds)
+  else:
+    thresholds, above = _jittered(frame, ordered, thresholds, jitter)
+    order = np.argsort(thresholds)
+    thresholds, above = thresholds[order], above[order]
+    weights = weights[order]
+  # From the highest threshold down.
+  fixated_above = np.arange(n) + 1
+  hits = fixated_above / n
+  if not original:
+    fixated_above = _at_least(thresholds, thresholds)[::-1]
+    hits = weights[::-1].cumsum()[fixated_above - 1] / len(fixated)
+  return _area(hits, (above[::-1] - fixated_above) / (p - n))
 
 
 def shuffled_auc(
   saliency: np.ndarray,
-  fixation_maps: np.ndarray,
-  negatives: Sequence[np.ndarray],
+  fixation_map: np.ndarray,
+  negatives: np.ndarray,
   *,
   splits: int | None = 100,
-  seed: int | np.random.Generator | None = None,
-  frame_numbers: Sequence[int] | np.ndarray | None = None,
+  rng: np.random.Generator | None = None,
   protocol: Protocol = 'videosal',
-) -> np.ndarray:
+) -> float:
   """Returns the shuffled AUC: negatives are fixations of other frames.
 
-  It pays no model for knowing that viewers look at the centre (Zhang et al.,
-  2008). `negatives.choose_other_frames` says which frames.
+  A model gains nothing by knowing that viewers look at the centre (Zhang et
+  al., 2008). `scoring.negatives` chooses the other frames.
 
   Args:
-    saliency: [n, h, w].
-    fixation_maps: Counts [n, h, w].
-    negatives: A frame's pixels to compare with: n fixation maps [h, w], or n
-      arrays of flat pixel indices, of whole numbers.
-    splits: 'videosal': number of random choices of as many negatives as there
-      are fixated pixels, over which the score is the mean. The score is linear
-      in what is drawn, so None, all negatives at once, is exactly the mean
-      over all possible choices.
-    seed, frame_numbers: For the random choices only; see `frames.generators`.
+    saliency: The map.
+    fixation_map: Number of fixations in each pixel.
+    negatives: A fixation map [h, w] of other frames, or flat pixel indices [m].
+    splits: Number of random choices of as many negatives as there are fixated
+      pixels, over which 'videosal' averages. The score is linear in what is
+      drawn, so None, all negatives at once, gives the exact mean over all
+      possible choices.
+    rng: Draws the choices; not used without them.
     protocol: 'videosal' has thresholds 0, 0.1 .. 1 of the map scaled to 0..1
-      and counts pixels once (Borji et al., 2013); 'pysaliency' has all
-      thresholds, and every fixation counts; `splits` and `seed` it ignores.
+      and counts pixels once (Borji et al., 2013). 'pysaliency' has all
+      thresholds, counts every fixation, and ignores `splits`.
 
   Returns:
-    float64 [n] in 0..1; NaN without fixations or negatives. A constant map is
-    NaN in 'videosal' and 0.5 in 'pysaliency'.
+    0 to 1; NaN without fixations or negatives. A constant map is NaN in
+    'videosal' and 0.5 in 'pysaliency'.
   """
   check_protocol(protocol)
   original = protocol == 'videosal'
-  pairs = fixation_frames(saliency, fixation_maps, repeated=not original)
-  if len(negatives) != len(saliency):
-    raise ValueError(
-      f'got negatives of {len(negatives)} frames for {len(saliency)}; want '
-      "each frame's own"
-    )
-  random = original and splits is not None
-  if random:
-    _check_splits(splits)
-    rngs = generators(seed, frame_numbers, len(saliency))
-  scores = []
-  for number, (frame, pixels) in enumerate(pairs):
-    rng = next(rngs) if random else None
-    others = _negative_pixels(
-      negatives[number], saliency.shape[1:], number, repeated=not original
-    )
-    if not len(pixels) or not len(others):
-      scores.append(np.nan)
-    elif not original:
-      scores.append(_exact_area(frame.values[pixels], frame.values[others]))
-    elif frame.constant:
-      scores.append(np.nan)
-    else:
-      positive = _histogram(frame.scaled(pixels))
-      negative = _histogram(frame.scaled(others))
-      if random and len(pixels) < len(others):
-        # What a choice without replacement leaves in each bin.
-        negative = rng.multivariate_hypergeometric(
-          negative, len(pixels), size=splits
-        ).sum(axis=0)
-      scores.append(_binned_area(positive, negative))
-  return np.array(scores, np.float64)
+  if original and splits is not None:
+    _check_random(splits, rng)
+  frame, pixels = read_fixated(saliency, fixation_map, repeated=not original)
+  others = _negative_pixels(negatives, saliency.shape, repeated=not original)
+  if not len(pixels) or not len(others):
+    return np.nan
+  if not original:
+    return _exact_area(frame.values[pixels], frame.values[others])
+  if frame.constant:
+    return np.nan
+  positive = _histogram(frame.scaled(pixels))
+  negative = _histogram(frame.scaled(others))
+  if splits is not None and len(pixels) < len(others):
+    # What a choice without replacement leaves in each bin.
+    negative = rng.multivariate_hypergeometric(
+      negative, len(pixels), size=splits
+    ).sum(axis=0)
+  return _binned_area(positive, negative)
 
 
-def auc(saliency: np.ndarray, fixation_maps: np.ndarray) -> np.ndarray:
+def auc(saliency: np.ndarray, fixation_map: np.ndarray) -> float:
   """Returns the AUC of the Tuebingen benchmark, saliency.tuebingen.ai.
 
-  Positives are the fixations, negatives all pixels, fixated ones included; a
+  Positives are the fixations, negatives all pixels including fixated ones; a
   tie counts half.
 
-  Args:
-    saliency: [n, h, w].
-    fixation_maps: Counts [n, h, w]; every fixation counts.
-
   Returns:
-    float64 [n] in 0..1; NaN without fixations.
+    0 to 1; NaN without fixations.
   """
-  return np.array(
-    [
-      _exact_area(frame.values[pixels], frame.values) if len(pixels) else np.nan
-      for frame, pixels in fixation_frames(
-        saliency, fixation_maps, repeated=True
-      )
-    ],
-    np.float64,
-  )
+  frame, pixels = read_fixated(saliency, fixation_map, repeated=True)
+  if not len(pixels):
+    return np.nan
+  return _exact_area(frame.values[pixels], frame.values)
 
 
 def auc_borji(
   saliency: np.ndarray,
-  fixation_maps: np.ndarray,
+  fixation_map: np.ndarray,
   *,
-  splits: int = 100,
-  seed: int | np.random.Generator,
-  frame_numbers: Sequence[int] | np.ndarray,
-) -> np.ndarray:
+  splits: int,
+  rng: np.random.Generator,
+) -> float:
   """Returns AUC-Borji (Borji et al., 2013): negatives are random pixels.
 
   As many uniformly random pixels, fixated or not, as there are fixated ones,
-  against thresholds 0, 0.1 .. 1 of the map scaled to 0..1; the mean over the
-  splits. Only 'videosal' defines it.
-
-  Args:
-    saliency: [n, h, w].
-    fixation_maps: Counts [n, h, w]; a pixel counts once.
-    splits: Number of random choices.
-    seed, frame_numbers: See `frames.generators`.
+  with thresholds 0, 0.1 .. 1 of the map scaled to 0..1; the mean over `splits`
+  random choices. A pixel that was fixated twice counts once.
 
   Returns:
-    float64 [n] in 0..1; NaN for a constant map, without fixations, and with a
-    single fixated pixel, on which the original stops.
+    0 to 1; NaN for a constant map, without fixations, and with a single fixated
+    pixel, on which the original stops.
   """
-  pairs = fixation_frames(saliency, fixation_maps, repeated=False)
-  _check_splits(splits)
-  rngs = generators(seed, frame_numbers, len(saliency))
-  scores = []
-  for (frame, pixels), rng in zip(pairs, rngs, strict=True):
-    if len(pixels) < 2 or frame.constant:
-      scores.append(np.nan)
-      continue
-    drawn = rng.integers(len(frame.values), size=splits * len(pixels))
-    positive = _histogram(frame.scaled(pixels))
-    negative = _histogram(frame.scaled(drawn))
-    scores.append(_binned_area(positive, negative))
-  return np.array(scores, np.float64)
+  _check_random(splits, rng)
+  frame, pixels = read_fixated(saliency, fixation_map, repeated=False)
+  if len(pixels) < 2 or frame.constant:
+    return np.nan
+  drawn = rng.integers(len(frame.values), size=splits * len(pixels))
+  positive = _histogram(frame.scaled(pixels))
+  negative = _histogram(frame.scaled(drawn))
+  return _binned_area(positive, negative)
 
 
-def _check_splits(splits):
-  if splits < 1:
-    raise ValueError(f'splits is {splits}; want 1 or more')
+def _check_random(splits, rng):
+  if splits < 1 or rng is None:
+    raise ValueError(
+      f'expected 1 or more splits and a random generator, got {splits} and '
+      f'{rng}'
+    )
 
 
-def _negative_pixels(given, size, number, *, repeated):
+def _negative_pixels(given, size, *, repeated):
   """Reads a fixation map, or flat indices, as flat indices."""
   if not isinstance(given, np.ndarray) or given.dtype.kind not in 'buif':
     raise TypeError(
-      f'negatives of frame {number} are {type(given).__name__}; want a '
-      'fixation map [h, w] or flat pixel indices'
+      'negatives: expected a fixation map [h, w] or flat pixel indices, got '
+      f'{type(given).__name__}'
     )
-  if given.ndim == 2:
-    if given.shape != tuple(size):
-      raise ValueError(
-        f'negatives of frame {number} are {given.shape}, the saliency '
-        f'{tuple(size)}; bring them to its size (`negatives.negative_pixels`)'
-      )
+  if given.shape == tuple(size):
     return fixated_pixels(given, repeated=repeated)
-  pixels = size[0] * size[1]
   if given.ndim != 1 or (given.size and given.dtype.kind not in 'ui'):
     raise ValueError(
-      f'negatives of frame {number} are {given.dtype} {given.shape}; want a '
-      'fixation map [h, w] or whole numbers [m]'
+      f'negatives: expected a fixation map {tuple(size)} or whole numbers [m], '
+      f'got {given.dtype} {given.shape}'
     )
+  pixels = size[0] * size[1]
   if given.size and not 0 <= given.min() <= given.max() < pixels:
     raise ValueError(
-      f'negatives of frame {number} run from {given.min()} to {given.max()}; '
-      f'want flat indices into its {pixels} pixels'
+      f'negatives: expected flat indices from 0 to {pixels - 1}, got '
+      f'{given.min()} to {given.max()}'
     )
   return given if repeated else np.unique(given)
 
@@ -252,18 +199,18 @@ def _negative_pixels(given, size, number, *, repeated):
 def _jittered(frame, ordered, thresholds, rng):
   """Adds noise to a map where it can change a rank.
 
-  Noise of 1e-7 of the range only matters among values as near as that to a
-  threshold; they are few, and the others need no random number.
+  Noise of 1e-7 of the range matters only for values within that of a threshold;
+  these are few, and the others need no random number.
 
   Args:
     frame: The map.
     ordered: Its values, ascending.
     thresholds: Values of the fixated pixels, ascending.
-    rng: The frame's generator.
+    rng: Draws the noise.
 
   Returns:
-    The noisy thresholds, scaled to 0..1, and how many pixels of the noisy map
-    reach each.
+    The noisy thresholds, scaled to 0..1, and the number of pixels of the
+    noisy map that reach each.
   """
   span = frame.high - frame.low
   exact = thresholds.astype(np.float64)
@@ -291,7 +238,7 @@ def _at_least(ordered, thresholds):
 
 
 def _area(hits, false_alarms):
-  """Trapezoids under the curve from (0, 0) over the points to (1, 1)."""
+  """Returns the area under the curve from (0, 0) over points to (1, 1)."""
   x = np.concatenate(([0], false_alarms, [1]))
   y = np.concatenate(([0], hits, [1]))
   return np.trapezoid(y, x)
@@ -310,7 +257,7 @@ def _binned_area(positive, negative):
 
 
 def _exact_area(positive, negative):
-  """Share of pairs in the right order, a tie counting half."""
+  """Returns the share of pairs in the right order; a tie counts half."""
   ordered = np.sort(negative)
   below = ordered.searchsorted(positive)
   not_above = ordered.searchsorted(positive, side='right')

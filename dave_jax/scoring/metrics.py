@@ -1,9 +1,12 @@
-"""Scores of saliency maps against fixations and density maps.
+"""Scores of a saliency map against fixations and density maps.
 
-One score per frame. `protocol='videosal'` gives what the MATLAB code of the
-DHF1K benchmark gives (mmcheng.net/videosal, itself the code of the MIT
-benchmark); `'pysaliency'` what the library of that name (0.2) gives. NaN means
-that the score is undefined for the frame; the caller drops and counts it.
+`protocol='videosal'` gives what the MATLAB code of the DHF1K benchmark gives
+(mmcheng.net/videosal, itself the code of the MIT benchmark); `'pysaliency'`
+what the library of that name (0.2) gives. NaN means that the score is undefined
+for the frame; the caller leaves it out and counts it.
+
+All maps are [h, w]. Functions raise a ValueError or TypeError for other arrays,
+see `scoring.frames`.
 """
 
 import numpy as np
@@ -12,8 +15,8 @@ from dave_jax.scoring.frames import (
   Frame,
   Protocol,
   check_protocol,
-  density_frames,
-  fixation_frames,
+  read_fixated,
+  read_maps,
 )
 
 # MATLAB's eps; pysaliency rounds it.
@@ -22,199 +25,157 @@ _EPSILON = {'videosal': np.finfo(np.float64).eps, 'pysaliency': 2.2204e-16}
 
 def nss(
   saliency: np.ndarray,
-  fixation_maps: np.ndarray,
+  fixation_map: np.ndarray,
   *,
   protocol: Protocol = 'videosal',
-) -> np.ndarray:
-  """Returns the normalised scanpath saliency (Peters et al., 2005).
+) -> float:
+  """Returns the normalized scanpath saliency (Peters et al., 2005).
 
   Args:
-    saliency: [n, h, w].
-    fixation_maps: Counts [n, h, w].
-    protocol: 'videosal' divides by the N-1 standard deviation and means over
-      fixated pixels, one that was fixated twice counting once. 'pysaliency'
-      divides by the N one and means over fixations.
+    saliency: The map.
+    fixation_map: Number of fixations in each pixel.
+    protocol: 'videosal' divides by the standard deviation with N - 1, and
+      averages over fixated pixels. 'pysaliency' divides by that with N, and
+      averages over fixations.
 
   Returns:
-    float64 [n]; NaN without fixations. A constant map is NaN in 'videosal' and
-    0 in 'pysaliency'.
+    NaN without fixations. A constant map is NaN in 'videosal' and 0 in
+    'pysaliency'.
   """
   check_protocol(protocol)
   original = protocol == 'videosal'
-  scores = []
-  for predicted, pixels in fixation_frames(
-    saliency, fixation_maps, repeated=not original
-  ):
-    if not len(pixels):
-      scores.append(np.nan)
-    elif predicted.constant:
-      scores.append(np.nan if original else 0.0)
-    else:
-      deviations = _deviations(predicted)
-      squares = deviations @ deviations
-      variance = squares / (len(deviations) - original)
-      scores.append(deviations[pixels].mean() / np.sqrt(variance))
-  return np.array(scores, np.float64)
+  predicted, pixels = read_fixated(
+    saliency, fixation_map, repeated=not original
+  )
+  if not len(pixels):
+    return np.nan
+  if predicted.constant:
+    return np.nan if original else 0.0
+  deviations = _deviations(predicted)
+  variance = deviations @ deviations / (len(deviations) - original)
+  return deviations[pixels].mean() / np.sqrt(variance)
 
 
 def cc(
-  saliency: np.ndarray,
-  density: np.ndarray,
-  *,
-  protocol: Protocol = 'videosal',
-) -> np.ndarray:
-  """Returns Pearson's correlation coefficient of two maps.
+  saliency: np.ndarray, density: np.ndarray, *, protocol: Protocol = 'videosal'
+) -> float:
+  """Returns Pearson's correlation coefficient of two maps, -1 to 1.
 
   Args:
-    saliency: [n, h, w].
-    density: [n, h, w].
+    saliency, density: The maps.
     protocol: They differ where only the saliency is constant.
 
   Returns:
-    float64 [n] in -1..1; NaN where a map is constant, but 0 in 'pysaliency'
-    where only the saliency is.
+    NaN if a map is constant; but 0 in 'pysaliency' if only the saliency is.
   """
   check_protocol(protocol)
-  scores = []
-  for predicted, truth in density_frames(saliency, density, 'density'):
-    if truth.constant:
-      scores.append(np.nan)
-    elif predicted.constant:
-      scores.append(np.nan if protocol == 'videosal' else 0.0)
-    else:
-      a, b = _deviations(predicted), _deviations(truth)
-      scores.append((a @ b) / np.sqrt(a @ a) / np.sqrt(b @ b))
-  return np.array(scores, np.float64)
+  predicted, truth = read_maps(saliency, density, 'density')
+  if truth.constant:
+    return np.nan
+  if predicted.constant:
+    return np.nan if protocol == 'videosal' else 0.0
+  a, b = _deviations(predicted), _deviations(truth)
+  return (a @ b) / np.sqrt(a @ a) / np.sqrt(b @ b)
 
 
 def sim(
-  saliency: np.ndarray,
-  density: np.ndarray,
-  *,
-  protocol: Protocol = 'videosal',
-) -> np.ndarray:
+  saliency: np.ndarray, density: np.ndarray, *, protocol: Protocol = 'videosal'
+) -> float:
   """Returns the similarity, the sum of minima of two maps that sum to 1.
 
   Args:
-    saliency: [n, h, w].
-    density: [n, h, w].
+    saliency, density: The maps.
     protocol: 'videosal' scales each map to 0..1 before it divides by the sum;
-      'pysaliency' does not (a map with negative values it lifts to 0).
+      'pysaliency' does not, but shifts a map with negative values to 0.
 
   Returns:
-    float64 [n] in 0..1. In 'videosal' NaN where a map is constant and not
-    zero, else 0 where one is zero; in 'pysaliency' a zero map is uniform.
+    0 to 1. In 'videosal' NaN if a map is constant but not zero, and 0 if one is
+    zero; in 'pysaliency' a map of zeros counts as uniform.
   """
   check_protocol(protocol)
-  scores = []
-  for predicted, truth in density_frames(saliency, density, 'density'):
-    if protocol == 'videosal':
-      a, b = _scaled_shares(predicted), _scaled_shares(truth)
-    else:
-      a, b = _lifted_shares(predicted), _lifted_shares(truth)
-    scores.append(np.minimum(a, b, out=a).sum())
-  return np.array(scores, np.float64)
+  shares = _scaled_shares if protocol == 'videosal' else _shifted_shares
+  a, b = map(shares, read_maps(saliency, density, 'density'))
+  return np.minimum(a, b, out=a).sum()
 
 
 def kld(
-  saliency: np.ndarray,
-  density: np.ndarray,
-  *,
-  protocol: Protocol = 'videosal',
-) -> np.ndarray:
+  saliency: np.ndarray, density: np.ndarray, *, protocol: Protocol = 'videosal'
+) -> float:
   """Returns the Kullback-Leibler divergence of the density from the saliency.
 
   sum g log(eps + g / (p + eps)) in nats, where g is the density and p the
   saliency, each divided by its sum; eps is 2.2204e-16. 0 is best.
 
   Args:
-    saliency: [n, h, w]; in 'videosal' not negative.
-    density: [n, h, w]; in 'videosal' not negative.
-    protocol: 'videosal' leaves a map of zeros as it is, so that a DENSITY of
-      zeros scores 0, the best there is: leave out frames that nobody looked
-      at. 'pysaliency' (its `MIT_KLDiv`) takes zeros for a uniform map and
-      lifts negative values to 0.
-
-  Returns:
-    float64 [n].
+    saliency, density: The maps; not negative in 'videosal'.
+    protocol: 'videosal' leaves a map of zeros as it is. A DENSITY of zeros then
+      scores 0, the best score, so leave out frames without fixations.
+      'pysaliency' (its `MIT_KLDiv`) takes a map of zeros as uniform and shifts
+      a map with negative values to 0.
 
   Raises:
-    ValueError: 'videosal' and a negative value (the original's logarithm
-      turns complex).
+    ValueError: 'videosal' and a negative value (the logarithm of the original
+      becomes complex).
   """
   check_protocol(protocol)
-  scores = []
-  for number, (predicted, truth) in enumerate(
-    density_frames(saliency, density, 'density')
-  ):
-    if protocol == 'videosal':
-      p = _shares(predicted, 'saliency', number)
-      g = _shares(truth, 'density', number)
-    else:
-      p, g = _lifted_shares(predicted), _lifted_shares(truth)
-    p += _EPSILON[protocol]
-    np.divide(g, p, out=p)
-    p += _EPSILON[protocol]
-    scores.append(g @ np.log(p, out=p))
-  return np.array(scores, np.float64)
+  predicted, truth = read_maps(saliency, density, 'density')
+  if protocol == 'videosal':
+    p, g = _shares(predicted, 'saliency'), _shares(truth, 'density')
+  else:
+    p, g = _shifted_shares(predicted), _shifted_shares(truth)
+  p += _EPSILON[protocol]
+  np.divide(g, p, out=p)
+  p += _EPSILON[protocol]
+  return g @ np.log(p, out=p)
 
 
 def information_gain(
   saliency: np.ndarray,
-  fixation_maps: np.ndarray,
+  fixation_map: np.ndarray,
   baseline: np.ndarray,
   *,
   protocol: Protocol = 'videosal',
-) -> np.ndarray:
+) -> float:
   """Returns the information gain over a baseline (Kümmerer et al., 2015).
 
   Mean over fixations of log2 p - log2 q in bits, where p is the saliency and
   q the baseline, each summing to 1.
 
   Args:
-    saliency: [n, h, w].
-    fixation_maps: Counts [n, h, w].
-    baseline: Such as the mean eye position, [n, h, w], or [h, w] for all.
+    saliency: The map.
+    fixation_map: Number of fixations in each pixel.
+    baseline: A map such as the mean eye position.
     protocol: 'videosal' follows the MIT benchmark's InfoGain.m: maps are
       scaled to 0..1 before they are divided by their sums, 2.2204e-16 is added
-      in the logarithms, fixated pixels count once. 'pysaliency' takes the maps
-      for densities as they are, divided by their sums: every fixation counts,
-      and one where the saliency is 0 gives minus infinity.
+      in the logarithms, fixated pixels count once. 'pysaliency' takes the maps,
+      divided by their sums, as densities: every fixation counts, and one where
+      the saliency is 0 gives minus infinity.
 
   Returns:
-    float64 [n]; NaN without fixations, or, in 'videosal', where a map is
-    constant. In 'pysaliency' NaN where one sums to 0.
+    NaN without fixations; also if a map is constant ('videosal') or sums to 0
+    ('pysaliency').
 
   Raises:
     ValueError: 'pysaliency' and a negative value.
   """
   check_protocol(protocol)
   original = protocol == 'videosal'
-  if np.ndim(baseline) == 2:
-    baseline = np.broadcast_to(baseline, (len(saliency), *baseline.shape))
-  scores = []
-  maps = density_frames(saliency, baseline, 'baseline')
-  fixations = fixation_frames(saliency, fixation_maps, repeated=not original)
-  for number, ((predicted, reference), (_, pixels)) in enumerate(
-    zip(maps, fixations, strict=True)
-  ):
-    if not len(pixels):
-      scores.append(np.nan)
-      continue
-    if original:
-      p, q = _scaled_shares(predicted), _scaled_shares(reference)
-      if predicted.constant or reference.constant:
-        p = p * np.nan
-      p = p[pixels] + _EPSILON[protocol]
-      q = q[pixels] + _EPSILON[protocol]
-    else:
-      p = _shares(predicted, 'saliency', number)[pixels]
-      q = _shares(reference, 'baseline', number)[pixels]
-      if not (predicted.high and reference.high):
-        p = p * np.nan
-    with np.errstate(divide='ignore'):
-      scores.append((np.log2(p) - np.log2(q)).mean())
-  return np.array(scores, np.float64)
+  predicted, reference = read_maps(saliency, baseline, 'baseline')
+  _, pixels = read_fixated(saliency, fixation_map, repeated=not original)
+  if not len(pixels):
+    return np.nan
+  if original:
+    if predicted.constant or reference.constant:
+      return np.nan
+    p = _scaled_shares(predicted)[pixels] + _EPSILON[protocol]
+    q = _scaled_shares(reference)[pixels] + _EPSILON[protocol]
+  else:
+    p = _shares(predicted, 'saliency')[pixels]
+    q = _shares(reference, 'baseline')[pixels]
+    if not (predicted.high and reference.high):
+      return np.nan
+  with np.errstate(divide='ignore'):
+    return (np.log2(p) - np.log2(q)).mean()
 
 
 def _deviations(frame: Frame):
@@ -223,12 +184,12 @@ def _deviations(frame: Frame):
   return deviations
 
 
-def _shares(frame: Frame, name, number):
-  """Divides by the sum; zeros stay."""
+def _shares(frame: Frame, name):
+  """Divides a map by its sum; zeros stay."""
   if frame.low < 0:
     raise ValueError(
-      f'frame {number} of {name} goes down to {frame.low}; want a map without '
-      'negative values (clip what bicubic resizing overshoots)'
+      f'{name}: expected a map without negative values, got {frame.low}; clip '
+      'what bicubic resizing overshoots'
     )
   shares = frame.values.astype(np.float64)
   if frame.high:
@@ -247,8 +208,8 @@ def _scaled_shares(frame: Frame):
   return shares
 
 
-def _lifted_shares(frame: Frame):
-  """Lifts negative values to 0 and divides by the sum; zeros are uniform."""
+def _shifted_shares(frame: Frame):
+  """Shifts negative values to 0, divides by the sum; zeros are uniform."""
   shares = frame.values.astype(np.float64)
   if frame.low < 0:
     shares -= frame.low

@@ -92,8 +92,8 @@ def test_nss_is_that_of_the_map_resized(scorer):
 
   larger = cv2.resize(saliency, (60, 40), interpolation=cv2.INTER_CUBIC)
   larger = np.clip(larger, saliency.min(), saliency.max())
-  expected = metrics.nss(larger[None], scorer.truth.fixation_map(0)[None])
-  assert video.score('NSS')[0] == expected[0]
+  expected = metrics.nss(larger, scorer.truth.fixation_map(0))
+  assert video.score('NSS')[0] == expected
 
 
 def test_processes_share_the_videos(scorer, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dave_jax.scoring import auc, metrics
+from tests.scoring.batches import auc, metrics
 
 # Version 0.2 wants setuptools<81, whose pkg_resources it imports.
 pysaliency = pytest.importorskip('pysaliency')
@@ -50,7 +50,7 @@ def test_scores_against_fixations_agree(maps, theirs):
     _mean_per_frame(model.NSSs(stimuli, fixations), fixations),
   )
   np.testing.assert_allclose(
-    auc.auc_judd(*truth, jitter=False, **SAME),
+    auc.auc_judd(*truth, jitter=None, **SAME),
     model.AUC_per_image(
       stimuli, fixations, nonfixations='unfixated', thresholds='fixations'
     ),
@@ -103,7 +103,7 @@ def test_constant_maps_agree(maps, theirs):
     _mean_per_frame(model.NSSs(stimuli, fixations), fixations),
   )
   np.testing.assert_allclose(
-    auc.auc_judd(constant, maps.fixation_maps, jitter=False, **SAME),
+    auc.auc_judd(constant, maps.fixation_maps, jitter=None, **SAME),
     model.AUC_per_image(
       stimuli, fixations, nonfixations='unfixated', thresholds='fixations'
     ),

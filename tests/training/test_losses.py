@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dave_jax.scoring import metrics
 from dave_jax.training import losses
 from dave_jax.training.losses import Objective
+from tests.scoring.batches import metrics
 
 
 @pytest.fixture
