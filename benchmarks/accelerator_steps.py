@@ -191,10 +191,5 @@ def first_state(model: DAVE, branches: steps.RoutedSteps) -> TrainState:
   # Nearly even maps, as configs/davos.py starts: zeros would have no gradient.
   head['kernel'] *= 0.1
   head['bias'] += 1.0
-  params = jax.tree.map(jnp.asarray, variables['params'])
-  return TrainState(
-    step=jnp.int32(0),
-    params=params,
-    batch_stats=jax.tree.map(jnp.asarray, variables['batch_stats']),
-    opt_state=branches.optimizer.init(params),
-  )
+  state = TrainState.create(variables, branches.optimizer)
+  return jax.tree.map(jnp.asarray, state)

@@ -31,7 +31,7 @@ _BEST_SCORE = 'NSS'
 
 
 class SaliencyTask:
-  """Trains DAVE on saliency data (`task.Task`).
+  """Trains DAVE on saliency data; see `task.Task` for the methods.
 
   Attributes:
     model: The network.
@@ -104,11 +104,6 @@ class SaliencyTask:
       self.best = f'{self._validation.names[0]}/{_BEST_SCORE}'
 
   def initial_state(self) -> tuple[TrainState, list[str]]:
-    """Returns the state before the first step, and where the encoders are from.
-
-    Raises:
-      ValueError, OSError: Weights to start from are missing or do not fit.
-    """
     start = self._config.start
     if self._config.fake_data:
       start = start.copy_and_resolve_references()
@@ -116,27 +111,17 @@ class SaliencyTask:
     variables, about = starting_variables(self.model, start, self._config.seed)
     state = place_state(
       self._mesh,
-      TrainState(
-        step=np.int32(0),
-        params=variables['params'],
-        batch_stats=variables['batch_stats'],
-        opt_state=self._optimizer.init(variables['params']),
-      ),
+      TrainState.create(variables, self._optimizer),
       shard_optimizer=self._config.mesh.shard_optimizer,
     )
     return state, about
 
   def abstract_state(self) -> TrainState:
-    """Returns shapes, types and shardings of the state."""
-    variables = self.model.abstract_variables()
-    shapes = TrainState(
-      step=jax.ShapeDtypeStruct((), np.int32),
-      params=variables['params'],
-      batch_stats=variables['batch_stats'],
-      opt_state=jax.eval_shape(self._optimizer.init, variables['params']),
-    )
+    create = functools.partial(TrainState.create, optimizer=self._optimizer)
     return abstract_state(
-      self._mesh, shapes, shard_optimizer=self._config.mesh.shard_optimizer
+      self._mesh,
+      jax.eval_shape(create, self.model.abstract_variables()),
+      shard_optimizer=self._config.mesh.shard_optimizer,
     )
 
   def lower(self) -> dict[str, jax.stages.Lowered]:
@@ -144,11 +129,9 @@ class SaliencyTask:
     return self._step.lower(self.abstract_state())
 
   def train_data(self) -> RoutedData:
-    """Returns the batches of this process, from the first on."""
     return self._data.train_data()
 
   def train_step(self, state: TrainState, stream: str, batch: dict):
-    """Takes a step on the route of the stream; donates the state's buffers."""
     return self._step(state, ROUTE_OF_STREAM[stream], batch)
 
   def examples(self, stream: str, batch: dict) -> list[str]:
@@ -167,11 +150,6 @@ class SaliencyTask:
   def export(
     self, folder: str | os.PathLike, state: TrainState, origin: dict
   ) -> None:
-    """Writes the network as a checkpoint folder for `predict` and `evaluate`.
-
-    Raises:
-      FileExistsError: The folder exists and is not empty.
-    """
     variables = jax.tree.map(np.asarray, state.variables)
     store.save(folder, self.model, variables, origin=origin)
 

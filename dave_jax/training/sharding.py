@@ -191,6 +191,13 @@ def examples_of_process(values: jax.Array) -> np.ndarray:
   return np.concatenate([np.asarray(shards[i].data) for i in sorted(shards)])
 
 
+def gather(values: np.ndarray) -> np.ndarray:
+  """Returns the arrays [n, ...] of all processes, one after the other."""
+  if jax.process_count() == 1:
+    return values
+  return np.concatenate(multihost_utils.process_allgather(values))
+
+
 def compile_step(
   step: Callable, mesh: Mesh, *, shard_optimizer: bool
 ) -> Callable:

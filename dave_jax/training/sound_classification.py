@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
@@ -30,6 +29,7 @@ from dave_jax.training.sharding import (
   compile_prediction,
   compile_step,
   examples_of_process,
+  gather,
   place_batch,
   place_state,
 )
@@ -39,7 +39,10 @@ from dave_jax.weights import model_folder as store
 
 
 class SoundClassificationTask:
-  """Trains the audio encoder with a classification head (`task.Task`)."""
+  """Trains the audio encoder with a classification head.
+
+  See `task.Task` for the methods. Fake data has no scores.
+  """
 
   best = 'held_out/accuracy'
 
@@ -88,11 +91,6 @@ class SoundClassificationTask:
     )
 
   def initial_state(self) -> tuple[TrainState, list[str]]:
-    """Returns the state before the first step, and a line about the data.
-
-    Raises:
-      ValueError, OSError: Weights to start from are missing or do not fit.
-    """
     variables = self._model.initialise(self._config.seed)
     variables = {c: dict(tree) for c, tree in variables.items()}
     folder = self._config.start.audio_encoder
@@ -100,40 +98,33 @@ class SoundClassificationTask:
       load_encoder(variables, folder, 'audio_encoder')
     state = place_state(
       self._mesh,
-      self._state(variables),
+      TrainState.create(variables, self._optimizer),
       shard_optimizer=self._config.mesh.shard_optimizer,
     )
     return state, [self._about]
 
   def abstract_state(self) -> TrainState:
-    """Returns shapes, types and shardings of the state."""
+    variables = self._model.initialise(0)
     return abstract_state(
       self._mesh,
-      self._state(self._model.initialise(0)),
+      TrainState.create(variables, self._optimizer),
       shard_optimizer=self._config.mesh.shard_optimizer,
     )
 
   def train_data(self) -> RoutedData:
-    """Returns the batches of this process, from the first on."""
     return RoutedData([Stream('sounds', self._batches(), 1)])
 
   def train_step(self, state: TrainState, stream: str, batch: dict):
-    """Takes a step; donates the state's buffers."""
     del stream
     return self._step(state, place_batch(self._mesh, _arrays(batch)))
 
   def examples(self, stream: str, batch: dict) -> list[str]:
-    """Returns the file of each example."""
     del stream
     if self._config.fake_data:
       return [f'fake example {number}' for number in batch['recording']]
     return [self._train.names[number] for number in batch['recording']]
 
   def evaluate(self, state: TrainState) -> dict[str, float]:
-    """Returns accuracy and cross-entropy of the held-out sounds.
-
-    All processes must call it, and get the same. Fake data has no scores.
-    """
     if self._config.fake_data:
       return {}
     correct, losses = [], []
@@ -146,23 +137,18 @@ class SoundClassificationTask:
       correct.append(np.where(counts, logits.argmax(axis=1) == label, np.nan))
       losses.append(np.where(counts, np.asarray(loss), np.nan))
     return {
-      'held_out/accuracy': _mean(np.concatenate(correct)),
-      'held_out/cross_entropy': _mean(np.concatenate(losses)),
+      f'held_out/{name}': float(np.nanmean(gather(np.concatenate(values))))
+      for name, values in (('accuracy', correct), ('cross_entropy', losses))
     }
 
   def pictures(self, state: TrainState) -> dict[str, np.ndarray]:
-    """Returns no images."""
     del state
     return {}
 
   def export(
     self, folder: str | os.PathLike, state: TrainState, origin: dict
   ) -> None:
-    """Writes the encoder, for `start.audio_encoder` of another run.
-
-    Raises:
-      FileExistsError: The folder exists and is not empty.
-    """
+    """Writes the encoder, for `start.audio_encoder` of another run."""
     config = self._config.model
     network = DAVE(
       modality='audio',
@@ -182,14 +168,6 @@ class SoundClassificationTask:
       variables,
       origin=origin | {'labels': list(self._labels)},
       contents='encoders',
-    )
-
-  def _state(self, variables):
-    return TrainState(
-      step=np.int32(0),
-      params=variables['params'],
-      batch_stats=variables['batch_stats'],
-      opt_state=self._optimizer.init(variables['params']),
     )
 
   def _batches(self):
@@ -274,12 +252,6 @@ def _step(model, optimizer, state, batch):
 
 def _arrays(batch):
   return {key: batch[key] for key in ('log_mel', 'offsets', 'label')}
-
-
-def _mean(values) -> float:
-  if jax.process_count() > 1:
-    values = multihost_utils.process_allgather(values).reshape(-1)
-  return float(np.nanmean(values))
 
 
 def _items(text: str) -> list[str]:

@@ -8,6 +8,8 @@ import numpy as np
 import optax
 from flax import struct
 
+from dave_jax.training.optimizer import Optimizer
+
 Batch = dict[str, np.ndarray]
 
 
@@ -25,6 +27,16 @@ class TrainState(struct.PyTreeNode):
   params: dict
   batch_stats: dict
   opt_state: dict[str, optax.OptState]
+
+  @classmethod
+  def create(cls, variables: dict, optimizer: Optimizer) -> 'TrainState':
+    """Returns the state before the first step."""
+    return cls(
+      step=np.int32(0),
+      params=variables['params'],
+      batch_stats=variables['batch_stats'],
+      opt_state=optimizer.init(variables['params']),
+    )
 
   @property
   def variables(self) -> dict:

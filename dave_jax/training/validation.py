@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from dave_jax.data.batches import Batches
@@ -20,6 +19,7 @@ from dave_jax.training.sharding import (
   compile_prediction,
   deadlocks_if_queued,
   examples_of_process,
+  gather,
   place_batch,
 )
 
@@ -83,8 +83,9 @@ class Validation:
         scored[counts] = scorer(rows, maps[counts])
         clips.append(np.where(counts, batch['clip'], -1))
         values.append(scored)
-      clips, values = _of_all_processes(
-        np.concatenate(clips), np.concatenate(values)
+      clips, values = (
+        gather(np.concatenate(clips)),
+        gather(np.concatenate(values)),
       )
       found = mean_scores(
         clips[clips >= 0],
@@ -133,14 +134,6 @@ class Validation:
           yield ahead[0], examples_of_process(ahead[1])
         ahead = batch, maps
       yield ahead[0], examples_of_process(ahead[1])
-
-
-def _of_all_processes(*arrays):
-  if jax.process_count() == 1:
-    return arrays
-  return tuple(
-    np.concatenate(multihost_utils.process_allgather(array)) for array in arrays
-  )
 
 
 def _side_by_side(batch, maps, place):
