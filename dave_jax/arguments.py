@@ -1,6 +1,11 @@
 """What the command lines without a config share."""
 
 import argparse
+import dataclasses
+import inspect
+import re
+import types
+import typing
 
 from dave_jax import VERSION
 
@@ -33,3 +38,47 @@ def make_parser(module: str, description: str) -> argparse.ArgumentParser:
   )
   parser.add_argument('--version', action='version', version=VERSION)
   return parser
+
+
+def add_fields(group, kind: type, names: str, **choices) -> None:
+  """Adds an option for each of some fields of a dataclass.
+
+  Type and default are those of the field, the help is what the docstring of
+  the class says of it.
+
+  Args:
+    group: Parser or group to add to.
+    kind: The dataclass.
+    names: Names of the fields, separated by spaces.
+    **choices: Values that a field may have, if not stated by `Literal`.
+  """
+  fields = {field.name: field for field in dataclasses.fields(kind)}
+  hints, texts = typing.get_type_hints(kind), _attributes(kind)
+  for name in names.split():
+    of_field, default = {}, fields[name].default
+    if default is dataclasses.MISSING:
+      of_field['required'] = True
+      default = None
+    hint = hints[name]
+    if isinstance(hint, types.UnionType):  # Such as float | None.
+      hint = typing.get_args(hint)[0]
+    if hint is bool:
+      of_field['action'] = argparse.BooleanOptionalAction
+    elif typing.get_origin(hint) is typing.Literal:
+      of_field['choices'] = typing.get_args(hint)
+    else:
+      of_field |= {'type': hint, 'choices': choices.get(name)}
+    text = texts[name].replace('%', '%%')
+    group.add_argument(f'--{name}', default=default, help=text, **of_field)
+
+
+def _attributes(kind) -> dict[str, str]:
+  """Returns {attribute: its description} of a class's docstring."""
+  section = inspect.getdoc(kind).partition('Attributes:\n')[2]
+  entries = re.split(r'\n(?=  \w)', '\n' + section.partition('\n\n')[0])
+  pairs = (entry.partition(':') for entry in entries if entry.strip())
+  return {
+    name: ' '.join(text.split()).rstrip('.')
+    for names, _, text in pairs
+    for name in re.findall(r'\w+', names)
+  }

@@ -15,8 +15,8 @@ BASELINES = {
   'chance': 'Chance',
   'seo': 'SEO',
 }
-# What a network hears: the clip's own sound; that of another clip of the split,
-# half a split further on among those with sound; or none.
+# The sound that a network gets: the clip's own; that of another clip of the
+# split, half a split further on among those with sound; or none.
 SOUNDS = ('own', 'other', 'none')
 
 
@@ -28,35 +28,38 @@ class Options:
   the bundled network is evaluated.
 
   Attributes:
-    dataset: Name of a data set built by `datasets.prepare`.
-    split: A split, or several joined by `+`.
+    dataset: Data set built by `datasets.prepare`.
+    split: A split, or several joined by +.
     out: Folder of the run.
     data_dir: Folder of data sets.
-    checkpoint: Folder of a network.
-    predictions: Folder of saliency maps, see `map_folder`.
-    baseline: One of `BASELINES`.
-    name: The run's name in tables; None derives it from what is scored.
+    checkpoint: Folder of a network or of a training run. Without this, maps and
+      a baseline, the bundled small network is evaluated.
+    predictions: Folder of saliency maps of any model.
+    baseline: Baseline to score instead.
+    name: The run's name in tables. By default it follows from what is scored.
     settings: How maps are scored.
     stride: Scores every n-th frame of each clip.
-    size: Size that maps are scored at, 'original' or 'HEIGHTxWIDTH'.
+    size: Size that maps are scored at, 'original' or HEIGHTxWIDTH.
     sigma: Standard deviation of the Gaussian that blurs fixations, in pixels of
-      the original; None is the data set's own.
+      the original. By default it is that of the data set.
     mean_eye_position: '[NAME:]SPLIT' whose mean eye position IG and its
       baseline use, or 'none'.
     mean_eye_position_stride: Uses every n-th of its frames.
-    boxes: CSV file of sound sources, see `sound_source`.
-    frames: Whether `metrics.json` lists the scores of every frame.
-    partial: Whether to score the remaining frames if maps are missing.
+    boxes: CSV file (clip, frame, x0, y0, x1, y1) of sound sources, for NSS
+      inside and outside.
+    frames: Whether metrics.json lists the scores of every frame.
+    partial: Whether to score the other frames if maps are missing.
     overwrite: Whether to replace another run in `out`.
-    first_frame: Number of the first frame in `predictions`, 0 or 1.
-    repeats: Random splits of the viewers for Human Infinite.
+    first_frame: Number of the first frame in `predictions`.
+    repeats: Random splits of the viewers for human_infinite.
     centre_sigma: Standard deviation of the centre baseline, as a share of
       height and width.
     batch_size: Windows per batch of a network.
-    alignment: See `data.transforms.WindowReader`.
-    sound: What the network hears, one of `SOUNDS`.
+    alignment: Which sound belongs to a frame, see media/clock.py.
+    sound: Sound that the network gets: the clip's own, another clip's or none.
     dtype: Type of the network's computation.
-    process_index, process_count: This process's share of the videos.
+    process_index: Index of this process, which scores every n-th video.
+    process_count: Number of processes.
   """
 
   dataset: str

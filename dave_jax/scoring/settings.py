@@ -48,18 +48,22 @@ class ScoreSettings:
   theirs from this class.
 
   Attributes:
-    scores: Names from `SCORES` separated by commas, or 'all' for every score
-      that the protocol defines but AUC and EMD.
-    protocol: 'videosal' or 'pysaliency', see `scoring.metrics`; or 'msu', see
-      `scoring.msu`.
+    scores: Names separated by commas, of NSS, AUC_Judd, sAUC, CC, SIM, KLD, IG,
+      AUC_Borji, AUC and EMD; or 'all' for every score that the protocol defines
+      but AUC and EMD.
+    protocol: Definition of the scores, see scoring/metrics.py and
+      scoring/msu.py.
     seed: Seed of the jitter, the shuffled AUC and AUC-Borji.
     jitter: Whether AUC-Judd breaks ties by noise.
     splits: Number of random splits of the shuffled AUC and AUC-Borji. 0 uses
       all negatives of the shuffled AUC at once, and 100 splits for AUC-Borji.
     negatives: Number of other frames that the shuffled AUC takes its negatives
       from; 0 takes all.
-    exclude_same, negatives_from, drop_own_fixations: Which frames and pixels
-      these are, see `scoring.negatives`.
+    exclude_same: Which frames give no negatives: those of the same video, or
+      the frame itself.
+    negatives_from: Whether negatives come from all videos or the same one.
+    drop_own_fixations: Whether to drop negatives at the frame's own fixated
+      pixels.
     average: 'videos' averages over the frames of each video, then over videos;
       'frames' averages over all frames.
 
