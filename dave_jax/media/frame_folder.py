@@ -4,16 +4,14 @@ import collections
 import os
 import pathlib
 import re
-import types
 from collections.abc import Iterator
 
 import av
 import numpy as np
 
-from dave_jax.media.audio import Sound, load_log_mel
 from dave_jax.media.image_file import read_image
 from dave_jax.media.picture import PictureMaker
-from dave_jax.media.video import Frame, VideoInfo
+from dave_jax.media.video import Frame, Reader, VideoInfo
 
 IMAGE_SUFFIXES = (
   *('.avif', '.bmp', '.heic', '.heif', '.jpeg'),
@@ -22,17 +20,12 @@ IMAGE_SUFFIXES = (
 _STILL_RATE = 25.0  # Frames per second of a single image, for its duration.
 
 
-class FolderReader:
+class FolderReader(Reader):
   """Iterates over images as `VideoReader` does over the frames of a file.
 
   Images are ordered by the last number in their names, and image i (from 0) is
   shown at i / rate. The sound is the only WAV in the folder. Hidden files, such
   as the ._NAME files of macOS, are ignored.
-
-  Attributes:
-    info: What the folder tells about its video.
-    problems: What was wrong with it, as text.
-    counts: The same as numbers.
   """
 
   def __init__(
@@ -92,25 +85,11 @@ class FolderReader:
       sound_path=os.fspath(sounds[0]) if sounds else None,
       audio_stream=0 if sounds else None,
     )
-    self.problems: list[str] = []
-    self.counts: dict[str, float] = {}
+    self.problems = []
+    self.counts = {}
     self._strays = strays
     self._size = size or (h, w)
     self._start, self._end, self._lead = start, end, lead
-
-  def __enter__(self) -> 'FolderReader':
-    return self
-
-  def __exit__(
-    self,
-    kind: type[BaseException] | None,
-    error: BaseException | None,
-    trace: types.TracebackType | None,
-  ) -> None:
-    self.close()
-
-  def close(self) -> None:
-    """Does nothing: no image stays open."""
 
   def __iter__(self) -> Iterator[Frame]:
     times = np.arange(len(self._images)) / self.info.rate
@@ -136,12 +115,6 @@ class FolderReader:
         yield Frame(index, float(times[index]), picture(frame))
     finally:
       self._report(counts)
-
-  def sound(self) -> Sound | None:
-    """Returns the sound of the folder; None without a WAV."""
-    if self.info.sound_path is None:
-      return None
-    return load_log_mel(self.info.sound_path, self.info.audio_stream)
 
   def _report(self, counts):
     texts = {

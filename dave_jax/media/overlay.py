@@ -1,9 +1,9 @@
 """Saliency and gaze drawn over pictures, and videos of them with sound."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
-import types
 from fractions import Fraction
 
 import av
@@ -133,7 +133,7 @@ def _draw_gaze(image, gaze):
     cv2.circle(image, centre, radius, _GAZE_COLOUR, 2, cv2.LINE_AA)
 
 
-class OverlayWriter:
+class OverlayWriter(contextlib.AbstractContextManager):
   """Writes an MP4 of drawn frames with the sound of their video.
 
   The file is written under a temporary name beside `path` and renamed when it
@@ -179,15 +179,7 @@ class OverlayWriter:
     self._sound_start = sound_start
     self._reformatter = VideoReformatter()
 
-  def __enter__(self) -> 'OverlayWriter':
-    return self
-
-  def __exit__(
-    self,
-    kind: type[BaseException] | None,
-    error: BaseException | None,
-    trace: types.TracebackType | None,
-  ) -> None:
+  def __exit__(self, kind, error, trace) -> None:
     if error is None:
       self.close()
     else:

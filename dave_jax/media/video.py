@@ -2,10 +2,10 @@
 
 import bisect
 import collections
+import contextlib
 import dataclasses
 import itertools
 import os
-import types
 from collections.abc import Iterator
 
 import numpy as np
@@ -161,17 +161,34 @@ def _square_pixels(frame, aspect):
   )
 
 
-class VideoReader:
-  """Iterates over the frames of a video file in constant memory.
-
-  Each iteration reads the file again. `problems` and `counts` are those of the
-  last iteration that ended.
+class Reader(contextlib.AbstractContextManager):
+  """Iterates over the frames of a video; base of the readers.
 
   Attributes:
-    info: What the file tells about its video.
-    problems: What was wrong with the file, as text.
+    info: What the file or folder tells about its video.
+    problems: What was wrong with it, as text, in the last iteration that ended.
     counts: The same as numbers.
   """
+
+  info: VideoInfo
+  problems: list[str]
+  counts: dict[str, float]
+
+  def __exit__(self, *error) -> None:
+    self.close()
+
+  def close(self) -> None:
+    """Closes the file; iterations in progress end."""
+
+  def sound(self) -> Sound | None:
+    """Returns the sound that belongs to the video; None without sound."""
+    if self.info.sound_path is None:
+      return None
+    return load_log_mel(self.info.sound_path, self.info.audio_stream)
+
+
+class VideoReader(Reader):
+  """Reads a video file in constant memory; each iteration reads it again."""
 
   def __init__(
     self,
@@ -198,25 +215,13 @@ class VideoReader:
       OSError, ValueError: As `probe` does.
     """
     self.info = probe(path, stream)
-    self.problems: list[str] = []
-    self.counts: dict[str, float] = {}
+    self.problems = []
+    self.counts = {}
     self._size = size or (self.info.height, self.info.width)
     self._start, self._end, self._lead = start, end, lead
     self._iterators: list[Iterator[Frame]] = []
 
-  def __enter__(self) -> 'VideoReader':
-    return self
-
-  def __exit__(
-    self,
-    kind: type[BaseException] | None,
-    error: BaseException | None,
-    trace: types.TracebackType | None,
-  ) -> None:
-    self.close()
-
   def close(self) -> None:
-    """Closes the file; iterations in progress end."""
     for iterator in self._iterators:
       iterator.close()
 
@@ -224,12 +229,6 @@ class VideoReader:
     iterator = self._frames()
     self._iterators.append(iterator)
     return iterator
-
-  def sound(self) -> Sound | None:
-    """Returns the sound that belongs to the video; None without sound."""
-    if self.info.sound_path is None:
-      return None
-    return load_log_mel(self.info.sound_path, self.info.audio_stream)
 
   def _frames(self):
     # Frames long before `start` are not decoded if the file permits.
