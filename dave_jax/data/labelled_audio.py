@@ -137,13 +137,10 @@ def sounds_of_tfds(
   import array_record.python.array_record_data_source as array_record
   import tensorflow_datasets as tfds
 
+  from dave_jax.datasets.store import version_folders
+
   base = pathlib.Path(data_dir) / name
-  folders = [
-    path.parent
-    for pattern in ('*/dataset_info.json', '*/*/dataset_info.json')
-    for path in base.glob(pattern)
-    if tfds.core.Version.is_valid(path.parent.name)
-  ]
+  folders = version_folders(base)
   if not folders:
     raise FileNotFoundError(
       f'{base}: not prepared; on a machine with TensorFlow and pydub run '

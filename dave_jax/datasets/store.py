@@ -122,15 +122,20 @@ def open_dataset(data_dir: str | os.PathLike, name: str) -> Dataset:
   )
 
 
-def _version_folder(data_dir, name):
-  """Returns the folder of the newest build of a data set."""
-  base = data_dir / name
-  infos = [
-    path
+def version_folders(base: pathlib.Path) -> list[pathlib.Path]:
+  """Returns the folders of the complete TFDS data sets below a folder."""
+  return [
+    path.parent
     for pattern in ('*/dataset_info.json', '*/*/dataset_info.json')
     for path in base.glob(pattern)
     if tfds.core.Version.is_valid(path.parent.name)
   ]
+
+
+def _version_folder(data_dir, name):
+  """Returns the folder of the newest build of a data set."""
+  base = data_dir / name
+  infos = [folder / 'dataset_info.json' for folder in version_folders(base)]
   if not infos:
     begun = [*base.glob('*.building'), *base.glob('*/*.building')]
     state = 'incomplete' if begun else 'not built'

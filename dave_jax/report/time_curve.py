@@ -49,12 +49,9 @@ def mean_curve(curves: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 def smoothed(curve: np.ndarray, width: int) -> np.ndarray:
   """Returns the running mean over `width` points, fewer at the ends."""
-  half = width // 2
-  sums = np.concatenate([[0], np.cumsum(curve)])
-  at = np.arange(len(curve))
-  first = np.maximum(at - half, 0)
-  last = np.minimum(at + half + 1, len(curve))
-  return (sums[last] - sums[first]) / (last - first)
+  window = np.ones(min(width, len(curve)))
+  counts = np.convolve(np.ones_like(curve), window, 'same')
+  return np.convolve(curve, window, 'same') / counts
 
 
 def share_better(

@@ -117,7 +117,9 @@ def _replace(variables, stored, modules, folder):
           f'{folder}: expected {module}, got '
           f'{", ".join(sorted(found)) or "nothing"}'
         )
-      wrong = _shape_differences(tree[module], found[module], (module,))
+      wrong = _shape_differences(
+        {module: tree[module]}, {module: found[module]}
+      )
       if wrong:
         raise ValueError(
           f'{folder}: holds another network; use one of the same depth, width '
@@ -126,17 +128,16 @@ def _replace(variables, stored, modules, folder):
       tree[module] = found[module]
 
 
-def _shape_differences(expected, found, path):
+def _shape_differences(expected, found):
   expected, found = (
     {
-      (*path, *inner): getattr(leaf, 'shape', None)
-      for inner, leaf in traverse_util.flatten_dict(tree).items()
+      name: getattr(leaf, 'shape', None)
+      for name, leaf in traverse_util.flatten_dict(tree, sep='/').items()
     }
     for tree in (expected, found)
   )
   return [
-    f'{"/".join(name)}: expected shape {expected.get(name)}, got '
-    f'{found.get(name)}'
+    f'{name}: expected shape {expected.get(name)}, got {found.get(name)}'
     for name in sorted(expected.keys() | found.keys())
     if expected.get(name) != found.get(name)
   ]

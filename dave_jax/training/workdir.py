@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 import jax
 import numpy as np
+from flax import traverse_util
 from jax.experimental import multihost_utils
 from ml_collections import ConfigDict
 
@@ -92,8 +93,8 @@ def check_config(
   if not rows:
     return [f'{workdir}: found no config of an earlier start to compare with']
   first = max(n for n, row in enumerate(rows) if not n or row['step'] == 0)
-  current = _flat(_as_json(config))
-  changed = _differences(_flat(rows[-1]['config']), current)
+  current = _as_json(config)
+  changed = _differences(rows[-1]['config'], current)
   refused = [
     line
     for field, line in changed.items()
@@ -108,7 +109,7 @@ def check_config(
       + '\nuse the values of the last start, another workdir, or '
       '--config.allow_changes to continue with the new values'
     )
-  return list(_differences(_flat(rows[first]['config']), current).values())
+  return list(_differences(rows[first]['config'], current).values())
 
 
 @contextlib.contextmanager
@@ -214,19 +215,9 @@ def _as_json(config):
   return fields
 
 
-def _flat(tree, prefix=''):
-  """Returns {'a.b': value} of nested dictionaries."""
-  found = {}
-  for key, value in tree.items():
-    if isinstance(value, dict):
-      found |= _flat(value, f'{prefix}{key}.')
-    else:
-      found[f'{prefix}{key}'] = value
-  return found
-
-
 def _differences(then, now):
-  """Returns {field: line} of the fields of both that differ."""
+  """Returns {field: line} of the fields of both configs that differ."""
+  then, now = (traverse_util.flatten_dict(c, sep='.') for c in (then, now))
   return {
     field: f'{field}: was {value!r}, is {now[field]!r}'
     for field, value in then.items()
