@@ -144,7 +144,7 @@ class Batches(Iterator[dict[str, np.ndarray]]):
     """
     self.examples = examples
     self.still = still
-    # Of each global batch, the slice of this process.
+    # The slice of each global batch that belongs to this process.
     batches = dataset.batch(loading.batch_size // loading.process_count)
     self._batches = batches[loading.process_index :: loading.process_count]
     self._settings = {'batch_size': loading.batch_size, **settings}
@@ -210,8 +210,10 @@ class Batches(Iterator[dict[str, np.ndarray]]):
     )
     if not self._workers:
       return dataset
-    # Grain reads this flag of its own, which needs parsed flags otherwise.
-    flags.FLAGS['grain_enable_multiprocess_worker_profiling'].present = True
+    # Grain reads flags, which only programs of `absl.app` have parsed
+    # (github.com/google/grain/issues/1355).
+    if not flags.FLAGS.is_parsed():
+      flags.FLAGS.mark_as_parsed()
     return dataset.mp_prefetch(
       grain.MultiprocessingOptions(
         num_workers=self._workers,
