@@ -32,7 +32,7 @@ from dave_jax.media import clock
 from dave_jax.media.write_video import write_video
 
 SIZE, RATE = (256, 320), 25
-WANTED, WANTED_UNDECODED = 60, 300  # Windows a second.
+TARGET, TARGET_UNDECODED = 60, 300  # Windows a second.
 READING = Reading((256, 320), 'exact', None, fixation_map=False)
 
 
@@ -56,15 +56,15 @@ def main():
         f'whole pipeline, {args.workers} workers',
         whole,
         'windows/s',
-        f'the {WANTED} wanted',
-        whole / WANTED,
+        f'the target of {TARGET}',
+        whole / TARGET,
       ),
       Row(
         'reading records, one process',
         undecoded,
         'windows/s',
-        f'the {WANTED_UNDECODED} wanted',
-        undecoded / WANTED_UNDECODED,
+        f'the target of {TARGET_UNDECODED}',
+        undecoded / TARGET_UNDECODED,
       ),
       Row('memory after an epoch', first, 'MB'),
       Row(

@@ -18,7 +18,7 @@ def enable_compilation_cache() -> None:
   try:
     cache = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
   except RuntimeError:
-    # Containers run as users that have no home and that nobody knows.
+    # In containers, the user may have no name and no home folder.
     cache = pathlib.Path(tempfile.gettempdir()) / f'cache-{os.getuid()}'
   folder = pathlib.Path(cache) / 'dave_jax' / 'compiled'
   jax.config.update('jax_compilation_cache_dir', str(folder))

@@ -153,7 +153,7 @@ def compile_steps(
       for each route.
 
   Raises:
-    JaxRuntimeError: The compiler refuses one, for want of memory as a rule.
+    JaxRuntimeError: The compiler refuses one, usually for lack of memory.
   """
   config = config.copy_and_resolve_references()
   config.fake_data = True

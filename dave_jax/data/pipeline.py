@@ -5,7 +5,7 @@ See `data.batches` for what a batch holds.
 Example i of the endless training stream depends only on the data, the seed and
 i. The global batch n, of size B, holds examples n B to n B + B - 1; process p
 of P takes the p-th of its P equal slices. The contents of batch n therefore
-depend neither on P nor on the number of worker processes, and each epoch sees
+depend neither on P nor on the number of worker processes, and each epoch has
 each example once. An epoch need not end at the end of a batch.
 """
 

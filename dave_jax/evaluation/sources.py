@@ -138,8 +138,8 @@ def _open_folder(options, truth):
   if extra:
     warn(
       f'{root}: {sum(extra.values())} maps lie past the end of their clips '
-      f'({_listing(list(extra))}) and are not scored; check that maps and '
-      'frames are numbered alike'
+      f'({_listing(list(extra))}) and are not scored; check that the '
+      'numbers of maps are those of the frames'
     )
   files = sorted(
     (str(path.relative_to(root)), path.stat().st_size, path.stat().st_mtime_ns)

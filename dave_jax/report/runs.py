@@ -116,7 +116,7 @@ def read_runs(folders: Sequence[str | os.PathLike]) -> list[Run]:
     if differ:
       raise ValueError(
         f'{first.folder} and {run.folder} cannot be compared; evaluate both '
-        f'alike: {"; ".join(differ)}'
+        f'with the same settings: {"; ".join(differ)}'
       )
   return runs
 
