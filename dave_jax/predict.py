@@ -23,6 +23,7 @@ the problems of the video. A map sums to 1 unless --values says otherwise.
 
 import argparse
 import collections
+import dataclasses
 import pathlib
 import sys
 
@@ -30,7 +31,13 @@ import av
 import jax.numpy as jnp
 from tqdm import tqdm
 
-from dave_jax.arguments import DONE, FAILED, INTERRUPTED, make_parser
+from dave_jax.arguments import (
+  DONE,
+  FAILED,
+  INTERRUPTED,
+  add_fields,
+  make_parser,
+)
 from dave_jax.compile_cache import enable_compilation_cache
 from dave_jax.media.clock import ALIGNMENTS
 from dave_jax.media.frame_folder import IMAGE_SUFFIXES
@@ -99,145 +106,69 @@ def _list_pages(out: str) -> None:
 
 
 def _settings(args) -> Settings:
+  # The others have other names or types on the command line.
+  same = {f.name for f in dataclasses.fields(Settings)} - {'style'}
   return Settings(
+    **{name: value for name, value in vars(args).items() if name in same},
     formats=tuple(args.format.split(',')),
-    values=args.values,
-    size=args.size,
-    stride=args.stride,
-    fps=args.fps,
-    start=args.start,
-    end=args.end,
-    alignment=args.alignment,
-    dtype=args.dtype,
-    video_stream=args.video_stream,
-    audio_stream=args.audio_stream,
-    sound=args.sound,
-    rate=args.rate,
-    gaze=args.gaze,
     style=Style(args.style, args.opacity, args.colormap),
     areas=args.aoi,
-    pixels_per_degree=args.pixels_per_degree,
   )
 
 
 def _parser() -> argparse.ArgumentParser:
   parser = make_parser('dave_jax.predict', __doc__)
-
-  def add(group, flag, help, **kwargs):
-    group.add_argument(flag, help=help, **kwargs)
-
-  add(parser, 'videos', 'videos to predict', nargs='+', metavar='VIDEO')
-  add(parser, '--out', 'folder of the results', required=True)
-  add(
-    parser,
+  parser.add_argument(
+    'videos', nargs='+', metavar='VIDEO', help='Videos to predict'
+  )
+  parser.add_argument('--out', required=True, help='Folder of the results')
+  parser.add_argument(
     '--checkpoint',
-    'folder of a network that convert wrote, or of a training run, whose best '
-    'weights are used (default: the bundled small network)',
+    help='Folder of a network that convert wrote, or of a training run, whose '
+    'best weights are used (default: the bundled small network)',
   )
   present = parser.add_mutually_exclusive_group()
-  add(present, '--overwrite', 'remove earlier results', action='store_true')
-  add(present, '--resume', 'continue unfinished results', action='store_true')
-
+  present.add_argument(
+    '--overwrite', action='store_true', help='Remove earlier results'
+  )
+  present.add_argument(
+    '--resume', action='store_true', help='Continue unfinished results'
+  )
   group = parser.add_argument_group('frames and sound')
-  add(
+  add_fields(
     group,
-    '--stride',
-    'predict every n-th frame, counted from the first of the video',
-    type=int,
-    default=1,
+    Settings,
+    'stride fps start end sound alignment video_stream audio_stream rate',
+    alignment=ALIGNMENTS,
   )
-  add(group, '--fps', 'predict so many frames per second instead', type=float)
-  add(group, '--start', 'second to start at', type=float, default=0.0)
-  add(group, '--end', 'second to stop before', type=float)
-  add(
-    group,
-    '--sound',
-    "'own', 'none' for silence, or a file whose sound begins with the first "
-    'frame and is used instead',
-    default='own',
-  )
-  add(
-    group,
-    '--alignment',
-    'sound that belongs to a frame: by time stamps (exact), only what was '
-    'heard before it (causal), or as the published code counts (reference)',
-    default='exact',
-    choices=ALIGNMENTS,
-  )
-  add(group, '--video_stream', 'index of the stream of video', type=int)
-  add(group, '--audio_stream', 'index of the stream of sound', type=int)
-  add(
-    group,
-    '--rate',
-    'frames per second of a folder of frames (default: the number that its '
-    'name ends with, as clip_25)',
-    type=float,
-  )
-
   group = parser.add_argument_group('maps')
-  add(
-    group,
+  group.add_argument(
     '--format',
-    f'comma-separated from {",".join(FORMATS)}; at most one of '
+    default=','.join(Settings.formats),
+    help=f'Comma-separated from {",".join(FORMATS)}; at most one of '
     f'{", ".join(maps.FORMATS)}',
-    default='png,overlay,page',
   )
-  add(
-    group,
-    '--size',
-    "size of the maps: the video's, or an eighth of the network's frame size",
-    default='video',
-    choices=SIZES,
-  )
-  add(
-    group,
-    '--values',
-    'maps sum to 1 (probability), range from 0 to 1 (minmax), or are as the '
-    'network computes them',
-    default='probability',
-    choices=maps.VALUES,
-  )
-
+  add_fields(group, Settings, 'size values', size=SIZES, values=maps.VALUES)
   group = parser.add_argument_group('drawings')
-  add(group, '--style', 'how maps are drawn', default='heat', choices=STYLES)
-  add(group, '--opacity', 'at the peak, 0 to 1', type=float, default=0.75)
-  add(group, '--colormap', 'colours', default='inferno', choices=COLORMAPS)
-  add(
-    group,
-    '--gaze',
-    "people's fixations, drawn as circles: a CSV with the columns name, frame "
-    'or time, viewer, x, y',
+  add_fields(
+    group, Style, 'style opacity colormap', style=STYLES, colormap=COLORMAPS
   )
-
+  add_fields(group, Settings, 'gaze')
   group = parser.add_argument_group('numbers of each frame')
-  add(
-    group,
+  group.add_argument(
     '--aoi',
-    'areas of interest, a CSV or JSON that a page saved; frames.csv has the '
-    'share of the attention in each',
+    help='Areas of interest, a CSV or JSON that a page saved; frames.csv has '
+    'the share of the attention in each',
   )
-  add(
-    group,
-    '--pixels_per_degree',
-    'pixels of the video per degree of visual angle, for columns in degrees',
-    type=float,
-  )
-
+  add_fields(group, Settings, 'pixels_per_degree')
   group = parser.add_argument_group('computation')
-  add(
-    group,
+  group.add_argument(
     '--batch_size',
-    'windows per batch; the maps do not depend on it',
     type=int,
     default=4,
+    help='Windows per batch; the maps do not depend on it',
   )
-  add(
-    group,
-    '--dtype',
-    'type of the computation',
-    default='float32',
-    choices=tuple(DTYPES),
-  )
+  add_fields(group, Settings, 'dtype', dtype=tuple(DTYPES))
   return parser
 
 

@@ -22,26 +22,26 @@ SOUNDS = ('own', 'other', 'none')
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-  """What to evaluate, and how. The defaults here are the only ones.
+  """What to evaluate, and how.
 
-  Set at most one of `checkpoint`, `predictions` and `baseline`; without any,
-  the bundled network is evaluated.
+  The defaults here are the only ones, and these texts are the help of
+  `dave_jax.evaluate`.
 
   Attributes:
     dataset: Data set built by `datasets.prepare`.
     split: A split, or several joined by +.
     out: Folder of the run.
     data_dir: Folder of data sets.
-    checkpoint: Folder of a network or of a training run. Without this, maps and
-      a baseline, the bundled small network is evaluated.
-    predictions: Folder of saliency maps of any model.
+    checkpoint: Folder of a network or of a training run (default: the bundled
+      small network).
+    predictions: Folder of saliency maps of any model to score instead.
     baseline: Baseline to score instead.
-    name: The run's name in tables. By default it follows from what is scored.
+    name: Name of the run in tables (default: what is scored).
     settings: How maps are scored.
     stride: Scores every n-th frame of each clip.
     size: Size that maps are scored at, 'original' or HEIGHTxWIDTH.
     sigma: Standard deviation of the Gaussian that blurs fixations, in pixels of
-      the original. By default it is that of the data set.
+      the original (default: that of the data set).
     mean_eye_position: '[NAME:]SPLIT' whose mean eye position IG and its
       baseline use, or 'none'.
     mean_eye_position_stride: Uses every n-th of its frames.

@@ -32,11 +32,11 @@ class Style:
   """How saliency is drawn.
 
   Attributes:
-    style: 'heat', colours over the picture; 'contour', lines at a quarter, half
-      and three quarters of the way from the mean of the map to its peak; or
-      'side_by_side', the picture beside heat on it.
+    style: How maps are drawn: colours over the picture (heat); lines at a
+      quarter, half and three quarters of the way from the mean of the map to
+      its peak (contour); or the picture beside heat on it (side_by_side).
     opacity: Opacity of the colours at the peak, 0 to 1.
-    colormap: One of `COLORMAPS`.
+    colormap: Colours of low to high saliency.
 
   Raises:
     ValueError: A choice is unknown.

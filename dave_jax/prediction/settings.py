@@ -16,46 +16,55 @@ FORMATS = (*maps.FORMATS, *DRAWINGS, PAGE)
 class Settings:
   """Everything that the results depend on, besides the model and the file.
 
+  The defaults here are the only ones, and these texts are the help of
+  `dave_jax.predict`.
+
   Attributes:
     formats: What to write, of FORMATS; maps in at most one format.
-    values: What the numbers of a map mean, see `maps.finish_map`.
-    size: Size of the maps: 'video' or 'network'.
-    stride: Predicts every so many frames, counted from the first of the video.
-    fps: Predicts so many frames per second instead; None is every `stride`.
-    start, end: Seconds to start at and to stop before; None is the end.
-    alignment: Which sound belongs to a frame, see `media.clock`.
-    dtype: Name of the type of the computation.
-    video_stream, audio_stream: Indices in the file; None is the best one, and
-      the one that belongs to it.
-    sound: 'own', 'none' for silence, or a file whose sound is used instead.
-    rate: Frames per second of a folder of images; None reads it from its name.
-    gaze: A table of fixations to draw; None draws none.
+    values: Maps sum to 1 (probability), range from 0 to 1 (minmax), or are as
+      the network computes them.
+    size: Size of the maps: the video's, or an eighth of the network's frames.
+    stride: Predicts every n-th frame, counted from the first of the video.
+    fps: Predicts so many frames per second instead.
+    start: Second to start at.
+    end: Second to stop before.
+    alignment: Sound that belongs to a frame: by time stamps (exact), only what
+      was heard before it (causal), or as the published code counts (reference).
+    dtype: Type of the computation.
+    video_stream: Index of the stream of video (default: the best).
+    audio_stream: Index of the stream of sound (default: that of the video).
+    sound: 'own', 'none' for silence, or a file whose sound begins with the
+      first frame and is used instead.
+    rate: Frames per second of a folder of frames (default: the number that its
+      name ends with, as clip_25).
+    gaze: Fixations of people, drawn as circles: a CSV with the columns name,
+      frame or time, viewer, x, y.
     style: How saliency is drawn.
     areas: A file of areas of interest, see `media.areas`; None has none.
-    pixels_per_degree: Pixels of the video per degree of visual angle; None if
-      unknown.
+    pixels_per_degree: Pixels of the video per degree of visual angle, for
+      columns in degrees.
 
   Raises:
     ValueError: A choice is unknown, or choices contradict each other.
   """
 
-  formats: tuple[str, ...]
-  values: str
-  size: str
-  stride: int
-  fps: float | None
-  start: float
-  end: float | None
-  alignment: str
-  dtype: str
-  video_stream: int | None
-  audio_stream: int | None
-  sound: str
-  rate: float | None
-  gaze: str | None
-  style: Style
-  areas: str | None
-  pixels_per_degree: float | None
+  formats: tuple[str, ...] = ('png', 'overlay', PAGE)
+  values: str = 'probability'
+  size: str = 'video'
+  stride: int = 1
+  fps: float | None = None
+  start: float = 0.0
+  end: float | None = None
+  alignment: str = 'exact'
+  dtype: str = 'float32'
+  video_stream: int | None = None
+  audio_stream: int | None = None
+  sound: str = 'own'
+  rate: float | None = None
+  gaze: str | None = None
+  style: Style = dataclasses.field(default_factory=Style)
+  areas: str | None = None
+  pixels_per_degree: float | None = None
 
   def __post_init__(self):
     for name in self.formats:
