@@ -7,13 +7,13 @@ import sys
 import numpy as np
 
 import dave_jax
+from dave_jax.datasets.folds import in_davos_training
 from dave_jax.datasets.store import Dataset, open_dataset
 from dave_jax.evaluation import baselines
 from dave_jax.evaluation.evaluator import Maps
 from dave_jax.evaluation.ground_truth import GroundTruth, read_ground_truth
 from dave_jax.evaluation.map_folder import MapFolder
 from dave_jax.evaluation.options import BASELINES, Options
-from dave_jax.evaluation.overlap import in_davos_training
 from dave_jax.evaluation.seo import seo_maps
 from dave_jax.weights.bundled import BUNDLED, NOTE
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from dave_jax.evaluation.overlap import in_davos_training
+from dave_jax.datasets.folds import in_davos_training
 from tests.data import sets
 
 
