@@ -1,6 +1,7 @@
 """Labelled recordings, from folders of WAV files or from TFDS."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -112,9 +113,8 @@ def sounds_of_folder(
 
   def side(names):
     classes = [labels.index(labelled[name]) for name in names]
-    return LabelledSounds(
-      labels, names, np.array(classes, np.int32), _Files(folder, names)
-    )
+    read = functools.partial(_read_file, folder, names)
+    return LabelledSounds(labels, names, np.array(classes, np.int32), read)
 
   return (
     side(tuple(name for name in labelled if name not in away)),
@@ -154,7 +154,7 @@ def sounds_of_tfds(
     raise ValueError(
       f'{folder}: expected a split of {sorted(sizes)}, got {split!r}'
     )
-  wanted = sum(sizes[split])
+  count = sum(sizes[split])
   files = sorted(folder.glob(f'*-{split}.array_record-*'))
   if not files:
     raise FileNotFoundError(
@@ -171,58 +171,41 @@ def sounds_of_tfds(
     )
   labels = tuple(_lines(label_file))
   records = array_record.ArrayRecordDataSource([str(f) for f in files])
-  if len(records) != wanted:
+  if len(records) != count:
     raise ValueError(
-      f'{folder}: expected {wanted} records of {split}, got {len(records)}; '
+      f'{folder}: expected {count} records of {split}, got {len(records)}; '
       'copy or prepare it again'
     )
-  read = _Records(records, labels)
-  classes = [read.label(n) for n in range(wanted)]
+  classes = [_example(records, labels, n)['label'] for n in range(count)]
   return LabelledSounds(
     labels,
-    tuple(f'{split} {n}' for n in range(wanted)),
+    tuple(f'{split} {n}' for n in range(count)),
     np.array(classes, np.int32),
-    read,
+    functools.partial(_read_record, records, labels),
   )
 
 
-class _Files:
-  """Reads the files of a folder by number."""
-
-  def __init__(self, folder, names):
-    self._folder = folder
-    self._names = names
-
-  def __call__(self, number):
-    path = self._folder / self._names[number]
-    problems = []
-    sound = load_waveform(path, problems=problems)
-    if sound is None or problems:
-      raise ValueError(
-        f'{path}: {"; ".join(problems) or "has no sound"}; fix or delete the '
-        'file'
-      )
-    return sound[0]
+def _read_file(folder, names, number):
+  path = folder / names[number]
+  problems = []
+  sound = load_waveform(path, problems=problems)
+  if sound is None or problems:
+    raise ValueError(
+      f'{path}: {"; ".join(problems) or "has no sound"}; fix or delete the file'
+    )
+  return sound[0]
 
 
-class _Records:
-  """Reads records of `speech_commands` by number."""
-
-  def __init__(self, records, labels):
-    self._records = records
-    self._labels = labels
-
-  def __call__(self, number):
-    samples = self._example(number)['audio']
-    return (samples / _FULL_SCALE).astype(np.float32)
-
-  def label(self, number):
-    return int(self._example(number)['label'])
-
-  def _example(self, number):
-    return _features(self._labels).deserialize_example_np(self._records[number])
+def _read_record(records, labels, number):
+  samples = _example(records, labels, number)['audio']
+  return (samples / _FULL_SCALE).astype(np.float32)
 
 
+def _example(records, labels, number):
+  return _features(labels).deserialize_example_np(records[number])
+
+
+@functools.cache
 def _features(labels):
   import tensorflow_datasets as tfds
 
