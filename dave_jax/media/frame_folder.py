@@ -38,22 +38,7 @@ class FolderReader(Reader):
     end: float | None = None,
     lead: int = 0,
   ):
-    """Opens a folder, or a single image.
-
-    Args:
-      path: The folder or image.
-      rate: Frames per second; None reads it from a folder's name that ends
-        with it, such as `clip_25`.
-      size: Height and width to resize to; None is the first image's.
-      start: Second of the first frame to return; frames keep their indices.
-      end: Second to stop before; None is the end.
-      lead: How many frames before `start` are returned as well.
-
-    Raises:
-      OSError: The folder does not exist.
-      ValueError: It holds no images, none decodes, two have the same number,
-        there are several sounds, or the rate is unknown.
-    """
+    """Opens a folder, or a single image; see `media.source.open_source`."""
     path = pathlib.Path(path)
     if path.is_dir():
       self._images, strays, sounds = _sorted_content(path)

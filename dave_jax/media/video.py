@@ -200,20 +200,7 @@ class VideoReader(Reader):
     end: float | None = None,
     lead: int = 0,
   ):
-    """Opens a video.
-
-    Args:
-      path: Any file that FFmpeg reads.
-      size: Height and width to resize to; None is the video's own.
-      stream: Index of the video stream; None is the one FFmpeg finds best.
-      start: Second of the first frame to return; 0 includes frames with
-        negative times. Indices and times of frames do not depend on it.
-      end: Second to stop before; None is the end.
-      lead: How many frames before `start` are returned as well.
-
-    Raises:
-      OSError, ValueError: As `probe` does.
-    """
+    """Opens a file; see `media.source.open_source`."""
     self.info = probe(path, stream)
     self.problems = []
     self.counts = {}
