@@ -103,7 +103,7 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
         weights.update(step, state, scores)
         pictures = task.pictures(state)
         if writers and scores:
-          writers.validation({'step': step, **scores})
+          writers.write('validation', {'step': step, **scores})
           writers.pictures(step, pictures)
           shown = '  '.join(f'{k} {v:.4f}' for k, v in scores.items())
           _LOG.info('step %d  validation  %s', step, shown)
@@ -136,7 +136,7 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
         loss = buffer.flush()
         _LOG.info('%s', progress.line(step, stream, loss))
         if writers:
-          writers.progress({'step': step, **progress.metrics})
+          writers.write('progress', {'step': step, **progress.metrics})
 
     if ends:
       weights.finish(step, state)

@@ -16,7 +16,7 @@ import os
 import pathlib
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import jax
 import numpy as np
@@ -30,6 +30,7 @@ from dave_jax.files import write_text
 from dave_jax.media.image_file import write_image
 from dave_jax.training.task import Task, TrainState
 
+_GROUPS = ('train', 'validation', 'progress')
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain')
 
 
@@ -53,8 +54,8 @@ class Writers:
     self._workdir = pathlib.Path(workdir)
     self._step = step
     self._workdir.mkdir(parents=True, exist_ok=True)
-    for name in ('train.jsonl', 'validation.jsonl', 'progress.jsonl'):
-      _truncate(self._workdir / name, step)
+    for group in _GROUPS:
+      _truncate(self._workdir / f'{group}.jsonl', step)
     _truncate(self._workdir / 'runs.jsonl', math.inf)
     self._board = tensorboardX.SummaryWriter(
       str(self._workdir / 'tensorboard'), purge_step=step + 1
@@ -65,22 +66,19 @@ class Writers:
     row = describe_run(config, mesh, step=self._step, steps=steps)
     self._append('runs.jsonl', [row])
 
-  def train(self, rows: Iterable[Mapping]) -> None:
-    """Adds rows of steps, each with its 'step'."""
-    rows = list(rows)
-    self._append('train.jsonl', rows)
+  def write(self, group: str, *rows: Mapping) -> None:
+    """Adds rows, each with its 'step', to the files and curves of a group.
+
+    Args:
+      group: 'train', metrics of a step; 'validation', scores of an evaluation;
+        or 'progress', rates and waiting times up to a step.
+      *rows: The rows.
+    """
+    self._append(f'{group}.jsonl', rows)
     for row in rows:
-      self._curves('train', row)
-
-  def validation(self, row: Mapping) -> None:
-    """Adds the scores of an evaluation, with its 'step'."""
-    self._append('validation.jsonl', [row])
-    self._curves('validation', row)
-
-  def progress(self, row: Mapping) -> None:
-    """Adds rates and waiting times up to a 'step'."""
-    self._append('progress.jsonl', [row])
-    self._curves('progress', row)
+      for name, value in row.items():
+        if name != 'step' and isinstance(value, (int, float)):
+          self._board.add_scalar(f'{group}/{name}', value, row['step'])
 
   def pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
     """Writes images, uint8 [h, w, 3], by name."""
@@ -94,11 +92,6 @@ class Writers:
   def close(self) -> None:
     """Flushes and closes the files."""
     self._board.close()
-
-  def _curves(self, group, row):
-    for name, value in row.items():
-      if name != 'step' and isinstance(value, (int, float)):
-        self._board.add_scalar(f'{group}/{name}', value, row['step'])
 
   def _append(self, name, rows):
     with (self._workdir / name).open('a') as file:
@@ -178,7 +171,7 @@ class MetricBuffer:
 
   def _write(self, rows):
     if self._writers is not None:
-      self._writers.train(rows)
+      self._writers.write('train', *rows)
 
 
 @jax.jit

@@ -83,13 +83,13 @@ def _rows(path):
 
 def test_rows_after_the_resumed_step_are_removed(tmp_path):
   writers = Writers(tmp_path, step=0)
-  writers.train({'step': n, 'loss': 1.0} for n in range(1, 6))
-  writers.validation({'step': 4, 'NSS': 1.0})
+  writers.write('train', *({'step': n, 'loss': 1.0} for n in range(1, 6)))
+  writers.write('validation', {'step': 4, 'NSS': 1.0})
   writers.close()
   with (tmp_path / 'train.jsonl').open('a') as file:
     file.write('{"step": 6, "lo')  # Killed while it wrote.
   writers = Writers(tmp_path, step=3)
-  writers.train([{'step': 4, 'loss': 2.0}])
+  writers.write('train', {'step': 4, 'loss': 2.0})
   writers.close()
   rows = _rows(tmp_path / 'train.jsonl')
   assert [row['step'] for row in rows] == [1, 2, 3, 4]
@@ -99,7 +99,7 @@ def test_rows_after_the_resumed_step_are_removed(tmp_path):
 def test_nan_becomes_null(tmp_path):
   """JSON has no NaN."""
   writers = Writers(tmp_path, step=0)
-  writers.validation({'step': 1, 'NSS': float('nan')})
+  writers.write('validation', {'step': 1, 'NSS': float('nan')})
   writers.close()
   assert _rows(tmp_path / 'validation.jsonl') == [{'step': 1, 'NSS': None}]
 
