@@ -6,7 +6,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 import simplejpeg
+from PIL import Image, ImageDraw, ImageFont
 
+from dave_jax import fonts
 from dave_jax.datasets.density import record_density
 from dave_jax.datasets.schema import POOLED, Clip
 from dave_jax.datasets.store import Dataset
@@ -15,6 +17,7 @@ from dave_jax.media.write_video import write_video
 
 _HEIGHT = 256  # Pixels of a picture.
 _CAPTION = 18  # Pixels.
+_LETTERS = 12  # Pixels.
 _MANY = 60  # From this number of fixations on, small rings are drawn.
 _POOLED_COLOUR = (255, 255, 255)
 
@@ -80,26 +83,37 @@ def contact_sheet(
       frames = np.arange(clip.frames)
     chosen = np.linspace(0, frames.size - 1, columns).round().astype(int)
     lines.append([(clip, int(frames[number])) for number in chosen])
+  other = unreadable_names(clips)
   return _pasted(
     [
-      [_captioned(records, clip, frame) for clip, frame in line]
+      [
+        _captioned(records, clip, other.get(clip.name, clip.name), frame)
+        for clip, frame in line
+      ]
       for line in lines[:rows]
     ]
   )
 
 
-def _captioned(records, clip, frame):
+def unreadable_names(clips: Sequence[Clip]) -> dict[str, str]:
+  """Returns {name: how sheets call it} of names that no font can draw."""
+  return {
+    clip.name: f'clip {number}'
+    for number, clip in enumerate(clips, 1)
+    if fonts.path_for(clip.name) is None
+  }
+
+
+def _captioned(records, clip, name, frame):
   number, place = clip.record_of(frame)
   record = records[number]
   image = marked_frame(record, place)
   fixations = int((record['fixation_frame'] == place).sum())
-  text = f'{clip.name} {frame}: {fixations}'
-  strip = np.full((_CAPTION, image.shape[1], 3), 255, np.uint8)
-  cv2.putText(
-    strip, text, (2, 13), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (0, 0, 0), 1,
-    cv2.LINE_AA,
-  )  # fmt: skip
-  return np.concatenate([strip, image])
+  strip = Image.new('RGB', (image.shape[1], _CAPTION), 'white')
+  font = ImageFont.truetype(fonts.path_for(name), _LETTERS)
+  text = f'{name} {frame}: {fixations}'
+  ImageDraw.Draw(strip).text((2, 1), text, 'black', font)
+  return np.concatenate([np.asarray(strip), image])
 
 
 def _pasted(lines):

@@ -75,6 +75,8 @@ def show(
     statistics.plot(dataset, split, found, out / f'{split}_statistics.png')
     page += ['', f'## {split}', '', statistics.table(dataset, split, found), '']
     page += [f'![]({split}.png)', f'![]({split}_statistics.png)', '']
+    unreadable = pictures.unreadable_names(dataset.clips(split))
+    page += [f'- {short}: {name}' for name, short in unreadable.items()]
     moving = [clip for clip in dataset.clips(split) if clip.frames > 1]
     order = np.random.default_rng(seed).permutation(len(moving))[:clips]
     for number in order:

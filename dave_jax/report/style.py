@@ -6,6 +6,10 @@ from collections.abc import Iterator
 
 import matplotlib
 import matplotlib.figure
+from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator
+
+from dave_jax import fonts
 
 WIDTH = 7.0  # Inches; the width of a page.
 COLUMN = 3.4  # Inches; the width of one of two columns.
@@ -35,6 +39,7 @@ _SETTINGS = {
   'lines.linewidth': 1.2,
   'legend.frameon': False,
   'figure.dpi': 200,
+  'text.parse_math': False,  # Names may hold dollar signs.
   'pdf.fonttype': 42,  # Text that journals can search and embed.
   'savefig.bbox': 'tight',
   'savefig.pad_inches': 0.03,
@@ -52,11 +57,54 @@ def new_figure(
     )
 
 
-def save(figure: matplotlib.figure.Figure, stem: pathlib.Path) -> None:
-  """Writes STEM.png and STEM.pdf, reproducibly."""
+def save(
+  figure: matplotlib.figure.Figure,
+  stem: pathlib.Path,
+  numbers: dict[str, int],
+) -> list[str]:
+  """Writes STEM.png and STEM.pdf, reproducibly.
+
+  Words with letters that the default font lacks are drawn in an installed font
+  that has them; without one, as a number in brackets.
+
+  Args:
+    figure: The figure.
+    stem: Path of the files without suffix.
+    numbers: {word: its number}, shared by the figures of a report; words are
+      added.
+
+  Returns:
+    The words that were replaced by their numbers.
+  """
+  replaced: dict[str, None] = {}
+
+  def readable(text):
+    """Returns a text that can be drawn, and the fonts to draw it with."""
+    missing = fonts.missing_letters(text)
+    font = fonts.fallback(missing) if missing else None
+    if font is not None:
+      return text, [fonts.DEFAULT, font.name]
+    words = [word.strip(',:') for word in text.split()] if missing else ()
+    for word in words:
+      if fonts.missing_letters(word):
+        number = numbers.setdefault(word, len(numbers) + 1)
+        replaced[word] = None
+        text = text.replace(word, f'[{number}]')
+    return text, [fonts.DEFAULT]
+
   with matplotlib.rc_context(_SETTINGS):
+    for axes in figure.findobj(matplotlib.axes.Axes):
+      if isinstance(axes.xaxis.get_major_locator(), FixedLocator):
+        # Texts of ticks are made anew from their labels when drawn.
+        labels = [readable(t.get_text())[0] for t in axes.get_xticklabels()]
+        axes.set_xticks(axes.get_xticks(), labels)
+    for text in figure.findobj(Text):
+      content, family = readable(text.get_text())
+      text.set_text(content)
+      text.set_fontfamily(family)
     figure.savefig(stem.with_suffix('.png'))
     figure.savefig(stem.with_suffix('.pdf'), metadata={'CreationDate': None})
+  return list(replaced)
 
 
 def colour(number: int) -> str:

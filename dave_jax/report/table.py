@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import itertools
+import unicodedata
 from collections.abc import Collection, Sequence
 
 _SPECIAL = str.maketrans(
@@ -18,6 +19,16 @@ _SPECIAL = str.maketrans(
 )
 
 
+# Letters and accents that pdfLaTeX sets without further packages.
+_LATEX_LETTERS = frozenset('ßæœøłÆŒØŁ\u2013\u2014\u2018\u2019\u201c\u201d')
+_ACCENTS = frozenset(
+  '\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327'
+)
+_LATEX_NAME = r"""% XeLaTeX and LuaLaTeX set names in other scripts with a
+% font that has their letters; pdfLaTeX sets a number for each instead:
+\protected\def\othername#1#2{\ifdefined\XeTeXversion#1\else\ifdefined
+  \directlua#1\else[#2]\fi\fi}
+"""
 _LATEX_ROWS = 40  # At most on a page.
 # Shrinks a table that is wider than the text, and no other.
 _FIT = r'\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%'
@@ -73,25 +84,31 @@ class Table:
 
     They fit the width of the text; a long table is continued on further pages.
     """
-    cells = self._latex_cells()
+    numbers: dict[str, int] = {}
+    columns = [_latex(column, numbers) for column in self.columns]
+    cells = self._latex_cells(numbers)
     ends = self._ends()
     parts = range(0, max(1, len(cells)), _LATEX_ROWS)
-    return '\n'.join(
-      self._latex_part(cells, first, ends, last_part=first == parts[-1])
+    text = '\n'.join(
+      self._latex_part(columns, cells, first, ends, last=first == parts[-1])
       for first in parts
     )
+    listed = ''.join(f'%   {n}: {word}\n' for word, n in numbers.items())
+    return (_LATEX_NAME + listed if numbers else '') + text
 
-  def _latex_cells(self):
+  def _latex_cells(self, numbers):
     bold = self._bold()
     return [
       [
         rf'\textbf{{{cell}}}' if (number, column) in bold else cell
-        for column, cell in enumerate(map(_escaped, self._texts(row)))
+        for column, cell in enumerate(
+          _latex(text, numbers) for text in self._texts(row)
+        )
       ]
       for number, row in enumerate(self.rows)
     ]
 
-  def _latex_part(self, cells, first, ends, *, last_part):
+  def _latex_part(self, columns, cells, first, ends, *, last):
     left = [
       all(isinstance(row[c], str) or row[c] is None for row in self.rows)
       for c in range(len(self.columns))
@@ -100,7 +117,7 @@ class Table:
     if first:
       title = f'{self.title} (continued)'
     lines = [
-      r'\begin{table}[p]' if not last_part or first else r'\begin{table}',
+      r'\begin{table}[p]' if not last or first else r'\begin{table}',
       r'\centering',
       r'\footnotesize',
       rf'\caption{{{_escaped(title)}}}',
@@ -108,13 +125,13 @@ class Table:
       _FIT,
       rf'\begin{{tabular}}{{{"".join("l" if x else "r" for x in left)}}}',
       r'\toprule',
-      ' & '.join(map(_escaped, self.columns)) + r' \\',
+      ' & '.join(columns) + r' \\',
       r'\midrule',
     ]
-    last = min(first + _LATEX_ROWS, len(cells))
-    for number in range(first, last):
+    end = min(first + _LATEX_ROWS, len(cells))
+    for number in range(first, end):
       lines.append(' & '.join(cells[number]) + r' \\')
-      if number + 1 in ends and number + 1 < last:
+      if number + 1 in ends and number + 1 < end:
         lines.append(r'\midrule')
     lines += [r'\bottomrule', r'\end{tabular}}', r'\end{table}']
     return '\n'.join(lines) + '\n'
@@ -173,3 +190,21 @@ class Table:
 
 def _escaped(text):
   return text.translate(_SPECIAL)
+
+
+def _latex(text, numbers):
+  """Returns LaTeX of a text; adds words that pdfLaTeX cannot set to numbers."""
+  words = []
+  for word in text.split(' '):
+    if all(map(_known_to_latex, word)):
+      words.append(_escaped(word))
+    else:
+      number = numbers.setdefault(word, len(numbers) + 1)
+      words.append(rf'\othername{{{_escaped(word)}}}{{{number}}}')
+  return ' '.join(words)
+
+
+def _known_to_latex(letter):
+  base, *accents = unicodedata.normalize('NFD', letter)
+  plain = base.isascii() or base in _LATEX_LETTERS
+  return plain and _ACCENTS.issuperset(accents)

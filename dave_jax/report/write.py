@@ -51,10 +51,13 @@ def write_report(
     _write(_with_gaze(compared.pairs, runs), out)
   if compared.skipped:
     lines += ['Not compared:', '', *(f'- {x}' for x in compared.skipped), '']
+  numbers: dict[str, int] = {}
   for name, title, caption, figure in _figures(runs, score):
     if figure is not None:
-      save(figure, out / name)
-      lines += [f'## {title}', '', f'![{title}]({name}.png)', '', caption, '']
+      replaced = save(figure, out / name, numbers)
+      keys = ''.join(f' [{numbers[word]}] is {word}.' for word in replaced)
+      lines += [f'## {title}', '', f'![{title}]({name}.png)', '']
+      lines += [caption + keys, '']
   if len(runs[0].metrics['videos']) > 1:
     lines += _write(_with_gaze(tables.video_table(runs, score), runs), out)
   return _put(out / 'report.md', lines)

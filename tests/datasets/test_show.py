@@ -121,6 +121,19 @@ def test_command_writes_a_page_with_all_parts(tmp_path, own):
   assert cv2.imread(str(out / 'test.png')).shape[0] == 2 * (256 + 18 + 4)
 
 
+def test_names_that_no_font_can_draw_are_listed(tmp_path, own, monkeypatch):
+  """The video of the set counts as such here; sheets call it clip N."""
+  path_for = pictures.fonts.path_for
+  monkeypatch.setattr(
+    pictures.fonts, 'path_for', lambda n: None if n == 'v' else path_for(n)
+  )
+  out = tmp_path / 'out'
+  show.main(['folder', f'--data_dir={tmp_path / "data"}', f'--out={out}'])
+  names = [clip.name for clip in own.clips('test')]
+  line = f'- clip {names.index("v") + 1}: v\n'
+  assert line in (out / 'README.md').read_text()
+
+
 def test_unknown_set_is_an_error_without_a_traceback(tmp_path, capsys):
   status = show.main(['osie', f'--data_dir={tmp_path}', f'--out={tmp_path}'])
   assert status == 1
