@@ -22,7 +22,6 @@ the problems of the video. A map sums to 1 unless --values says otherwise.
 """
 
 import argparse
-import collections
 import dataclasses
 import pathlib
 import sys
@@ -40,15 +39,14 @@ from dave_jax.arguments import (
 )
 from dave_jax.compile_cache import enable_compilation_cache
 from dave_jax.media.clock import ALIGNMENTS
-from dave_jax.media.frame_folder import IMAGE_SUFFIXES
 from dave_jax.media.overlay import COLORMAPS, STYLES, Style
-from dave_jax.media.source import videos_in
 from dave_jax.pages.gallery import write_gallery
 from dave_jax.prediction import maps
 from dave_jax.prediction.loading import load
 from dave_jax.prediction.saliency_model import SIZES
 from dave_jax.prediction.settings import FORMATS, Settings
 from dave_jax.prediction.video_job import Job
+from dave_jax.prediction.video_list import assign_folders, find_videos
 from dave_jax.weights.bundled import NOTE
 
 DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
@@ -60,7 +58,7 @@ def main(argv: list[str] | None = None) -> int:
   enable_compilation_cache()
   try:
     settings = _settings(args)
-    folders = _folders(_videos(args.videos), pathlib.Path(args.out))
+    folders = assign_folders(find_videos(args.videos), pathlib.Path(args.out))
     if args.checkpoint is None:
       print(f'predict: {NOTE}', file=sys.stderr)
     model = load(args.checkpoint, dtype=DTYPES[args.dtype])
@@ -170,55 +168,6 @@ def _parser() -> argparse.ArgumentParser:
   )
   add_fields(group, Settings, 'dtype', dtype=tuple(DTYPES))
   return parser
-
-
-def _videos(paths: list[str]) -> list[str]:
-  """Returns the paths, with the videos in it in place of a folder of videos.
-
-  Raises:
-    ValueError: A folder holds both videos and frames.
-  """
-  videos = []
-  for path in map(pathlib.Path, paths):
-    inside = videos_in(path) if path.is_dir() else []
-    images = inside and [
-      file.name
-      for file in path.iterdir()
-      if file.suffix.lower() in IMAGE_SUFFIXES and file.name[0] != '.'
-    ]
-    if images:
-      raise ValueError(
-        f'{path}: expected videos or the frames of one, got both ('
-        f'{inside[0].name}, {images[0]}); name the videos one by one'
-      )
-    videos += map(str, inside or [path])
-  return list(dict.fromkeys(videos))
-
-
-def _folders(videos, out) -> dict[str, pathlib.Path]:
-  """Returns {video: folder of its results}.
-
-  Folders are named after the video without its suffix, or with it where two
-  would have the same name.
-
-  Raises:
-    ValueError: Two videos have the same name.
-  """
-  paths = {video: pathlib.Path(video).absolute() for video in videos}
-  # The name of a folder of frames has no suffix: in clip_29.97, .97 is none.
-  short = {v: p.name if p.is_dir() else p.stem for v, p in paths.items()}
-  counts = collections.Counter(short.values())
-  names = {
-    v: p.name if counts[short[v]] > 1 else short[v] for v, p in paths.items()
-  }
-  counts = collections.Counter(names.values())
-  same = [video for video in videos if counts[names[video]] > 1]
-  if same:
-    raise ValueError(
-      f'{" and ".join(same)} would both be written to {out / names[same[0]]}; '
-      'use another --out for one of them'
-    )
-  return {video: out / name for video, name in names.items()}
 
 
 def _fail(message) -> int:

@@ -16,6 +16,7 @@ import soundfile
 from dave_jax import predict
 from dave_jax.media.image_file import read_image
 from dave_jax.prediction.saliency_model import SaliencyModel
+from dave_jax.prediction.video_list import assign_folders
 from tests.media import clips
 
 _NUMBERS = ('frames.csv', 'frames.md')
@@ -251,7 +252,7 @@ def test_folders_of_frames_keep_the_whole_rate_in_their_name(tmp_path):
   folder = tmp_path / 'clip_29.97'
   folder.mkdir()
   other = tmp_path / 'a_29.5.mp4'
-  folders = predict._folders([str(folder), str(other)], tmp_path)
+  folders = assign_folders([str(folder), str(other)], tmp_path)
   assert [path.name for path in folders.values()] == ['clip_29.97', 'a_29.5']
 
 
