@@ -2,6 +2,7 @@
 
   python -m dave_jax.predict VIDEO... --out=DIR
   python -m dave_jax.predict VIDEO... --checkpoint=DIR --out=DIR
+  python -m dave_jax.predict VIDEO... --submission=ntire2026 --out=DIR
 
 VIDEO is a file that FFmpeg reads, an image, a folder of numbered frames with at
 most one WAV, or a folder of videos. OUT/NAME of each holds, by --format:
@@ -10,6 +11,8 @@ most one WAV, or a folder of videos. OUT/NAME of each holds, by --format:
                    numbers of the 16-bit image are the map
   maps.npz         npz: saliency [n, h, w] float32, time [n], frame [n]
   maps.mat         mat: the same for MATLAB, saliency [h, w, n]
+  NAME.mp4         mp4, mp4_10bit: a grey video of maps, each scaled to the full
+                   range, as challenges take it
   overlay.mp4      overlay: the video with its saliency drawn over it
   overlay.gif      gif: the same, smaller, without sound
   stills/          stills: the same as a PNG for each predicted frame
@@ -19,6 +22,8 @@ most one WAV, or a folder of videos. OUT/NAME of each holds, by --format:
 and frames.csv: numbers of each frame, explained in frames.md; and
 manifest.json: the time and file of every frame, the model, the settings, and
 the problems of the video. A map sums to 1 unless --values says otherwise.
+--submission writes videos of maps and, when all are done and have the frames
+and the size of their videos, OUT/ntire2026.zip to hand in.
 """
 
 import argparse
@@ -41,7 +46,7 @@ from dave_jax.compile_cache import enable_compilation_cache
 from dave_jax.media.clock import ALIGNMENTS
 from dave_jax.media.overlay import COLORMAPS, STYLES, Style
 from dave_jax.pages.gallery import write_gallery
-from dave_jax.prediction import maps
+from dave_jax.prediction import maps, submission
 from dave_jax.prediction.loading import load
 from dave_jax.prediction.saliency_model import SIZES
 from dave_jax.prediction.settings import FORMATS, Settings
@@ -89,7 +94,20 @@ def main(argv: list[str] | None = None) -> int:
       return INTERRUPTED
   if failed and len(folders) > 1:
     _fail(f'{failed} of {len(folders)} videos failed; the others are done')
-  return FAILED if failed else DONE
+  if failed:
+    return FAILED
+  return _submit(args, folders) if args.submission else DONE
+
+
+def _submit(args, folders) -> int:
+  """Writes the zip of a challenge; returns the exit status."""
+  path = pathlib.Path(args.out) / f'{args.submission}.zip'
+  try:
+    submission.submit(path, folders, args.sample)
+  except (ValueError, OSError) as error:
+    return _fail(error)
+  print(f'Written: {path}', file=sys.stderr)
+  return DONE
 
 
 def _list_pages(out: str) -> None:
@@ -108,10 +126,24 @@ def _settings(args) -> Settings:
   same = {f.name for f in dataclasses.fields(Settings)} - {'style'}
   return Settings(
     **{name: value for name, value in vars(args).items() if name in same},
-    formats=tuple(args.format.split(',')),
+    formats=_formats(args),
     style=Style(args.style, args.opacity, args.colormap),
     areas=args.aoi,
   )
+
+
+def _formats(args) -> tuple[str, ...]:
+  if args.format is not None:
+    formats = tuple(args.format.split(','))
+    if args.submission and not set(formats) & set(maps.VIDEOS):
+      raise ValueError(
+        f'--submission: expected a --format of {" or ".join(maps.VIDEOS)}, got '
+        f'{args.format}; leave it out'
+      )
+    return formats
+  if args.submission:
+    return (submission.SUBMISSIONS[args.submission],)
+  return Settings.formats
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -142,9 +174,19 @@ def _parser() -> argparse.ArgumentParser:
   group = parser.add_argument_group('maps')
   group.add_argument(
     '--format',
-    default=','.join(Settings.formats),
     help=f'Comma-separated from {",".join(FORMATS)}; at most one of '
-    f'{", ".join(maps.FORMATS)}',
+    f'{", ".join(maps.FORMATS)} (default: {",".join(Settings.formats)}, or mp4 '
+    'for a submission)',
+  )
+  group.add_argument(
+    '--submission',
+    choices=tuple(submission.SUBMISSIONS),
+    help='Challenge whose zip is written when all videos are done',
+  )
+  group.add_argument(
+    '--sample',
+    help='Sample submission, a folder or zip, that names, frames and sizes are '
+    'checked against (default: the videos)',
   )
   add_fields(group, Settings, 'size values', size=SIZES, values=maps.VALUES)
   group = parser.add_argument_group('drawings')

@@ -33,7 +33,8 @@ class MapFolder:
         pred_sal_000001.npy (DHF1K, STAViS, `dave_jax.predict`)
     FOLDER/NAME.npy, FOLDER/NAME.npz  all frames, [t, h, w]
     FOLDER/NAME/maps.npz              as `dave_jax.predict` writes it
-    FOLDER/NAME.mp4   all frames, grey, of 8 or 10 bits (or another container)
+    FOLDER/NAME.mp4, FOLDER/NAME/NAME.mp4   all frames, grey, of 8 or 10 bits
+        (or FOLDER/NAME of another container)
 
   The map of an image NAME is FOLDER/NAME.png, or another suffix, or stored as
   that of a video of one frame. NPZ files hold `saliency`, or a single array.
@@ -119,9 +120,10 @@ class MapFolder:
         if is_still(clip) and len(numbered) == 1:
           numbered = {0: next(iter(numbered.values()))}
         sources.append((folder, numbered))
-    whole = self.folder / clip.name / 'maps.npz'
-    if whole.is_file():
-      sources.append((whole, whole))
+    for name in ('maps.npz', f'{clip.name}.mp4'):
+      whole = self.folder / clip.name / name
+      if whole.is_file():
+        sources.append((whole, whole))
     for path in self._files.get(clip.name, ()):
       if is_still(clip):
         sources.append((path, {0: path}))

@@ -58,6 +58,8 @@ class Journal:
     self.heading = json.loads(json.dumps(heading))
     self.rows: dict[int, dict] = {}
     self._file = None
+    # A video of maps has the name of its folder.
+    self._ours = {*_OURS, f'{self.folder.name}.mp4'}
 
   def open(self, *, overwrite: bool, resume: bool) -> bool:
     """Prepares the folder; returns False if everything is done already.
@@ -73,7 +75,7 @@ class Journal:
       ValueError: The unfinished prediction has another heading.
     """
     present = {p.name for p in self._present() if not is_partial(p)}
-    if foreign := present - set(_OURS):
+    if foreign := present - self._ours:
       raise FileExistsError(
         f'{self.folder}: holds {", ".join(sorted(foreign)[:3])}, which is not '
         'a prediction; name another folder'
@@ -130,7 +132,7 @@ class Journal:
     return self.folder.iterdir() if self.folder.exists() else iter(())
 
   def _remove(self) -> None:
-    for name in _OURS:
+    for name in self._ours:
       path = self.folder / name
       if path.is_dir():
         shutil.rmtree(path)

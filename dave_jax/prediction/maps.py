@@ -10,8 +10,12 @@ import numpy as np
 
 from dave_jax.files import write_atomically
 from dave_jax.media.image_file import read_image, write_image
+from dave_jax.media.map_video import write_maps
 
-FORMATS = ('png', 'npz', 'mat')
+# Bits of a video of maps.
+_BITS = {'mp4': 8, 'mp4_10bit': 10}
+VIDEOS = tuple(_BITS)
+FORMATS = ('png', 'npz', 'mat', *VIDEOS)
 VALUES = ('probability', 'minmax', 'network')
 _WHITE = 65535  # Largest value of a 16-bit PNG.
 _LARGEST_MAT = 2**31 - 1  # Bytes of an array in a MATLAB 5 file.
@@ -61,12 +65,12 @@ class MapFiles:
   """Writes and reads the maps of a video.
 
   In the format 'png' each map is a 16-bit PNG that stays, FOLDER/maps/. In the
-  others maps are NPY files there until `collect` joins them to one file,
-  FOLDER/maps.npz or maps.mat.
+  others maps are PNG or NPY files there until `collect` joins them to one file:
+  FOLDER/maps.npz, maps.mat, or a video named after the folder.
 
   Attributes:
     folder: The folder of the video's results.
-    format: 'png', 'npz' or 'mat'.
+    format: One of `FORMATS`.
   """
 
   folder: pathlib.Path
@@ -77,6 +81,15 @@ class MapFiles:
     """The folder of maps by frame."""
     return self.folder / 'maps'
 
+  @property
+  def joined(self) -> pathlib.Path | None:
+    """The file of all maps; None if each has its own."""
+    if self.format == 'png':
+      return None
+    if self.format in _BITS:
+      return self.folder / f'{self.folder.name}.mp4'
+    return self.folder / f'maps.{self.format}'
+
   def write(self, index: int, saliency: np.ndarray) -> dict:
     """Writes the map of a frame completely or not at all.
 
@@ -85,37 +98,43 @@ class MapFiles:
       saliency: float32 [h, w], not negative.
 
     Returns:
-      {'file', 'scale'}: the map is the numbers in the file times `scale`. A map
-      of zeros is written as zeros, with scale 0.
+      {'file', 'scale'}: the map is the numbers in the file times `scale`, which
+      is None for videos, whose maps are scaled to the full range. A map of
+      zeros is written as zeros, with scale 0.
     """
     path = self._path(index)
-    if self.format != 'png':
+    if path.suffix == '.npy':
       with write_atomically(path) as partial:
         np.save(partial, saliency)
-      return {'file': f'maps.{self.format}', 'scale': 1.0}
+      return {'file': self.joined.name, 'scale': 1.0}
     scale = float(saliency.max()) / _WHITE
     pixels = np.rint(saliency / scale) if scale else saliency
     write_image(path, pixels.astype(np.uint16))
+    if self.joined is not None:
+      return {'file': self.joined.name, 'scale': None}
     return {'file': f'{self.parts.name}/{path.name}', 'scale': scale}
 
   def read(self, index: int) -> np.ndarray:
     """Returns what `write` wrote for a frame, up to the scale, [h, w]."""
     path = self._path(index)
-    if self.format != 'png':
+    if path.suffix == '.npy':
       return np.load(path, allow_pickle=False)
     pixels = read_image(path, 'stored')
     if pixels is None:
       raise ValueError(f'{path}: cannot be decoded; repeat with --overwrite')
     return pixels.astype(np.float32)
 
-  def collect(self, rows: list[dict]) -> None:
-    """Joins the maps to one file with the arrays saliency, time and frame.
+  def collect(self, rows: list[dict], *, rate: float) -> None:
+    """Joins the maps to one file.
 
-    NPZ holds saliency [n, h, w], MAT [h, w, n], both float32; time [n] is in
-    seconds, frame [n] counts from 1.
+    NPZ holds saliency [n, h, w], MAT [h, w, n], both float32; time [n] in
+    seconds; and frame [n], counted from 1. A video has a grey frame for each
+    frame, scaled to the full range; where an image was left out because it does
+    not decode, the map before is repeated.
 
     Args:
       rows: The rows of the manifest.
+      rate: Frames per second of a video.
 
     Raises:
       ValueError: A MAT file cannot hold that much.
@@ -126,7 +145,11 @@ class MapFiles:
       'time': np.array([row['time'] for row in rows]),
       'frame': np.array([row['frame'] for row in rows], np.int32),
     }
-    with write_atomically(self.folder / f'maps.{self.format}') as partial:
+    with write_atomically(self.joined) as partial:
+      if self.format in _BITS:
+        maps = self._every_frame(rows)
+        write_maps(partial, maps, rate=rate, bits=_BITS[self.format])
+        return
       if self.format == 'npz':
         _write_npz(partial, maps, shape, others)
         return
@@ -138,8 +161,17 @@ class MapFiles:
         saliency[..., number] = part
       scipy.io.savemat(partial, {'saliency': saliency} | others)
 
+  def _every_frame(self, rows):
+    """Yields the map of each frame up to the last; gaps repeat the last one."""
+    present = {row['frame'] for row in rows}
+    saliency = self.read(rows[0]['frame'] - 1)
+    for frame in range(1, rows[-1]['frame'] + 1):
+      if frame in present:
+        saliency = self.read(frame - 1)
+      yield saliency
+
   def _path(self, index):
-    suffix = 'png' if self.format == 'png' else 'npy'
+    suffix = 'npy' if self.format in ('npz', 'mat') else 'png'
     return self.parts / f'{index + 1:06d}.{suffix}'
 
 

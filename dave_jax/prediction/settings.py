@@ -91,6 +91,13 @@ class Settings:
         f'expected 0 <= start < end in seconds, got start {self.start}, end '
         f'{self.end}'
       )
+    if set(self.formats) & set(maps.VIDEOS) and (
+      self.stride > 1 or self.fps or self.start or self.end is not None
+    ):
+      raise ValueError(
+        'expected every frame of the video for a video of maps, got a stride, '
+        'fps, start or end; leave these out, or use --format=png'
+      )
     if self.pixels_per_degree is not None and self.pixels_per_degree <= 0:
       raise ValueError(
         'pixels_per_degree: expected a positive number, got '

@@ -112,7 +112,9 @@ class Job:
             drawings, reader.info, table, log, areas, problems, failures
           )
         problems += failures
-        self._keep_maps(files, journal, failed=bool(failures))
+        self._keep_maps(
+          files, journal, rate=reader.info.rate, failed=bool(failures)
+        )
         journal.finish(
           problems=problems,
           counts=reader.counts | (sound.counts if sound else {}),
@@ -156,6 +158,14 @@ class Job:
       if self.settings.fps is not None and info.duration is not None:
         count = round(info.duration * self.settings.fps)
       maps.check_mat_size((count, *size))
+    if self.settings.map_format in maps.VIDEOS and self.folder.name in (
+      'overlay',
+      'video',
+    ):
+      raise ValueError(
+        f'{self.folder}: the video of maps would have the name of another '
+        'result; rename the video, or use --format=png'
+      )
     gaze = self.settings.gaze
     return (
       None if gaze is None else GazePoints(gaze, self.video, info),
@@ -315,13 +325,14 @@ class Job:
           failures.append(f'{drawing}: could not be written ({error})')
     return problems, failures
 
-  def _keep_maps(self, files, journal, *, failed):
+  def _keep_maps(self, files, journal, *, rate, failed):
     """Brings the maps into the form that stays."""
     form = self.settings.map_format
-    if form in ('npz', 'mat'):
-      files.collect([journal.rows[frame] for frame in sorted(journal.rows)])
+    if files.joined is not None:
+      rows = [journal.rows[frame] for frame in sorted(journal.rows)]
+      files.collect(rows, rate=rate)
     # Without their drawing the maps stay, so that nothing computed is lost.
-    if form in ('npz', 'mat') or (form is None and not failed):
+    if files.joined is not None or (form is None and not failed):
       shutil.rmtree(files.parts)
 
 

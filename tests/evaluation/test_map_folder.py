@@ -65,7 +65,7 @@ def test_what_predict_writes_into_one_file_is_found_by_frame(tmp_path):
     | {'frame': index + 1, 'time': index / 25}
     for index, saliency in zip((0, 2, 4), _MAPS, strict=True)
   ]
-  files.collect(rows)
+  files.collect(rows, rate=25.0)
   shutil.rmtree(files.parts)
   maps = MapFolder(tmp_path, 1)
   clip = _clip(frames=5)

@@ -73,7 +73,7 @@ def test_maps_in_one_file(tmp_path, format):
   for index in (0, 3, 6):
     row = files.write(index, _saliency(seed=index))
     rows.append(row | {'frame': index + 1, 'time': index / 25})
-  files.collect(rows)
+  files.collect(rows, rate=25.0)
   assert {row['file'] for row in rows} == {f'maps.{format}'}
   if format == 'npz':
     with np.load(tmp_path / 'maps.npz', allow_pickle=False) as arrays:
