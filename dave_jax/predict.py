@@ -200,7 +200,7 @@ def _parser() -> argparse.ArgumentParser:
     help='Areas of interest, a CSV or JSON that a page saved; frames.csv has '
     'the share of the attention in each',
   )
-  add_fields(group, Settings, 'pixels_per_degree')
+  add_fields(group, Settings, 'compare_sound pixels_per_degree')
   group = parser.add_argument_group('computation')
   group.add_argument(
     '--batch_size',

@@ -6,7 +6,8 @@ writes the table of a built data set whose records have boxes (`sounding_box`
 of `schema`); `dave_jax.evaluate --boxes=boxes.csv` reads it. Columns: clip, the
 clip's name; frame, its number in the clip, from 0; x0, y0, x1, y1, the left,
 top, right and bottom edge in pixels of the original picture, from its top left
-corner. A frame without a visible sound source has no row.
+corner. A frame without a visible sound source has no row. `--boxes` also takes
+areas of interest that the page of a prediction saved, see `media.areas`.
 """
 
 import csv
@@ -21,8 +22,8 @@ from tqdm import tqdm
 from dave_jax.arguments import DONE, FAILED, make_parser
 from dave_jax.datasets import store
 from dave_jax.files import write_atomically
+from dave_jax.media.areas import COLUMNS, read_areas
 
-COLUMNS = ('clip', 'frame', 'x0', 'y0', 'x1', 'y1')
 Row = tuple[str, int, float, float, float, float]
 
 
@@ -32,10 +33,12 @@ class Boxes:
   Attributes:
     name: File name of the table.
     of_frame: {(clip, frame): boxes [k, 4]: left, top, right, bottom in pixels
-      of the original}.
+      of the original}; frame None stands for every frame.
   """
 
-  def __init__(self, name: str, of_frame: dict[tuple[str, int], np.ndarray]):
+  def __init__(
+    self, name: str, of_frame: dict[tuple[str, int | None], np.ndarray]
+  ):
     self.name = name
     self.of_frame = of_frame
 
@@ -44,17 +47,18 @@ class Boxes:
 
     None where the frame has no box. The right and bottom edges are outside.
     """
-    boxes = self.of_frame.get((clip, frame))
-    if boxes is None:
+    keys = (clip, frame), (clip, None)
+    boxes = [self.of_frame[key] for key in keys if key in self.of_frame]
+    if not boxes:
       return None
     x, y = xy[:, :1], xy[:, 1:]
-    left, top, right, bottom = boxes.T
+    left, top, right, bottom = np.concatenate(boxes).T
     held = (left <= x) & (x < right) & (top <= y) & (y < bottom)
     return held.any(axis=1)
 
 
 def read_boxes(path: str | os.PathLike) -> Boxes:
-  """Reads a table of boxes.
+  """Reads boxes from a CSV or JSON file, see `media.areas`.
 
   Raises:
     ValueError: A column is missing, a value is not a number, a box is empty,
@@ -62,28 +66,8 @@ def read_boxes(path: str | os.PathLike) -> Boxes:
     OSError: The file cannot be read.
   """
   found = defaultdict(list)
-  with open(path, newline='', encoding='utf-8-sig') as file:
-    reader = csv.DictReader(file)
-    missing = [c for c in COLUMNS if c not in (reader.fieldnames or ())]
-    if missing:
-      raise ValueError(
-        f'{path}: expected the columns {", ".join(COLUMNS)}; missing: '
-        f'{", ".join(missing)}'
-      )
-    for row in reader:
-      place = f'{path}, line {reader.line_num}'
-      try:
-        frame = int(row['frame'])
-        box = [float(row[column]) for column in COLUMNS[2:]]
-      except (TypeError, ValueError) as error:
-        raise ValueError(f'{place}: expected numbers; {error}') from error
-      if not (box[0] < box[2] and box[1] < box[3]):
-        raise ValueError(
-          f'{place}: expected x0 < x1 and y0 < y1, got the empty box {box}'
-        )
-      found[row['clip'], frame].append(box)
-  if not found:
-    raise ValueError(f'{path}: the table has no boxes')
+  for area in read_areas(path):
+    found[area.clip, area.frame].append(area.box)
   return Boxes(
     os.path.basename(path), {k: np.array(v) for k, v in found.items()}
   )

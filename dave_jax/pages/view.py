@@ -27,7 +27,8 @@ _SCRIPTS = (
 # (column, title, unit, digits) of each chart, if the column is there.
 _CURVES = (
   ('entropy', 'Focus: entropy of the map', 'bits', 2),
-  ('sound_effect', 'Share of attention moved by sound', '', 3),
+  ('sound_effect', 'Share of attention that the sound moves', '', 3),
+  ('entropy_change', 'Entropy with sound minus without', 'bits', 2),
   ('peak_shift', 'Movement of the peak', 'px', 1),
   ('loudness', 'Loudness', 'dB', 1),
 )

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from dave_jax.files import write_atomically, write_text
+from dave_jax.media import clock
 from dave_jax.media.areas import Area, shares
+from dave_jax.media.audio import Sound
 
 # {column: (unit, meaning)}; columns of areas are added.
 _MEANINGS = {
@@ -36,6 +38,10 @@ _MEANINGS = {
     '',
     'share of the attention that the sound moves, 0 to 1: half the sum of the '
     'absolute differences between the map with sound and the one with silence',
+  ),
+  'entropy_change': (
+    'bits',
+    'entropy of the map with sound minus that of the map with silence',
   ),
 }
 _QUIETEST = -100.0  # Decibels.
@@ -95,29 +101,34 @@ def measure(
 
 
 def _measure_block(maps, silent, screen, areas):
-  n, h, w = maps.shape
+  _, h, w = maps.shape
   p = _normalised(maps)
   x = (np.arange(w) + 0.5) * (screen.width / w)
   y = (np.arange(h) + 0.5) * (screen.height / h)
   across, down = p.sum(axis=1), p.sum(axis=2)
   centroid_x, centroid_y = across @ x, down @ y
   variance = across @ x**2 - centroid_x**2 + down @ y**2 - centroid_y**2
-  logs = np.log2(np.where(p > 0, p, 1))
   peak_x, peak_y = _peaks(p)
   table = {
     'peak_x': peak_x * (screen.width / w),
     'peak_y': peak_y * (screen.height / h),
     'centroid_x': centroid_x,
     'centroid_y': centroid_y,
-    'entropy': -(p * logs).reshape(n, -1).sum(axis=1) + 0 * centroid_x,
+    'entropy': _entropy(p),
     'spread': np.sqrt(np.maximum(variance, 0)),
   }
   if silent is not None:
-    effect = np.abs(p - _normalised(silent)).sum(axis=(1, 2)) / 2
-    table['sound_effect'] = effect
+    q = _normalised(silent)
+    table['sound_effect'] = np.abs(p - q).sum(axis=(1, 2)) / 2
+    table['entropy_change'] = table['entropy'] - _entropy(q)
   inside = shares(areas, maps, (screen.height, screen.width))
   columns = area_columns(areas)
   return table | dict(zip(columns, inside.T, strict=True))
+
+
+def _entropy(p):
+  """Returns the entropy [n] of maps [n, h, w] that sum to 1, in bits."""
+  return -(p * np.log2(np.where(p == 0, 1, p))).sum(axis=(1, 2))
 
 
 def _normalised(maps):
@@ -182,7 +193,44 @@ def area_columns(areas: Sequence[Area]) -> list[str]:
   return names
 
 
-def write_table(
+def write_numbers(
+  folder: pathlib.Path,
+  rows: Sequence[dict],
+  maps: np.ndarray,
+  *,
+  screen: Screen,
+  areas: Sequence[Area],
+  sound: Sound | None,
+  silent: np.ndarray | None,
+) -> dict[str, np.ndarray]:
+  """Writes frames.csv and frames.md; returns the columns, {name: [n]}.
+
+  Args:
+    folder: The folder.
+    rows: The rows of the manifest, with frame and time.
+    maps, screen, areas, silent: See `measure`.
+    sound: What the network heard; None for silence.
+  """
+  table = {
+    'frame': np.array([row['frame'] for row in rows]),
+    'time': np.array([row['time'] for row in rows]),
+  }
+  table |= measure(maps, screen, areas, silent)
+  if sound is not None:
+    table['loudness'] = loudness(
+      sound.power, clock.LOG_MEL_RATE, sound.start_time, table['time']
+    )
+  _, h, w = maps.shape
+  _write_table(
+    folder,
+    table,
+    'Each row is a frame. Maps are measured as the network computes them, '
+    f'{h} x {w} cells.',
+  )
+  return table
+
+
+def _write_table(
   folder: pathlib.Path, table: dict[str, np.ndarray], about: str
 ) -> None:
   """Writes FOLDER/frames.csv and its data dictionary, FOLDER/frames.md.

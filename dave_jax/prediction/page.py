@@ -8,7 +8,6 @@ from dave_jax.media.areas import Area, shares
 from dave_jax.media.image_file import write_image
 from dave_jax.media.overlay import draw
 from dave_jax.media.source import open_source
-from dave_jax.media.video import VideoInfo
 from dave_jax.pages import view
 from dave_jax.pages.render import readable, url_of
 from dave_jax.pages.sources import browsers_play
@@ -23,7 +22,6 @@ def write_page(
   video: str,
   *,
   drawings: Drawings,
-  info: VideoInfo,
   settings: Settings,
   model: str,
   table: dict[str, np.ndarray],
@@ -37,7 +35,6 @@ def write_page(
   Args:
     video: The video.
     drawings: Writes a copy of the video, if browsers do not play it.
-    info: Description of the video.
     settings: Settings of the prediction.
     model: Short description of the network.
     table: See `frame_table.measure`, with frame and time.
@@ -49,7 +46,7 @@ def write_page(
   Raises:
     ValueError, OSError, av.error.FFmpegError: It could not be written.
   """
-  folder = drawings.folder
+  folder, info = drawings.folder, drawings.info
   found, sources = [], []
   begin = float(table['time'][0])
   # A browser plays the file's own sound.

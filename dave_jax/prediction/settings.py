@@ -41,6 +41,8 @@ class Settings:
       frame or time, viewer, x, y.
     style: How saliency is drawn.
     areas: A file of areas of interest, see `media.areas`; None has none.
+    compare_sound: Also predict without sound, and show where the sound
+      matters; takes twice as long.
     pixels_per_degree: Pixels of the video per degree of visual angle, for
       columns in degrees.
 
@@ -64,6 +66,7 @@ class Settings:
   gaze: str | None = None
   style: Style = dataclasses.field(default_factory=Style)
   areas: str | None = None
+  compare_sound: bool = False
   pixels_per_degree: float | None = None
 
   def __post_init__(self):
@@ -97,6 +100,11 @@ class Settings:
       raise ValueError(
         'expected every frame of the video for a video of maps, got a stride, '
         'fps, start or end; leave these out, or use --format=png'
+      )
+    if self.compare_sound and self.sound == 'none':
+      raise ValueError(
+        'compare_sound: got sound none, which leaves nothing to compare; leave '
+        'out one of them'
       )
     if self.pixels_per_degree is not None and self.pixels_per_degree <= 0:
       raise ValueError(

@@ -7,23 +7,16 @@ import shutil
 from importlib import metadata
 
 import av
-import numpy as np
 from tqdm import tqdm
 
 import dave_jax
-from dave_jax.media import clock
 from dave_jax.media.areas import areas_of
 from dave_jax.media.audio import load_log_mel
 from dave_jax.media.source import open_source
 from dave_jax.prediction import maps
 from dave_jax.prediction.drawings import DRAWINGS, Drawings, GazePoints
-from dave_jax.prediction.frame_table import (
-  Screen,
-  loudness,
-  measure,
-  write_table,
-)
-from dave_jax.prediction.journal import MAP_LOG, Journal
+from dave_jax.prediction.frame_table import Screen, write_numbers
+from dave_jax.prediction.journal import MAP_LOG, SILENT_LOG, Journal
 from dave_jax.prediction.map_log import MapLog
 from dave_jax.prediction.page import write_page
 from dave_jax.prediction.saliency_model import LEAD, SaliencyModel
@@ -80,7 +73,10 @@ class Job:
         return []
       files = maps.MapFiles(self.folder, self.settings.map_format or 'png')
       h, w = self.model.frame_size
-      log = MapLog(self.folder / MAP_LOG, (h // 8, w // 8))
+      log, silent_log = (
+        MapLog(self.folder / name, (h // 8, w // 8))
+        for name in (MAP_LOG, SILENT_LOG)
+      )
       try:
         log.open(len(journal.rows))
         sound = self._sound(reader)
@@ -103,13 +99,33 @@ class Job:
             f'{reader.info.start_time:g} s for {reader.info.duration} s'
           )
         problems += [f'gaze: {note}' for note in gaze.notes] if gaze else []
-        table = self._measure(journal, log, sound, reader.info, areas)
+        silent = None
+        if self.settings.compare_sound and sound is None:
+          problems.append('compare_sound: the video has no sound to compare')
+        elif self.settings.compare_sound:
+          self._predict_silent(
+            reader, journal, silent_log, batch_size, progress
+          )
+          silent = silent_log.read()
+        table = write_numbers(
+          self.folder,
+          list(journal.rows.values()),
+          log.read(),
+          screen=Screen(
+            reader.info.width,
+            reader.info.height,
+            self.settings.pixels_per_degree,
+          ),
+          areas=areas,
+          sound=sound,
+          silent=silent,
+        )
         drawings = self._drawings(files, journal, progress, reader.info, gaze)
         drawn, failures = self._draw(drawings)
         problems += drawn
         if PAGE in self.settings.formats:
           problems += self._write_page(
-            drawings, reader.info, table, log, areas, problems, failures
+            drawings, table, log.read(), silent, areas, problems, failures
           )
         problems += failures
         self._keep_maps(
@@ -121,9 +137,11 @@ class Job:
           versions=_versions(),
         )
         log.remove()
+        silent_log.remove()
       except BaseException:
         journal.close()
         log.close()
+        silent_log.close()
         if not journal.rows and not resume:
           # A mistyped --start leaves nothing that blocks the right one.
           journal.discard()
@@ -152,6 +170,10 @@ class Job:
     Returns:
       The gaze, or None; the areas of interest of the video; and notes on them.
     """
+    if self.settings.compare_sound and not self.model.uses_audio:
+      raise ValueError(
+        'compare_sound: expected a network that hears, got a video-only one'
+      )
     if self.settings.map_format == 'mat' and self.settings.end is None:
       size = self._map_size(info) or self.model.frame_size
       count = (info.frames or 1) // self.settings.stride
@@ -222,16 +244,8 @@ class Job:
     if reader.info.frames and settings.fps is None:
       progress.reset(-(-reader.info.frames // settings.stride))
     progress.update(len(journal.rows))
-    for prediction in self.model.predict_frames(
-      reader,
-      sound,
-      rate=reader.info.rate,
-      stride=settings.stride,
-      fps=settings.fps,
-      start=settings.start,
-      batch_size=batch_size,
-      alignment=settings.alignment,
-      done={frame - 1 for frame in journal.rows},
+    for prediction in self._predictions(
+      reader, sound, batch_size, done=journal.rows
     ):
       frame = prediction.frame
       row = {'frame': frame.index + 1, 'time': round(frame.time, 6)}
@@ -245,49 +259,53 @@ class Job:
       journal.add(row | written)
       progress.update()
 
-  def _measure(self, journal, log, sound, info, areas):
-    """Writes frames.csv; returns its columns."""
-    settings = self.settings
-    rows = list(journal.rows.values())
-    screen = Screen(info.width, info.height, settings.pixels_per_degree)
-    times = np.array([row['time'] for row in rows])
-    table = {'frame': np.array([row['frame'] for row in rows]), 'time': times}
-    maps_ = log.read()
-    table |= measure(maps_, screen, areas, silent=None)
-    if sound is not None:
-      table['loudness'] = loudness(
-        sound.power, clock.LOG_MEL_RATE, sound.start_time, times
-      )
-    h, w = maps_.shape[1:]
-    write_table(
-      self.folder,
-      table,
-      f'Each row is a frame; maps are measured as the network computes them, '
-      f'{h} x {w} cells.',
-    )
-    return table
+  def _predict_silent(self, reader, journal, log, batch_size, progress):
+    """Predicts the same frames as if there were no sound."""
+    frames = list(journal.rows)
+    log.open(len(log))
+    progress.set_description(f'{pathlib.Path(self.video).name}, no sound')
+    progress.reset(len(frames))
+    progress.update(len(log))
+    for prediction in self._predictions(
+      reader, None, batch_size, done=frames[: len(log)]
+    ):
+      log.append(prediction.saliency)
+      progress.update()
 
-  def _write_page(self, drawings, info, table, log, areas, problems, failures):
+  def _predictions(self, reader, sound, batch_size, *, done):
+    """Yields the predictions of frames, without those whose number is done."""
+    settings = self.settings
+    return self.model.predict_frames(
+      reader,
+      sound,
+      rate=reader.info.rate,
+      stride=settings.stride,
+      fps=settings.fps,
+      start=settings.start,
+      batch_size=batch_size,
+      alignment=settings.alignment,
+      done={frame - 1 for frame in done},
+    )
+
+  def _write_page(
+    self, drawings, table, maps_, silent, areas, problems, failures
+  ):
     """Writes the page; returns its problems, adds to `failures`."""
     try:
       return write_page(
         self.video,
         drawings=drawings,
-        info=info,
         settings=self.settings,
-        model=self._model_name(),
+        model=f'the network {self.model.fingerprint[:8]}',
         table=table,
-        maps=log.read(),
-        silent=None,
+        maps=maps_,
+        silent=silent,
         areas=areas,
         problems=problems,
       )
     except (ValueError, OSError, av.error.FFmpegError) as error:
       failures.append(f'page: could not be written ({error})')
       return []
-
-  def _model_name(self):
-    return f'the network {self.model.fingerprint[:8]}'
 
   def _drawings(self, files, journal, progress, info, gaze):
     settings = self.settings

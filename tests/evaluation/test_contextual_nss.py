@@ -1,5 +1,7 @@
 """NSS where what is heard is, checked by hand."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -47,12 +49,24 @@ def test_boxes_may_overlap_and_end_before_their_edge(tmp_path):
   assert boxes.inside('a', 1, xy) is None
 
 
+def test_areas_that_a_page_saved_hold_for_every_frame(tmp_path):
+  path = tmp_path / 'areas.json'
+  box = {'name': 'left', 'x0': 0, 'y0': 0, 'x1': 10, 'y1': 10}
+  areas = {'format': 'dave-jax areas 1', 'clip': 'a', 'areas': [box]}
+  path.write_text(json.dumps(areas))
+  boxes = read_boxes(path)
+  xy = np.array([[5, 5], [15, 5]])
+  assert boxes.inside('a', 0, xy).tolist() == [True, False]
+  assert boxes.inside('a', 7, xy).tolist() == [True, False]
+  assert boxes.inside('b', 0, xy) is None
+
+
 @pytest.mark.parametrize(
   ('text', 'message'),
   [
     ('a,0,5,0,5,10\n', 'line 2: .* empty box'),
     ('a,zero,0,0,5,10\n', 'line 2: expected numbers'),
-    ('', 'no boxes'),
+    ('', 'got none'),
   ],
 )
 def test_broken_tables_are_refused(tmp_path, text, message):

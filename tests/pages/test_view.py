@@ -178,3 +178,65 @@ def test_numbers_of_each_frame(predicted, maps):
   described = (predicted / 'frames.md').read_text()
   for name in rows[0]:
     assert f'| {name} |' in described
+
+
+@pytest.fixture(scope='module')
+def compared(checkpoint, clip_folder, tmp_path_factory):
+  """Folder of a prediction with areas of interest and without sound, too."""
+  areas = clip_folder / 'areas.csv'
+  areas.write_text(
+    'clip,frame,x0,y0,x1,y1,area\n,,0,0,48,64,left\nother,,0,0,9,9,no\n'
+  )
+  out = tmp_path_factory.mktemp('compared')
+  arguments = ['--stride=5', '--format=page', '--compare_sound']
+  clip = clip_folder / f'{_STRANGE}.mp4'
+  assert _predict(checkpoint, out, clip, f'--aoi={areas}', *arguments) == 0
+  return out / _STRANGE
+
+
+def test_areas_from_a_file_have_their_share_and_curve(
+  open_page, compared, maps
+):
+  with (compared / 'frames.csv').open(newline='') as file:
+    rows = list(csv.DictReader(file))
+  shares = maps[::5, :, :6].sum(axis=(1, 2)) / maps[::5].sum(axis=(1, 2))
+  found = [float(row['share_left']) for row in rows]
+  np.testing.assert_allclose(found, shares, rtol=1e-3)
+  page = open_page(compared / 'view.html')
+  until(page, "document.querySelector('[data-name=areas]')")
+  assert page.input_value('#areas input') == 'left'
+  page.evaluate('dave.player.seekFrame(4)')
+  until(page, 'dave.player.index === 4 && dave.maps.get(4)')
+  shown = page.text_content('[data-name=areas] output')
+  assert float(shown.split()[-1]) == pytest.approx(100 * shares[4], abs=0.06)
+
+
+def test_what_the_sound_changes(open_page, compared):
+  with (compared / 'frames.csv').open(newline='') as file:
+    effect = [float(row['sound_effect']) for row in csv.DictReader(file)]
+  # The second half is loud, and the network hears about 0.7 s ahead.
+  assert effect[0] == pytest.approx(0, abs=1e-6)
+  assert max(effect) > 1e-3
+  page = open_page(compared / 'view.html')
+  page.evaluate(f'dave.player.seekFrame({int(np.argmax(effect))})')
+  page.select_option('#layer', 'difference')
+  until(
+    page,
+    "heat.getContext('2d').getImageData(0, 0, heat.width, heat.height).data"
+    '.some((value) => value > 0)',
+  )
+
+
+@pytest.mark.parametrize(
+  'arguments, message',
+  [
+    (['--compare_sound', '--sound=none'], 'nothing to compare'),
+    (['--aoi=absent.csv'], 'absent.csv'),
+    (['--pixels_per_degree=0'], 'expected a positive number'),
+  ],
+)
+def test_what_cannot_be_is_refused_at_the_start(
+  checkpoint, clip, tmp_path, capsys, arguments, message
+):
+  assert _predict(checkpoint, tmp_path, clip, *arguments) == 1
+  assert message in capsys.readouterr().err
