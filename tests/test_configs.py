@@ -3,11 +3,13 @@
 import importlib
 import pathlib
 
+import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
 from dave_jax.datasets import folds
 from dave_jax.train import train
+from dave_jax.weights import model_folder as store
 from tests.runs import TINY
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / 'configs'
@@ -67,3 +69,31 @@ def test_davos_is_the_papers_recipe(variant, modality):
   splits = {video.split for video in folds.davos()}
   assert named == {f'davos:{split}' for split in splits}
   assert bool(config.data.images) == (modality != 'audio')
+
+
+@pytest.mark.usefixtures('quick_to_compile')
+def test_network_trained_on_crowdsal_is_fine_tuned_on_davos(tmp_path):
+  """The command of configs/crowdsal.py, on made-up data."""
+  first, second = tmp_path / 'crowdsal', tmp_path / 'davos'
+  overrides = TINY | {'train.steps': 2}
+  config = _config('crowdsal', '')
+  config.update_from_flattened_dict(overrides)
+  assert train(config, first)
+  config = _config('davos', '')
+  config.update_from_flattened_dict(
+    overrides
+    | {
+      'start.network': str(first / 'last'),
+      'start.video_encoder': '',
+      'start.audio_encoder': '',
+      'optimizer.learning_rate': 1e-4,
+    }
+  )
+  assert train(config, second)
+  before, after = (
+    store.load(folder / 'last').variables['params']['saliency']['kernel']
+    for folder in (first, second)
+  )
+  # Two steps of 1e-4 move each weight by 2e-4 at most.
+  np.testing.assert_allclose(after, before, atol=2.1e-4)
+  assert (after != before).any()

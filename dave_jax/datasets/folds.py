@@ -8,8 +8,6 @@ import pathlib
 import re
 from collections.abc import Iterable
 
-from dave_jax.datasets.schema import Clip
-
 CATEGORIES = ('Nature', 'Social', 'Misc')
 
 
@@ -49,31 +47,6 @@ def davos() -> tuple[DavosClip, ...]:
       DavosClip(row['name'], row['split'], row['category'], int(row['rate']))
       for row in csv.DictReader(file)
     )
-
-
-def in_davos_training(clips: Iterable[Clip]) -> list[str]:
-  """Returns the names of clips that DAVoS trains with.
-
-  For example, these are 8 of the 17 videos of DIEM that other papers test with.
-
-  Args:
-    clips: Clips of any set; only those from DIEM (`source` 'diem') and
-      Coutrot's databases ('coutrot1', 'coutrot2') can be in DAVoS.
-  """
-  training = [clip for clip in davos() if clip.split == 'train']
-  names = {clip.name for clip in training if clip.coutrot is None}
-  numbers = {clip.coutrot for clip in training}
-  found = []
-  for clip in clips:
-    database = re.fullmatch(r'coutrot(\d)', clip.source)
-    number = re.search(r'(\d+)$', clip.name)
-    if database and number:
-      seen = (int(database[1]), int(number[1])) in numbers
-    else:
-      seen = clip.source == 'diem' and clip.name in names
-    if seen:
-      found.append(clip.name)
-  return found
 
 
 @dataclasses.dataclass(frozen=True)

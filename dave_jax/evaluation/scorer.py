@@ -12,6 +12,7 @@ from dave_jax.evaluation.ground_truth import GroundTruth
 from dave_jax.scoring import auc, metrics, msu
 from dave_jax.scoring.emd import emd
 from dave_jax.scoring.negatives import OtherFrames, negative_pixels
+from dave_jax.scoring.preparation import as_stavis
 from dave_jax.scoring.settings import CONTEXTUAL, ScoreSettings
 
 _BORJI_SPLITS = 100
@@ -86,6 +87,8 @@ class FrameScorer:
     if not np.isfinite(saliency).all() or not len(self.truth.gaze(row).xy):
       return np.full(len(self.names), np.nan)
     size = self.truth.size_of(row)
+    if self.settings.preparation == 'stavis':
+      saliency = as_stavis(saliency)
     saliency = resized(saliency, size)
     fixations = self.truth.fixation_map(row)
     settings = self.settings

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 
 import dave_jax
-from dave_jax.datasets.folds import in_davos_training
+from dave_jax.datasets import overlap
 from dave_jax.datasets.store import Dataset, open_dataset
 from dave_jax.evaluation import baselines
 from dave_jax.evaluation.evaluator import Maps
@@ -177,12 +177,7 @@ def _open_network(options, dataset, truth):
     alignment=options.alignment,
     sound=options.sound,
   )
-  seen = in_davos_training(truth.clips)
-  if seen:
-    warn(
-      f'{len(seen)} of {len(truth.clips)} clips are in the training fold of '
-      f'DAVoS ({_listing(seen)}); a network trained on DAVoS has seen them'
-    )
+  seen = _seen(model.origin, truth.clips)
   in_run = checkpoint.name in ('best', 'last')
   named = checkpoint.parent if in_run else checkpoint
   return maps, {
@@ -190,10 +185,27 @@ def _open_network(options, dataset, truth):
     'name': named.name,
     'fingerprint': model.fingerprint,
     'origin': model.origin,
+    'trained_on': seen,
     'alignment': options.alignment,
     'sound': options.sound,
     'dtype': options.dtype,
   }
+
+
+def _seen(origin, clips) -> list[str]:
+  """Returns the clips that a network was trained on by its own record."""
+  recorded = 'trained_on' in origin
+  trained_on = origin['trained_on'] if recorded else overlap.davos_training()
+  seen = overlap.seen(clips, trained_on)
+  if seen:
+    reason = (
+      'the network was trained on them'
+      if recorded
+      else 'in the training fold of DAVoS; a network trained on DAVoS, such as '
+      'the published one, has seen them'
+    )
+    warn(f'{len(seen)} of {len(clips)} clips ({_listing(seen)}): {reason}')
+  return seen if recorded else []
 
 
 def _listing(items, separator=', '):

@@ -115,6 +115,12 @@ def _heading(runs):
     ]
     if lost:
       yield f'{run.name}: {", ".join(lost)}.'
+    seen = run.metrics['run'].get('maps', {}).get('trained_on')
+    if seen:
+      yield (
+        f'{run.name} was trained on {len(seen)} of these clips: '
+        f'{", ".join(seen)}.'
+      )
 
 
 def _figures(runs, score):

@@ -33,6 +33,7 @@ _DEFINED = {
 }
 Protocol = Literal['videosal', 'pysaliency', 'msu']
 Average = Literal['videos', 'frames']
+Preparation = Literal['none', 'stavis']
 _RULES = {
   'videosal': 'as the MATLAB code of the DHF1K benchmark',
   'pysaliency': 'as the library pysaliency 0.2',
@@ -66,6 +67,8 @@ class ScoreSettings:
       pixels.
     average: 'videos' averages over the frames of each video, then over videos;
       'frames' averages over all frames.
+    preparation: What is done to maps first: 'none', or 'stavis', which scales
+      and blurs them as the evaluation of STAViS does.
 
   Raises:
     ValueError: A value is unknown.
@@ -81,6 +84,7 @@ class ScoreSettings:
   negatives_from: NegativesFrom = 'all'
   drop_own_fixations: bool = False
   average: Average = 'videos'
+  preparation: Preparation = 'none'
 
   def __post_init__(self):
     if self.protocol not in get_args(Protocol):
@@ -99,6 +103,13 @@ class ScoreSettings:
       raise ValueError(
         f'protocol {self.protocol!r} does not define {", ".join(undefined)}; '
         'remove it from scores'
+      )
+    if self.preparation not in get_args(Preparation) or (
+      self.preparation != 'none' and self.protocol == 'msu'
+    ):
+      raise ValueError(
+        f'expected preparation in {get_args(Preparation)}, and none with '
+        f"protocol 'msu', got {self.preparation!r}"
       )
     if self.average not in get_args(Average):
       raise ValueError(
@@ -134,4 +145,8 @@ class ScoreSettings:
         extra['sAUC'] += f'; {self.splits or "no"} random splits'
         jitter = 'jittered by 1e-7 of the range' if self.jitter else 'no jitter'
         extra['AUC_Judd'] = f'{rules.get("AUC_Judd")}; {jitter}'
-    return rules | {name: text for name, text in extra.items() if name in rules}
+    rules |= {name: text for name, text in extra.items() if name in rules}
+    if self.preparation == 'stavis':
+      blurred = 'maps scaled and blurred as the evaluation of STAViS does'
+      rules = {name: f'{text}; {blurred}' for name, text in rules.items()}
+    return rules

@@ -20,7 +20,7 @@ from dave_jax.training.sharding import (
   check_batch_size,
   place_state,
 )
-from dave_jax.training.start import starting_variables
+from dave_jax.training.start import recorded_training, starting_variables
 from dave_jax.training.steps import RoutedSteps, groups
 from dave_jax.training.task import TrainState
 from dave_jax.training.validation import Validation
@@ -67,6 +67,9 @@ class SaliencyTask:
         f'{train.batch_size}, got {train.accumulate}'
       )
     self._data = SaliencyData(config)
+    self._trained_on = sorted(
+      self._data.trained_on() | recorded_training(config.start)
+    )
     self.steps = train.steps or self._data.steps_of_epochs(train.epochs)
     self.steps_per_epoch = max(1, self.steps // max(1, train.epochs))
     optimizer = config.optimizer.to_dict()
@@ -107,7 +110,7 @@ class SaliencyTask:
     start = self._config.start
     if self._config.fake_data:
       start = start.copy_and_resolve_references()
-      start.update(network='', video_encoder='', audio_encoder='')
+      start.update(video_encoder='', audio_encoder='')
     variables, about = starting_variables(self.model, start, self._config.seed)
     state = place_state(
       self._mesh,
@@ -151,6 +154,7 @@ class SaliencyTask:
     self, folder: str | os.PathLike, state: TrainState, origin: dict
   ) -> None:
     variables = jax.tree.map(np.asarray, state.variables)
+    origin = origin | {'trained_on': self._trained_on}
     store.save(folder, self.model, variables, origin=origin)
 
 

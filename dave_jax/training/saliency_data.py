@@ -11,6 +11,7 @@ from dave_jax.data.batches import Batches, Loading, batch_shapes
 from dave_jax.data.fake import fake_batches
 from dave_jax.data.pipeline import evaluation_batches, train_batches
 from dave_jax.data.transforms import Reading
+from dave_jax.datasets import overlap
 from dave_jax.datasets.store import Dataset, open_dataset
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.scorer import FrameScorer
@@ -96,6 +97,16 @@ class SaliencyData:
         ROUTE_OF_STREAM[name] == VISUAL and 'images' in self._batches
       )
       for name in self._batches
+    }
+
+  def trained_on(self) -> set[str]:
+    """Returns the keys of the training clips, see `datasets.overlap`."""
+    return {
+      key
+      for stream, sources in self._sources.items()
+      if stream != 'validation'
+      for dataset, split in sources
+      for key in overlap.keys(dataset.clips(split))
     }
 
   def steps_of_epochs(self, epochs: int) -> int:

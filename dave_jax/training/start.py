@@ -1,5 +1,8 @@
 """The weights that a run starts from."""
 
+import json
+import pathlib
+
 import numpy as np
 from flax import traverse_util
 from ml_collections import ConfigDict
@@ -66,6 +69,22 @@ def starting_variables(
       load_encoder(variables, folder, encoder)
       origin[encoder] = folder
   return variables, [f'{name}: {place}' for name, place in origin.items()]
+
+
+def recorded_training(start: ConfigDict) -> set[str]:
+  """Returns what the initial weights were trained on by their own records.
+
+  Args:
+    start: As for `starting_variables`; folders that are missing or have no
+      record count as nothing.
+  """
+  found = set()
+  for field in ('network', 'video_encoder', 'audio_encoder'):
+    path = pathlib.Path(start[field]) / store.DESCRIPTION
+    if start[field] and path.is_file():
+      origin = json.loads(path.read_text()).get('origin', {})
+      found |= set(origin.get('trained_on', ()))
+  return found
 
 
 def load_encoder(variables: dict, folder: str, encoder: str) -> None:
