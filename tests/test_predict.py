@@ -1,5 +1,6 @@
 """The command line: what it writes, resumes, refuses and reports."""
 
+import csv
 import json
 import pathlib
 import shutil
@@ -150,6 +151,10 @@ def test_one_bad_file_does_not_stop_the_others(
   assert 'notes.mp4: FFmpeg cannot read it' in printed
   assert 'absent.mp4: no such file' in printed
   assert '2 of 3 videos failed' in printed
+  with (tmp_path / 'out' / 'failures.csv').open(newline='') as file:
+    rows = list(csv.DictReader(file))
+  assert [row['video'] for row in rows] == [str(a) for a in arguments[:2]]
+  assert 'no such file' in rows[1]['error']
   assert len(_manifest(tmp_path / 'out' / 'noise')['frames']) == 2
 
 

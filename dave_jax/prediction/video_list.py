@@ -1,8 +1,10 @@
 """Which videos to predict, and the folder of each one's results."""
 
 import collections
+import csv
 import pathlib
 
+from dave_jax.files import write_atomically
 from dave_jax.media.frame_folder import IMAGE_SUFFIXES
 from dave_jax.media.source import videos_in
 
@@ -28,6 +30,59 @@ def find_videos(paths: list[str]) -> list[str]:
       )
     videos += map(str, inside or [path])
   return list(dict.fromkeys(videos))
+
+
+def read_list(path: str | None) -> list[str]:
+  """Returns the paths in a text file, one in a line.
+
+  Empty lines, and lines that begin with #, are left out. Relative paths are
+  relative to the current folder, as `find` and `ls` write them.
+
+  Args:
+    path: The file; None gives no paths.
+
+  Raises:
+    OSError: The file cannot be read.
+    ValueError: It is not a text file in UTF-8, or names no video.
+  """
+  if path is None:
+    return []
+  try:
+    lines = pathlib.Path(path).read_text(encoding='utf-8-sig').splitlines()
+  except UnicodeDecodeError as error:
+    raise ValueError(
+      f'{path}: expected a text file of paths, one in a line; {error}'
+    ) from error
+  lines = [line.strip() for line in lines]
+  videos = [line for line in lines if line and not line.startswith('#')]
+  if not videos:
+    raise ValueError(f'{path}: expected paths, one in a line; got none')
+  return videos
+
+
+def take_share(videos: list[str], index: int, count: int) -> list[str]:
+  """Returns every `count`-th video, beginning with number `index`.
+
+  Raises:
+    ValueError: Not 0 <= index < count.
+  """
+  if not 0 <= index < count:
+    raise ValueError(
+      'expected --process_index from 0 to --process_count - 1, got index '
+      f'{index} of {count}'
+    )
+  return videos[index::count]
+
+
+def write_failures(path: pathlib.Path, failures: dict[str, str]) -> None:
+  """Writes a CSV of the videos that failed; removes an earlier one if none."""
+  if not failures:
+    path.unlink(missing_ok=True)
+    return
+  with write_atomically(path) as partial, partial.open('w', newline='') as file:
+    writer = csv.writer(file)
+    writer.writerow(('video', 'error'))
+    writer.writerows(failures.items())
 
 
 def assign_folders(
