@@ -1,13 +1,13 @@
 """Media files: their streams, and decoded frames past whatever is damaged."""
 
-import bisect
-import dataclasses
-import math
 import os
 import pathlib
 from collections.abc import Iterator
 
 import av
+
+from dave_jax.media.avi import ListedTimes
+from dave_jax.media.picture import exif_orientation
 
 # Seconds. Stamps that go back by more, or forward past the end of the file or
 # by more than an hour, are those of another clock: of a recording that was
@@ -211,22 +211,38 @@ class StreamFrames:
   Attributes:
     damaged_packets: How many packets could not be decoded so far.
     error: Why reading stopped before the end of the file, or None.
-    indexed: Whether the file lists all of its packets (MP4, MOV).
+    decode_stamps: Whether the stamps of frames are those of decoding, so that
+      they do not say in which order frames are shown (AVI).
+    exif: Orientation in the Exif data of Motion JPEG, 1 to 8; 0 without.
   """
 
   def __init__(self, container: av.container.InputContainer, stream):
     self.damaged_packets = 0
     self.error: str | None = None
-    self.indexed = 'mp4' in container.format.name.split(',')
+    self.decode_stamps = container.format.name == 'avi'
     self._container = container
     self._stream = stream
     self._clock = _Clock(container)
+    self.exif = 0
     self._read_until = 0.0
+    self._times = ListedTimes(container)
+    self._positions: list[int] = []  # Of the packets of the stream.
 
   @property
   def jumps(self) -> int:
     """How often the clock of the stream jumped so far."""
     return self._clock.jumps.get(self._stream.index, 0)
+
+  @property
+  def complete(self) -> bool:
+    """Whether an index of the file shows that no packet so far is missing.
+
+    MP4 and MOV cannot be read otherwise. AVI can, and its index leaves out
+    empty packets, which repeat a frame.
+    """
+    if 'mp4' in self._container.format.name.split(','):
+      return True
+    return self._times.complete(self._stream.index, self._positions)
 
   def __iter__(self) -> Iterator[av.VideoFrame | av.AudioFrame]:
     for packet in self.packets():
@@ -245,12 +261,17 @@ class StreamFrames:
     # All streams are read: jumps and the end of the file show in any of them.
     try:
       for packet in self._container.demux():
+        self._times.correct(packet)
         self._clock.correct(packet)
         if packet.pts is not None:
           end = (packet.pts + (packet.duration or 0)) * packet.time_base
           self._read_until = max(self._read_until, float(end))
         # The packet that flushes the decoder has a stream but no index.
         if packet.stream is self._stream:
+          if not self._positions and self._stream.name == 'mjpeg':
+            self.exif = exif_orientation(bytes(packet))
+          if packet.size and packet.pos is not None:
+            self._positions.append(packet.pos)
           yield packet
     except av.error.FFmpegError as error:
       self.error = error.strerror
@@ -270,61 +291,3 @@ class StreamFrames:
       if self._read_until >= promised - tolerance:
         return 0.0
     return promised - end if promised - end > tolerance else 0.0
-
-
-@dataclasses.dataclass(frozen=True)
-class Entry:
-  """A key frame at which decoding can start.
-
-  Attributes:
-    key_frame: Its time stamp, in units of the stream.
-    stamps: Sorted stamps of all frames up to there and a little further; the
-      index of a frame in the video is its place among them.
-  """
-
-  key_frame: int
-  stamps: list[int]
-
-
-def find_entry(
-  path: str | os.PathLike, stream_index: int, start: float, lead: int
-) -> Entry | None:
-  """Returns the last key frame from which `lead` frames before `start` decode.
-
-  Reads the packets up to `start` without decoding them.
-
-  Returns:
-    The key frame; None if packets do not tell the frames and their times, so
-    that decoding has to start at the beginning.
-  """
-  with open_media(path) as media:
-    stream = media.streams[stream_index]
-    # VP8 keeps frames that are never shown in packets of their own.
-    if stream.name == 'vp8':
-      return None
-    target = start / stream.time_base
-    stamps, key_frames = [], []
-    packets = StreamFrames(media, stream)
-    decoded = -math.inf
-    for packet in packets.packets():
-      if not packet.size or packet.is_discard:
-        continue
-      # Times that are not the file's own depend on the frames before.
-      decode_time = decoded if packet.dts is None else packet.dts
-      if packet.pts is None or decode_time < decoded:
-        return None
-      decoded = decode_time
-      stamps.append(packet.pts)
-      if packet.is_keyframe:
-        key_frames.append(packet.pts)
-      if decoded > target:
-        break
-    if packets.error or packets.jumps or len(set(stamps)) < len(stamps):
-      return None
-  if not stamps:
-    return None
-  stamps.sort()
-  first = bisect.bisect_left(stamps, target)
-  first = stamps[min(max(0, first - lead), len(stamps) - 1)]
-  key_frame = max((key for key in key_frames if key <= first), default=None)
-  return None if key_frame is None else Entry(key_frame, stamps)

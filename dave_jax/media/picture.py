@@ -1,11 +1,14 @@
 """From decoded frames to RGB pictures: colours, size, orientation."""
 
 import functools
+import io
+import struct
 
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.reformatter import Interpolation, VideoReformatter
+from PIL import Image
 
 # The one way that pictures are resized: as `ffmpeg -s` does, with the flags
 # that give the same bytes on every processor. Networks see the difference:
@@ -13,6 +16,18 @@ from av.video.reformatter import Interpolation, VideoReformatter
 _RESIZING = (
   Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 )
+_EXIF_TAG = 0x112
+# What `orientation` returns of Exif's orientations.
+_EXIF_TURNS = {
+  1: (False, False, False),
+  2: (False, True, False),
+  3: (False, True, True),
+  4: (False, False, True),
+  5: (True, False, False),
+  6: (True, True, False),
+  7: (True, True, True),
+  8: (True, False, True),
+}
 # Transfer functions of high dynamic range (ITU-T H.273).
 _PQ, _HLG = 16, 18
 # Luminance of diffuse white (ITU-R BT.2408), in nits: white in SDR.
@@ -36,14 +51,20 @@ class PictureMaker:
   white of 203 nits shows; brighter highlights are clipped.
   """
 
-  def __init__(self, size: tuple[int, int]):
-    """Takes the height and width of the pictures."""
+  def __init__(self, size: tuple[int, int], exif: int = 0):
+    """Defines the pictures.
+
+    Args:
+      size: Their height and width.
+      exif: See `orientation`.
+    """
     self._size = size
+    self._exif = exif
     self._reformatter = VideoReformatter()
 
   def __call__(self, frame: av.VideoFrame) -> np.ndarray:
     """Returns a frame as uint8 [h, w, 3], RGB."""
-    transposed, mirrored, upside_down = orientation(frame)
+    transposed, mirrored, upside_down = orientation(frame, self._exif)
     h, w = self._size[::-1] if transposed else self._size
     hdr = frame.color_trc in (_PQ, _HLG)
     image = self._reformatter.reformat(
@@ -64,11 +85,24 @@ class PictureMaker:
     return np.ascontiguousarray(image)
 
 
-def orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
+def exif_orientation(jpeg: bytes) -> int:
+  """Returns the orientation in the Exif data of a JPEG, 1 to 8; 0 without."""
+  try:
+    return Image.open(io.BytesIO(jpeg)).getexif().get(_EXIF_TAG, 0)
+  except (OSError, SyntaxError, struct.error):  # Damaged.
+    return 0
+
+
+def orientation(frame: av.VideoFrame, exif: int = 0) -> tuple[bool, bool, bool]:
   """Returns how to turn a frame to show it upright.
 
   Reads the display matrix of the file, which maps x and y; angles between
   quarter turns are rounded to the nearest.
+
+  Args:
+    frame: A decoded frame.
+    exif: `exif_orientation` of its packet, for frames whose matrix PyAV cannot
+      read; 0 uses the rotation alone there.
 
   Returns:
     (transposed, mirrored left to right, upside down), to be applied in this
@@ -79,6 +113,8 @@ def orientation(frame: av.VideoFrame) -> tuple[bool, bool, bool]:
   except ValueError:
     # PyAV reads none of it if one kind, such as Exif, is unknown to it; the
     # rotation it reads by itself.
+    if exif in _EXIF_TURNS:
+      return _EXIF_TURNS[exif]
     quarter = round(frame.rotation / 90) % 4
     return quarter % 2 == 1, quarter in (2, 3), quarter in (1, 2)
   for data in side_data:

@@ -17,20 +17,35 @@ _HOLE = 1.75
 _STEPS = 16
 
 
-def in_order(frames: Iterable[tuple[float | None, T]]):
-  """Yields (time stamp, frame) pairs sorted by stamp within 16 frames.
+def in_order(
+  frames: Iterable[tuple[float | None, T]], *, by_stamp: bool = True
+) -> Iterator[tuple[float | None, T]]:
+  """Yields (time stamp, frame) pairs with stamps sorted within 16 frames.
 
-  Some decoders and files give frames in coding order. A frame without a stamp
-  stays behind the one before it.
+  A frame without a stamp stays behind the one before it.
+
+  Args:
+    frames: (time stamp or None, frame), as decoded.
+    by_stamp: Whether frames move with their stamps, as some decoders and files
+      give frames in coding order; else stamps alone are sorted, as those of an
+      AVI are in coding order.
   """
   heap, last = [], float('-inf')
+  waiting = collections.deque()
+
+  def first():
+    stamp, frame = heapq.heappop(heap)[2:]
+    return stamp, (frame if by_stamp else waiting.popleft())
+
   for number, (stamp, frame) in enumerate(frames):
     last = last if stamp is None else stamp
     heapq.heappush(heap, (last, number, stamp, frame))
+    if not by_stamp:
+      waiting.append(frame)
     if len(heap) > _REACH:
-      yield heapq.heappop(heap)[2:]
+      yield first()
   while heap:
-    yield heapq.heappop(heap)[2:]
+    yield first()
 
 
 def with_times(

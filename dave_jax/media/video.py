@@ -15,13 +15,13 @@ from dave_jax.media.container import (
   StreamFrames,
   audio_stream,
   end_time,
-  find_entry,
   open_media,
   stream_end_time,
   undecodable_audio,
   video_stream,
 )
 from dave_jax.media.picture import PictureMaker, orientation
+from dave_jax.media.seeking import find_entry
 from dave_jax.media.timeline import Holes, in_order, with_times
 
 # Frames whose stamps the rate is checked with.
@@ -94,7 +94,8 @@ def probe(path: str | os.PathLike, stream: int | None = None) -> VideoInfo:
   with open_media(path) as media:
     video = video_stream(media, stream)
     sound = audio_stream(media, None, video)
-    frame, stamps = _first_frame(StreamFrames(media, video))
+    decoded = StreamFrames(media, video)
+    frame, stamps = _first_frame(decoded)
     if frame is None:
       raise ValueError(
         f'{path}: no frame of stream {video.index} ({video.name}) decodes'
@@ -105,9 +106,13 @@ def probe(path: str | os.PathLike, stream: int | None = None) -> VideoInfo:
     start = frame.time if frame.time is not None else 0.0
     end = stream_end_time(media, video) or end_time(media)
     duration = None if end is None else end - start
-    frames = video.frames or (duration and round(duration * rate))
+    frames = duration and round(duration * rate)
+    if video.frames and (
+      not frames or abs(video.frames / frames - 1) <= _RATE_TOLERANCE
+    ):
+      frames = video.frames  # Else of another clock, as in AVIs of 1 ms steps.
     w, h = _square_pixels(frame, video.sample_aspect_ratio)
-    transposed, _, _ = orientation(frame)
+    transposed, _, _ = orientation(frame, decoded.exif)
     return VideoInfo(
       path=os.fspath(path),
       width=h if transposed else w,
@@ -254,17 +259,21 @@ class VideoReader(Reader):
     """Yields the frames between start and end, and counts problems."""
     step = 1 / self.info.rate
     timed = with_times(
-      in_order((frame.time, frame) for frame in frames),
+      in_order(
+        ((frame.time, frame) for frame in frames),
+        by_stamp=not decoded.decode_stamps,
+      ),
       step=step,
       start=self.info.start_time,
     )
-    picture = PictureMaker(self._size)
+    picture = None
     waiting = collections.deque(maxlen=self._lead)
     counts = collections.Counter()
     holes = Holes(step)
     missing = 0.0
     try:
       for index, (time, given, frame) in enumerate(timed, first):
+        picture = picture or PictureMaker(self._size, decoded.exif)
         if self._end is not None and time >= self._end:
           return
         holes.add(time, float(frame.duration * frame.time_base))
@@ -282,8 +291,8 @@ class VideoReader(Reader):
       self._report(counts, decoded, holes, missing)
 
   def _report(self, counts, decoded, holes, missing):
-    # An index lists every frame: if all decode, what is left are pauses.
-    if decoded.indexed and not decoded.damaged_packets:
+    # If no frame is missing, what is left are pauses.
+    if decoded.complete and not decoded.damaged_packets:
       holes = Holes(holes.step)
     self.counts = {
       'frames': counts['frames'],
