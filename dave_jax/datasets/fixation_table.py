@@ -16,29 +16,31 @@ from dave_jax.datasets.tables import Column, Table, read_table
 _NAMES = {
   'name': 'name file filename clip clipname video videoname image imagename '
   'stimulus stimulusname stim media medianame presentedmedianame '
-  'presentedstimulusname',
+  'presentedstimulusname datei dateiname bild reiz',
   'frame': 'frame frames framenumber framenum frameno framenr frameindex '
   'frameidx frameid',
   'time': 'time times t timestamp timestamps seconds secs sec s ms msec '
   'milliseconds onset onsettime start starttime starttimestamp startsec '
   'startms begin begintime fixationstart fixationonset fixstart fixationtime '
-  'videotime currentfixstart timesec timesecs timems tsec tms',
+  'videotime currentfixstart timesec timesecs timems tsec tms zeit zeitpunkt '
+  'zeitstempel beginn',
   'end': 'end endtime endtimestamp offsettime fixationend fixend '
-  'currentfixend stop stoptime',
+  'currentfixend stop stoptime ende',
   'duration': 'duration dur durationms durationsec durationseconds '
   'durationmilliseconds fixationduration fixdur fixduration durationoffixation '
-  'gazeeventduration currentfixduration',
+  'gazeeventduration currentfixduration dauer',
   'viewer': 'viewer viewerid subject subjectid subjectname sub participant '
   'participantid participantname observer observerid user userid person '
-  'recordingsessionlabel',
+  'recordingsessionlabel proband vp versuchsperson teilnehmer',
   'x': 'x xpx px gazex xgaze xpos posx positionx fixationx xfixation fixx '
   'fixationpointx meanx avgx currentfixx gazepointx',
   'y': 'y ypx py gazey ygaze ypos posy positiony fixationy yfixation fixy '
   'fixationpointy meany avgy currentfixy gazepointy',
 }
 _EXPECTED = 'name, frame or time, duration (optional), viewer, x, y'
-# Times belong to milliseconds if, as seconds, most are past the clip's end.
+# Times are in milli- or microseconds if most are past the clip's end otherwise.
 _PAST_END = 0.5
+_SPAN = 0.1  # Times span more of the clip; else they are of another clock.
 _LONGEST_FIXATION = 10.0  # Seconds; a median above is in milliseconds.
 # Coordinates are shares if this part of them is between 0 and 1, and nearly all
 # are not far from it: trackers extrapolate beyond the picture.
@@ -155,11 +157,12 @@ class FixationTable:
       return {'s': 1.0, 'ms': 1e-3}[units.time]
     if self.when.seconds:
       return self.when.seconds
-    late = np.mean(when > picture.duration)
-    late_in_ms = np.mean(when * 1e-3 > picture.duration)
-    if late > _PAST_END and late_in_ms < 1 - _MOSTLY:
-      notes.append(f'times in {self.when.header} were read as milliseconds')
-      return 1e-3
+    if np.mean(when > picture.duration) > _PAST_END:
+      for unit, name in ((1e-3, 'milliseconds'), (1e-6, 'microseconds')):
+        inside = np.mean(when * unit > picture.duration) < 1 - _MOSTLY
+        if inside and when.max() * unit > _SPAN * picture.duration:
+          notes.append(f'times in {self.when.header} were read as {name}')
+          return unit
     return 1.0
 
   def _duration_unit(self, duration, units, notes):

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -232,7 +233,8 @@ class _Clips:
     found: dict[str, list[str]] = {}
     unknown, problems = [], []
     for name in names:
-      clips = self._clips.get(name, [])
+      # Some programs store the path of the stimulus.
+      clips = self._clips.get(name) or self._clips.get(_last_part(name), [])
       if len(clips) == 1:
         found.setdefault(clips[0], []).append(name)
       elif clips:
@@ -240,7 +242,7 @@ class _Clips:
           f"'{name}' may be {' or '.join(clips)}; give the name with its suffix"
         )
       else:
-        unknown.append(name)
+        unknown.append(name or '(empty)')
     if unknown:
       unknown.sort(key=natural_order)
       problems.append(
@@ -267,6 +269,10 @@ def _resolved(root, units, state):
 def _stem(path):
   # The name of a folder may have dots, as clip_29.97, but has no suffix.
   return _composed(path.stem if path.is_file() else path.name)
+
+
+def _last_part(name):
+  return re.split(r'[/\\]', name)[-1]
 
 
 def _is_image(path):

@@ -2,12 +2,14 @@
 
 Text in UTF-8, UTF-16 or Latin-1, with or without a byte-order mark; values
 separated by commas, semicolons, tabs or spaces; decimal points or commas; any
-ends of lines; missing values as empty cells, NA, NaN, a dot or a dash.
+ends of lines; missing values as empty cells, NA, NaN, a dot or a dash; comments
+(#) before the names of columns, and a row of units below them.
 """
 
 import csv
 import dataclasses
 import io
+import itertools
 import math
 import os
 import pathlib
@@ -130,6 +132,7 @@ def read_table(path: str | os.PathLike) -> Table:
   """
   path = pathlib.Path(path)
   text = _decoded(path)
+  text, skipped = _without_comments(text)
   declared = re.match(r'sep=(.)\r?\n', text)  # Excel's own first line.
   if declared:
     text = text[declared.end() :]
@@ -141,7 +144,7 @@ def read_table(path: str | os.PathLike) -> Table:
     skipinitialspace=True,
   )
   headers, rows = None, []
-  offset = 1 if declared else 0
+  offset = skipped + (1 if declared else 0)
   try:
     for cells in reader:
       values = [unicodedata.normalize('NFC', v.strip()) for v in cells]
@@ -150,6 +153,10 @@ def read_table(path: str | os.PathLike) -> Table:
         continue
       if headers is None:
         headers = tuple(values)
+        continue
+      if not rows and _are_units(values):
+        pairs = itertools.zip_longest(headers, values[: len(headers)])
+        headers = tuple(f'{h} {unit or ""}'.strip(' -') for h, unit in pairs)
         continue
       if any(values[len(headers) :]):
         raise ValueError(
@@ -166,6 +173,32 @@ def read_table(path: str | os.PathLike) -> Table:
   if headers is None:
     raise ValueError(f'{path}: expected a row of column names, got nothing')
   return Table(path, headers, tuple(rows), decimal_comma=separator != ',')
+
+
+def _without_comments(text):
+  """Returns the text from the names of columns on, and the lines before."""
+  lines = text.splitlines(keepends=True)
+  count = 0
+  while count < len(lines) and lines[count].startswith('#'):
+    count += 1
+  if count == len(lines):
+    return text, 0
+  # NumPy and others mark the names of columns as a comment, too.
+  if count and _fields(lines[count - 1]) == _fields(lines[count]) > 1:
+    count -= 1
+    lines[count] = lines[count].lstrip('# ')
+  return ''.join(lines[count:]), count
+
+
+def _fields(line):
+  return line.count(_separator(line)) + 1
+
+
+def _are_units(values):
+  """Returns whether a row holds nothing but units, as '[ms]' and 'px'."""
+  words = [re.findall(r'[^\W_]+', value.lower()) for value in values]
+  found = [word for each in words for word in each]
+  return bool(found) and all(word in (*_UNITS, *_PIXELS) for word in found)
 
 
 def _unit(words):

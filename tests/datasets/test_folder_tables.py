@@ -110,6 +110,13 @@ def test_tables_are_read_as_programs_save_them(tmp_path, build_set, content):
   np.testing.assert_array_equal(record['fixation_viewer'], [0, 1])
 
 
+def test_paths_of_stimuli_stand_for_their_files(tmp_path, build_set):
+  table = 'name,viewer,x,y\nC:\\stimuli\\p.jpg,v1,10,20\n/stim/p.jpg,v2,3,4\n'
+  write_folder(tmp_path / 'own', table, images=['p.jpg'])
+  _, report = build_set('folder', tmp_path / 'own', **DEGREE)
+  assert report['totals']['fixations'] == 2
+
+
 @pytest.mark.parametrize('missing', ['NA', '.', '', 'NaN', '-', '#N/A', '-inf'])
 def test_missing_values_are_counted(tmp_path, build_set, missing):
   table = PLAIN + f'p.jpg,v1,{missing},{missing}\n'
