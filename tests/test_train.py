@@ -250,7 +250,7 @@ def test_resumed_run_with_another_seed_is_refused(whole, tmp_path):
   ('overrides', 'message'),
   [
     ({'task': 'cooking'}, "expected task in .*, got 'cooking'"),
-    ({'train.schedule': 'days'}, r"train\.schedule in .*, got 'days'"),
+    ({'train.schedule': 'days'}, r"train\.schedule: expected .*, got 'days'"),
     ({'train.accumulate': 3}, 'divide the batch size 2, got 3'),
     ({'mesh.data': 3}, 'expected mesh.data of 1 to 1'),
     (

@@ -8,6 +8,7 @@ import numpy as np
 import simplejpeg
 from google.protobuf.message import DecodeError
 
+from dave_jax.checks import check_choice
 from dave_jax.data.windows import is_still
 from dave_jax.datasets.density import record_density
 from dave_jax.datasets.schema import (
@@ -54,11 +55,7 @@ class Reading:
   fixation_map: bool
 
   def __post_init__(self):
-    if self.alignment not in ALIGNMENTS:
-      raise ValueError(
-        f'expected an alignment of {" or ".join(ALIGNMENTS)}, got '
-        f'{self.alignment!r}'
-      )
+    check_choice('alignment', self.alignment, ALIGNMENTS)
 
 
 class WindowReader:

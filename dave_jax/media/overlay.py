@@ -12,6 +12,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from PIL import Image
 
+from dave_jax.checks import check_choice
 from dave_jax.media.container import is_utf8
 from dave_jax.media.sound_track import SoundTrack
 from dave_jax.media.video import VideoInfo
@@ -47,12 +48,8 @@ class Style:
   colormap: str = 'inferno'
 
   def __post_init__(self):
-    for name, known in (('style', STYLES), ('colormap', COLORMAPS)):
-      if getattr(self, name) not in known:
-        raise ValueError(
-          f'{name}: expected one of {", ".join(known)}, got '
-          f'{getattr(self, name)!r}'
-        )
+    check_choice('style', self.style, STYLES)
+    check_choice('colormap', self.colormap, COLORMAPS)
     if not 0 <= self.opacity <= 1:
       raise ValueError(f'opacity: expected 0 to 1, got {self.opacity}')
 

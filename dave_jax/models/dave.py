@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from flax import traverse_util
 
+from dave_jax.checks import check_choice
 from dave_jax.kernels.batch_norm import BatchNorm
 from dave_jax.kernels.conv3d import conv3d
 from dave_jax.models.efficientnet import EfficientNetLite0
@@ -219,15 +220,8 @@ class DAVE(nn.Module):
 
   @nn.nowrap
   def _check(self, video, audio, visual_only, from_stem):
-    if self.modality not in MODALITIES:
-      raise ValueError(
-        f'expected modality to be one of {MODALITIES}, got {self.modality!r}'
-      )
-    if self.video_backbone not in VIDEO_BACKBONES:
-      raise ValueError(
-        f'expected video_backbone to be one of {VIDEO_BACKBONES}, got '
-        f'{self.video_backbone!r}'
-      )
+    check_choice('modality', self.modality, MODALITIES)
+    check_choice('video_backbone', self.video_backbone, VIDEO_BACKBONES)
     if self.encodes_frames and not self.uses_video:
       raise ValueError(
         "an audio-only network has no video backbone; leave it at 'resnet3d'"

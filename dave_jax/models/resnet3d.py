@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from dave_jax.checks import check_choice
 from dave_jax.kernels.batch_norm import BatchNorm
 from dave_jax.kernels.conv3d import Conv3D, conv3d
 from dave_jax.kernels.max_pool import max_pool3d
@@ -70,14 +71,8 @@ class ResNet3D(nn.Module):
     Raises:
       ValueError: The depth or shortcut is unknown.
     """
-    if self.depth not in BLOCKS:
-      raise ValueError(
-        f'expected depth to be one of {sorted(BLOCKS)}, got {self.depth}'
-      )
-    if self.shortcut not in ('A', 'B'):
-      raise ValueError(
-        f"expected shortcut to be 'A' or 'B', got {self.shortcut!r}"
-      )
+    check_choice('depth', self.depth, BLOCKS)
+    check_choice('shortcut', self.shortcut, ('A', 'B'))
 
     def apply(module, x):
       return module(x, train=train)

@@ -21,14 +21,6 @@ _WHITE = 65535  # Largest value of a 16-bit PNG.
 _LARGEST_MAT = 2**31 - 1  # Bytes of an array in a MATLAB 5 file.
 
 
-def check_choice(name: str, choice: str, known: tuple[str, ...]) -> None:
-  """Raises a ValueError if `choice` is not one of `known`."""
-  if choice not in known:
-    raise ValueError(
-      f'{name}: expected one of {", ".join(known)}, got {choice!r}'
-    )
-
-
 def finish_map(
   saliency: np.ndarray, *, size: tuple[int, int] | None, values: str
 ) -> np.ndarray:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dave_jax.checks import check_choice
 from dave_jax.media import clock
 from dave_jax.media.audio import Sound
 from dave_jax.media.source import open_source
@@ -18,7 +19,7 @@ from dave_jax.models import frame_features, stem_stream
 from dave_jax.models.dave import DAVE
 from dave_jax.models.normalisation import normalise
 from dave_jax.prediction.background import batched, in_background
-from dave_jax.prediction.maps import VALUES, check_choice, finish_map
+from dave_jax.prediction.maps import VALUES, finish_map
 from dave_jax.prediction.sliding_windows import (
   FrameChoice,
   read_windows,

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from dave_jax.checks import check_choice
 from dave_jax.media.clock import ALIGNMENTS
 from dave_jax.media.overlay import Style
 from dave_jax.prediction import maps
@@ -71,10 +72,10 @@ class Settings:
 
   def __post_init__(self):
     for name in self.formats:
-      maps.check_choice('format', name, FORMATS)
-    maps.check_choice('values', self.values, maps.VALUES)
-    maps.check_choice('size', self.size, SIZES)
-    maps.check_choice('alignment', self.alignment, ALIGNMENTS)
+      check_choice('format', name, FORMATS)
+    check_choice('values', self.values, maps.VALUES)
+    check_choice('size', self.size, SIZES)
+    check_choice('alignment', self.alignment, ALIGNMENTS)
     if len(set(self.formats) & set(maps.FORMATS)) > 1:
       raise ValueError(
         f'format: expected at most one of {", ".join(maps.FORMATS)}, got '

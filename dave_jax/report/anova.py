@@ -9,6 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import stats
 
+from dave_jax.checks import check_choice
+
 Design = Literal['repeated', 'independent']
 _CONFIDENCE = 0.95
 
@@ -73,13 +75,12 @@ def anova(scores: dict[str, np.ndarray], *, design: Design) -> Anova:
       order; videos with any NaN are dropped.
     design: 'repeated' treats videos as subjects that all models share (repeated
       measures with the Greenhouse-Geisser correction). 'independent' treats
-      each model as having videos of its own (the classical analysis).
+      each model as having its own videos (the classical analysis).
 
   Raises:
     ValueError: There are fewer than two models or two videos.
   """
-  if design not in get_args(Design):
-    raise ValueError(f'expected design in {get_args(Design)}, got {design!r}')
+  check_choice('design', design, get_args(Design))
   names = list(scores)
   lengths = {len(values) for values in scores.values()}
   if len(names) < 2 or len(lengths) != 1:

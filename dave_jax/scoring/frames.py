@@ -4,6 +4,8 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
+from dave_jax.checks import check_choice
+
 Protocol = Literal['videosal', 'pysaliency']
 
 
@@ -33,10 +35,7 @@ class Frame(NamedTuple):
 
 def check_protocol(protocol: str) -> None:
   """Raises a ValueError for an unknown protocol."""
-  if protocol not in get_args(Protocol):
-    raise ValueError(
-      f'expected a protocol of {get_args(Protocol)}, got {protocol!r}'
-    )
+  check_choice('protocol', protocol, get_args(Protocol))
 
 
 def read_maps(

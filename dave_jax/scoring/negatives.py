@@ -13,6 +13,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from dave_jax.checks import check_choice
+
 ExcludeSame = Literal['video', 'frame']
 NegativesFrom = Literal['all', 'video']
 
@@ -47,12 +49,8 @@ class OtherFrames:
     Raises:
       ValueError: An option is unknown, or the options leave no frames.
     """
-    for name, value, choices in (
-      ('exclude_same', exclude_same, get_args(ExcludeSame)),
-      ('negatives_from', negatives_from, get_args(NegativesFrom)),
-    ):
-      if value not in choices:
-        raise ValueError(f'expected {name} in {choices}, got {value!r}')
+    check_choice('exclude_same', exclude_same, get_args(ExcludeSame))
+    check_choice('negatives_from', negatives_from, get_args(NegativesFrom))
     if negatives_from == exclude_same == 'video':
       raise ValueError(
         "negatives_from='video' with exclude_same='video' leaves no frames; "

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Literal, get_args
 
+from dave_jax.checks import check_choice
 from dave_jax.scoring.negatives import ExcludeSame, NegativesFrom
 
 # Named as in `metrics.json`, in the order of tables.
@@ -87,15 +88,11 @@ class ScoreSettings:
   preparation: Preparation = 'none'
 
   def __post_init__(self):
-    if self.protocol not in get_args(Protocol):
-      raise ValueError(
-        f'expected protocol in {get_args(Protocol)}, got {self.protocol!r}'
-      )
-    unknown = [name for name in self.names if name not in SCORES]
-    if unknown:
-      raise ValueError(
-        f'expected scores from {", ".join(SCORES)}, got {", ".join(unknown)}'
-      )
+    check_choice('protocol', self.protocol, get_args(Protocol))
+    check_choice('average', self.average, get_args(Average))
+    check_choice('preparation', self.preparation, get_args(Preparation))
+    for name in self.names:
+      check_choice('scores', name, SCORES)
     undefined = [
       name for name in self.names if name not in _DEFINED[self.protocol]
     ]
@@ -104,16 +101,9 @@ class ScoreSettings:
         f'protocol {self.protocol!r} does not define {", ".join(undefined)}; '
         'remove it from scores'
       )
-    if self.preparation not in get_args(Preparation) or (
-      self.preparation != 'none' and self.protocol == 'msu'
-    ):
+    if self.preparation != 'none' and self.protocol == 'msu':
       raise ValueError(
-        f'expected preparation in {get_args(Preparation)}, and none with '
-        f"protocol 'msu', got {self.preparation!r}"
-      )
-    if self.average not in get_args(Average):
-      raise ValueError(
-        f'expected average in {get_args(Average)}, got {self.average!r}'
+        f"protocol 'msu' has no preparation, got {self.preparation!r}"
       )
 
   @property

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from dave_jax.checks import check_choice
 from dave_jax.data.batches import Batches
 from dave_jax.training.sharding import (
   by_example,
@@ -130,8 +131,7 @@ class CompiledSteps:
     Raises:
       ValueError: `routing` is unknown.
     """
-    if routing not in ROUTINGS:
-      raise ValueError(f'expected train.routing in {ROUTINGS}, got {routing!r}')
+    check_choice('train.routing', routing, ROUTINGS)
     if routing == 'auto':
       routing = 'static' if on_cpu(mesh) else 'cond'
     if len(dummy_batches) < len(ROUTES):

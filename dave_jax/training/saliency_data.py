@@ -6,6 +6,7 @@ import jax
 from absl import logging
 from ml_collections import ConfigDict
 
+from dave_jax.checks import check_choice
 from dave_jax.data.augmentation import BrightnessContrast, HorizontalFlip
 from dave_jax.data.batches import Batches, Loading, batch_shapes
 from dave_jax.data.fake import fake_batches
@@ -61,10 +62,7 @@ class SaliencyData:
     Raises:
       ValueError, OSError: A setting is wrong, or data is missing.
     """
-    if config.train.schedule not in SCHEDULES:
-      raise ValueError(
-        f'expected train.schedule in {SCHEDULES}, got {config.train.schedule!r}'
-      )
+    check_choice('train.schedule', config.train.schedule, SCHEDULES)
     self._config = config
     self._open = functools.cache(
       functools.partial(open_dataset, config.data.data_dir)

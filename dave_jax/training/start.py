@@ -7,6 +7,7 @@ import numpy as np
 from flax import traverse_util
 from ml_collections import ConfigDict
 
+from dave_jax.checks import check_choice
 from dave_jax.models.dave import DAVE
 from dave_jax.weights import model_folder as store
 
@@ -39,8 +40,7 @@ def starting_variables(
     ValueError: A folder has no such weights or those of another network, or
       `mix` is unknown.
   """
-  if start.mix not in MIXES:
-    raise ValueError(f'expected start.mix in {MIXES}, got {start.mix!r}')
+  check_choice('start.mix', start.mix, MIXES)
   variables = model.initialise(seed)
   variables = {c: dict(tree) for c, tree in variables.items()}
   origin = dict.fromkeys(_encoders(model), 'random weights')

@@ -22,6 +22,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from flax import traverse_util
 
+from dave_jax.checks import check_choice
 from dave_jax.models.dave import DAVE
 from dave_jax.weights.checksums import checksums, damages
 
@@ -81,10 +82,7 @@ def save(
     FileExistsError: The folder exists and is not empty.
     ValueError: `contents` is none of CONTENTS.
   """
-  if contents not in CONTENTS:
-    raise ValueError(
-      f'expected contents {" or ".join(CONTENTS)}, got {contents!r}'
-    )
+  check_choice('contents', contents, CONTENTS)
   folder = pathlib.Path(folder).absolute()
   if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
     raise FileExistsError(

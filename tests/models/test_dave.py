@@ -287,7 +287,7 @@ def test_rejects_inputs_that_do_not_fit(video, audio, message):
 def test_rejects_unknown_choices():
   with pytest.raises(ValueError, match=r"one of .* got 'sound'"):
     DAVE(modality='sound').init(jax.random.key(0), None, train=False)
-  with pytest.raises(ValueError, match=r'expected depth .* got 20'):
+  with pytest.raises(ValueError, match=r'depth: expected .* got 20'):
     DAVE(depth=20).initialise(0)
-  with pytest.raises(ValueError, match=r"expected shortcut .* got 'C'"):
+  with pytest.raises(ValueError, match=r"shortcut: expected .* got 'C'"):
     DAVE(shortcut='C').initialise(0)

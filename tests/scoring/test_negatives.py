@@ -69,7 +69,7 @@ def test_frames_with_too_few_others_get_none():
 def test_impossible_choices_are_refused():
   with pytest.raises(ValueError, match='leaves no frames'):
     _choose(_VIDEOS, negatives_from='video')
-  with pytest.raises(ValueError, match=r"negatives_from in .*got 'set'"):
+  with pytest.raises(ValueError, match=r"negatives_from: expected .*got 'set'"):
     _choose(_VIDEOS, negatives_from='set')
   with pytest.raises(ValueError, match='got 0'):
     _choose(_VIDEOS, count=0)

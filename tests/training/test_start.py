@@ -71,7 +71,7 @@ def test_identity_passes_the_visual_features_through():
 
 
 def test_unknown_mix_is_refused():
-  with pytest.raises(ValueError, match=r"start\.mix in .*, got 'half'"):
+  with pytest.raises(ValueError, match=r"start\.mix: expected .*, got 'half'"):
     _start(mix='half')
 
 
