@@ -4,9 +4,8 @@ import dataclasses
 import pathlib
 
 from dave_jax.datasets import gaze as gaze_lib
-from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.builder import Config
 from dave_jax.datasets.gaze import Gaze
-from dave_jax.datasets.image_files import read_complete_image
 from dave_jax.datasets.source import (
   Picture,
   SourceClip,
@@ -14,6 +13,7 @@ from dave_jax.datasets.source import (
   natural_order,
   numbered,
 )
+from dave_jax.media.image_file import read_complete_image
 
 _FOLDERS = {'train': 'training', 'test': 'testing'}
 
@@ -127,17 +127,9 @@ def _config(source, description):
   )
 
 
-class Hollywood2(SaliencyBuilder):
-  """Hollywood-2: shots of films."""
-
-  BUILDER_CONFIGS = (
-    _config(ActionSource(name='hollywood2'), 'Shots of 1707 clips of films'),
-  )
+HOLLYWOOD2 = _config(
+  ActionSource(name='hollywood2'), 'Shots of 1707 clips of films'
+)
 
 
-class UcfSports(SaliencyBuilder):
-  """UCF-Sports: 103 training and 47 test videos."""
-
-  BUILDER_CONFIGS = (
-    _config(ActionSource(name='ucf_sports'), '150 videos of sports'),
-  )
+UCF_SPORTS = _config(ActionSource(name='ucf_sports'), '150 videos of sports')

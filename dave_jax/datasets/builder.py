@@ -98,3 +98,12 @@ class SaliencyBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
       for record in content.records():
         yield number, record
         number += 1
+
+
+def builder_class(
+  name: str, configs: tuple[Config, ...]
+) -> type[SaliencyBuilder]:
+  """Returns the TFDS builder of a data set."""
+  body = {'name': name, 'BUILDER_CONFIGS': configs, '__module__': __name__}
+  kind = type(SaliencyBuilder)
+  return kind(name, (SaliencyBuilder,), body, skip_registration=True)

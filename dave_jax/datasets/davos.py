@@ -7,9 +7,10 @@ import re
 
 import numpy as np
 
+from dave_jax.checks import check_choice
 from dave_jax.datasets import folds, stavis
 from dave_jax.datasets import gaze as gaze_lib
-from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.builder import Config
 from dave_jax.datasets.gaze import Gaze
 from dave_jax.datasets.source import (
   VIDEOS,
@@ -55,8 +56,7 @@ class Downloads:
   coutrot_pixels_per_degree: float = 26.0
 
   def __post_init__(self):
-    if self.eye not in ('left', 'right', 'mean'):
-      raise ValueError(f"expected eye left, right or mean, got '{self.eye}'")
+    check_choice('eye', self.eye, ('left', 'right', 'mean'))
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     clips, problems = [], []
@@ -268,29 +268,26 @@ _DAVE_CITATION = """@article{tavakoli2019dave,
   journal={arXiv:1905.10693}, year={2019}}"""
 
 
-class Davos(SaliencyBuilder):
-  """DAVoS: 151 videos with sound; 93 train, 29 validation, 29 test."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='raw',
-      description='From the downloads of DIEM and Coutrot, with viewers.',
-      source=Downloads(),
-      citation='\n'.join([_DAVE_CITATION, _DIEM_CITATION, _COUTROT_CITATION]),
-      licence='DIEM: CC BY-NC-SA 3.0. Coutrot: for research.',
-      homepage='https://thediemproject.wordpress.com',
-      download='The folder of each of the 76 DIEM videos, from '
-      'https://thediemproject.wordpress.com/videos-and%c2%a0data/; gaze and '
-      'videos (ERB3_Stimuli, ERB4_Stimuli) of databases 1 and 2, from '
-      'http://antoinecoutrot.magix.net/public/databases.html.',
-    ),
-    Config(
-      name='stavis',
-      description='From the STAViS release, without viewers.',
-      source=StavisRelease(),
-      citation='\n'.join([_DAVE_CITATION, stavis.CITATION]),
-      licence=stavis.LICENCE,
-      homepage=stavis.HOMEPAGE,
-      download=stavis.DOWNLOAD,
-    ),
-  )
+DAVOS = (
+  Config(
+    name='raw',
+    description='From the downloads of DIEM and Coutrot, with viewers.',
+    source=Downloads(),
+    citation='\n'.join([_DAVE_CITATION, _DIEM_CITATION, _COUTROT_CITATION]),
+    licence='DIEM: CC BY-NC-SA 3.0. Coutrot: for research.',
+    homepage='https://thediemproject.wordpress.com',
+    download='The folder of each of the 76 DIEM videos, from '
+    'https://thediemproject.wordpress.com/videos-and%c2%a0data/; gaze and '
+    'videos (ERB3_Stimuli, ERB4_Stimuli) of databases 1 and 2, from '
+    'http://antoinecoutrot.magix.net/public/databases.html.',
+  ),
+  Config(
+    name='stavis',
+    description='From the STAViS release, without viewers.',
+    source=StavisRelease(),
+    citation='\n'.join([_DAVE_CITATION, stavis.CITATION]),
+    licence=stavis.LICENCE,
+    homepage=stavis.HOMEPAGE,
+    download=stavis.DOWNLOAD,
+  ),
+)

@@ -5,9 +5,8 @@ import dataclasses
 import pathlib
 
 from dave_jax.datasets import gaze as gaze_lib
-from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.builder import Config
 from dave_jax.datasets.gaze import Gaze
-from dave_jax.datasets.image_files import read_complete_image
 from dave_jax.datasets.source import (
   VIDEOS,
   Picture,
@@ -19,6 +18,7 @@ from dave_jax.datasets.source import (
   listing,
   numbered,
 )
+from dave_jax.media.image_file import read_complete_image
 
 _SPLITS, _LAST_OF_SPLITS = ('train', 'val', 'test'), (600, 700, 1000)
 
@@ -101,21 +101,16 @@ class Dhf1kSource:
     )
 
 
-class Dhf1k(SaliencyBuilder):
-  """DHF1K: 600 training, 100 validation and 300 test videos."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='default',
-      description='1000 videos without sound, 17 viewers (pooled).',
-      source=Dhf1kSource(),
-      licence='CC BY 4.0',
-      homepage='https://github.com/wenguanwang/DHF1K',
-      download='The videos and the annotations of videos 1 to 700.',
-      citation="""@article{wang2021revisiting,
+DHF1K = Config(
+  name='default',
+  description='1000 videos without sound, 17 viewers (pooled).',
+  source=Dhf1kSource(),
+  licence='CC BY 4.0',
+  homepage='https://github.com/wenguanwang/DHF1K',
+  download='The videos and the annotations of videos 1 to 700.',
+  citation="""@article{wang2021revisiting,
   title={Revisiting video saliency prediction in the deep learning era},
   author={Wang, Wenguan and Shen, Jianbing and Xie, Jianwen and Cheng,
           Ming-Ming and Ling, Haibin and Borji, Ali},
   journal={IEEE TPAMI}, volume={43}, number={1}, year={2021}}""",
-    ),
-  )
+)

@@ -7,6 +7,7 @@ from collections import defaultdict
 
 import numpy as np
 
+from dave_jax.checks import check_choice
 from dave_jax.datasets.gaze import Fixations, no_fixations
 from dave_jax.datasets.schema import POOLED
 from dave_jax.datasets.source import Picture
@@ -63,12 +64,9 @@ class Units:
   coordinates: str = 'auto'
 
   def __post_init__(self):
-    if self.time not in ('auto', 's', 'ms'):
-      raise ValueError(f"expected time_unit auto, s or ms, got '{self.time}'")
-    if self.coordinates not in ('auto', 'pixels', 'shares'):
-      raise ValueError(
-        f"expected coordinates auto, pixels or shares, got '{self.coordinates}'"
-      )
+    check_choice('time_unit', self.time, ('auto', 's', 'ms'))
+    coordinates = ('auto', 'pixels', 'shares')
+    check_choice('coordinates', self.coordinates, coordinates)
 
 
 @dataclasses.dataclass(frozen=True)

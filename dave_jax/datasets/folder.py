@@ -7,7 +7,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.checks import check_choice
+from dave_jax.datasets.builder import Config
 from dave_jax.datasets.fixation_table import Units, read_fixations
 from dave_jax.datasets.gaze import Gaze
 from dave_jax.datasets.schema import GAZE_KINDS
@@ -66,10 +67,7 @@ class FolderSource:
 
   def __post_init__(self):
     Units(self.time_unit, self.coordinates)  # Raises for other values.
-    if self.gaze_kind not in GAZE_KINDS:
-      raise ValueError(
-        f'expected gaze_kind {" or ".join(GAZE_KINDS)}, got {self.gaze_kind!r}'
-      )
+    check_choice('gaze_kind', self.gaze_kind, GAZE_KINDS)
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     table = root / 'fixations.csv'
@@ -297,16 +295,11 @@ def _maps(folder, path):
   return None, []
 
 
-class Folder(SaliencyBuilder):
-  """Videos or images of your own."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='default',
-      description='Your own videos or images with fixations.',
-      source=FolderSource(),
-      licence='Your own.',
-      size='your own',
-      download='Nothing.',
-    ),
-  )
+FOLDER = Config(
+  name='default',
+  description='Your own videos or images with fixations.',
+  source=FolderSource(),
+  licence='Your own.',
+  size='your own',
+  download='Nothing.',
+)

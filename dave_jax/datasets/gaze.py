@@ -96,7 +96,7 @@ def no_fixations() -> Fixations:
 
 
 def concatenate(parts: Sequence[Fixations]) -> Fixations:
-  """Returns the rows of all parts, which must be timed alike."""
+  """Returns the rows of all parts, all by time or all by frame."""
   if not parts:
     return no_fixations()
   return Fixations(

@@ -4,9 +4,8 @@ import dataclasses
 import pathlib
 
 from dave_jax.datasets import gaze as gaze_lib
-from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.builder import Config
 from dave_jax.datasets.gaze import Gaze
-from dave_jax.datasets.image_files import read_complete_image
 from dave_jax.datasets.source import (
   IMAGES,
   Picture,
@@ -17,6 +16,7 @@ from dave_jax.datasets.source import (
   natural_order,
   seeded_splits,
 )
+from dave_jax.media.image_file import read_complete_image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,41 +148,31 @@ def _clips_with_maps(rows, *, source, splits, folder, category=''):
   return clips, problems
 
 
-class Mit1003(SaliencyBuilder):
-  """MIT1003: 1003 images, 15 viewers."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='default',
-      description='1003 images, 15 viewers (pooled), 3 s each.',
-      source=Mit1003Source(),
-      licence='Provided for research; see the homepage.',
-      homepage='https://people.csail.mit.edu/tjudd/WherePeopleLook/',
-      download='ALLSTIMULI.zip and ALLFIXATIONMAPS.zip.',
-      citation="""@inproceedings{judd2009learning,
+MIT1003 = Config(
+  name='default',
+  description='1003 images, 15 viewers (pooled), 3 s each.',
+  source=Mit1003Source(),
+  licence='Provided for research; see the homepage.',
+  homepage='https://people.csail.mit.edu/tjudd/WherePeopleLook/',
+  download='ALLSTIMULI.zip and ALLFIXATIONMAPS.zip.',
+  citation="""@inproceedings{judd2009learning,
   title={Learning to predict where humans look},
   author={Judd, Tilke and Ehinger, Krista and Durand, Fr{\\'e}do and
           Torralba, Antonio},
   booktitle={ICCV}, pages={2106--2113}, year={2009}}""",
-    ),
-  )
+)
 
 
-class Cat2000(SaliencyBuilder):
-  """CAT2000: the 2000 images of its training set, 18 viewers each."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='default',
-      description='2000 images of 20 categories, 18 viewers (pooled).',
-      source=Cat2000Source(),
-      licence='Provided for research; see the homepage.',
-      homepage='http://saliency.mit.edu/results_cat2000.html',
-      download='The training set, trainSet.zip.',
-      citation="""@article{borji2015cat2000,
+CAT2000 = Config(
+  name='default',
+  description='2000 images of 20 categories, 18 viewers (pooled).',
+  source=Cat2000Source(),
+  licence='Provided for research; see the homepage.',
+  homepage='http://saliency.mit.edu/results_cat2000.html',
+  download='The training set, trainSet.zip.',
+  citation="""@article{borji2015cat2000,
   title={CAT2000: A large scale fixation dataset for boosting saliency
          research},
   author={Borji, Ali and Itti, Laurent},
   journal={arXiv:1505.03581}, year={2015}}""",
-    ),
-  )
+)

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from dave_jax.datasets import gaze as gaze_lib
-from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.builder import Config
 from dave_jax.datasets.gaze import Fixations, Gaze
 from dave_jax.datasets.source import Picture, SourceClip, find_below, listing
 
@@ -132,22 +132,17 @@ def fixations_of_rows(
   return fixations, int((~begun).sum())
 
 
-class Ledov(SaliencyBuilder):
-  """LEDOV: 538 videos, 32 viewers."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='default',
-      description='538 videos without sound, 32 viewers, eye tracking.',
-      source=LedovSource(),
-      licence='"You are welcome to freely use this database" (homepage).',
-      homepage='https://github.com/remega/LEDOV-eye-tracking-database',
-      size='179,336 frames, 6,431 seconds',
-      download='The archive of the videos, and namelist.mat of the page.',
-      citation="""@inproceedings{jiang2018deepvs,
+LEDOV = Config(
+  name='default',
+  description='538 videos without sound, 32 viewers, eye tracking.',
+  source=LedovSource(),
+  licence='"You are welcome to freely use this database" (homepage).',
+  homepage='https://github.com/remega/LEDOV-eye-tracking-database',
+  size='179,336 frames, 6,431 seconds',
+  download='The archive of the videos, and namelist.mat of the page.',
+  citation="""@inproceedings{jiang2018deepvs,
   title={{DeepVS}: A deep learning based video saliency prediction approach},
   author={Jiang, Lai and Xu, Mai and Liu, Tie and Qiao, Minglang and
           Wang, Zulin},
   booktitle={ECCV}, year={2018}}""",
-    ),
-  )
+)

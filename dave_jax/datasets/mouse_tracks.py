@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.builder import Config
 from dave_jax.datasets.gaze import Fixations, Gaze
 from dave_jax.datasets.schema import POOLED
 from dave_jax.datasets.source import Picture, SourceClip, listing
@@ -262,55 +262,40 @@ _CHALLENGE_FILES = (
 )
 
 
-class Crowdsal(SaliencyBuilder):
-  """CrowdSAL: 3000 training and 2000 test videos."""
-
-  BUILDER_CONFIGS = (
-    _config(
-      source=CrowdSalSource(),
-      videos='5000',
-      size='5000 videos of 18.4 s on average, 2.7 million frames',
-      page='CrowdSAL',
-      files='Train/ and Test/',
-      citation="""@misc{crowdsal,
+CROWDSAL = _config(
+  source=CrowdSalSource(),
+  videos='5000',
+  size='5000 videos of 18.4 s on average, 2.7 million frames',
+  page='CrowdSAL',
+  files='Train/ and Test/',
+  citation="""@misc{crowdsal,
   title={{CrowdSAL}: Video saliency dataset and benchmark},
   author={{MSU Video Group}},
   howpublished={https://videoprocessing.ai/datasets/crowdsal.html}}""",
-    ),
-  )
+)
 
 
-class Ntire2026(SaliencyBuilder):
-  """The NTIRE 2026 challenge: 1200 training and 800 test videos."""
-
-  BUILDER_CONFIGS = (
-    _config(
-      source=ChallengeSource(name='ntire2026'),
-      videos='NTIRE 2026 challenge: 2000',
-      size='2000 videos of 18 s on average',
-      page='VideoSaliencyChallenge',
-      files=_CHALLENGE_FILES,
-      citation="""@article{ntire2026saliency,
+NTIRE2026 = _config(
+  source=ChallengeSource(name='ntire2026'),
+  videos='NTIRE 2026 challenge: 2000',
+  size='2000 videos of 18 s on average',
+  page='VideoSaliencyChallenge',
+  files=_CHALLENGE_FILES,
+  citation="""@article{ntire2026saliency,
   title={{NTIRE} 2026 challenge on video saliency prediction: Methods and
          results}, journal={arXiv preprint arXiv:2604.14816}, year={2026}}""",
-    ),
-  )
+)
 
 
-class Avimos(SaliencyBuilder):
-  """AViMoS, of the AIM 2024 challenge: 1000 training and 500 test videos."""
-
-  BUILDER_CONFIGS = (
-    _config(
-      source=ChallengeSource(name='avimos'),
-      videos='AIM 2024 challenge: 1500',
-      size='1500 videos of 19 s on average',
-      page='AudioVisualMouseSaliency',
-      files=_CHALLENGE_FILES,
-      citation="""@article{moskalenko2024aim,
+AVIMOS = _config(
+  source=ChallengeSource(name='avimos'),
+  videos='AIM 2024 challenge: 1500',
+  size='1500 videos of 19 s on average',
+  page='AudioVisualMouseSaliency',
+  files=_CHALLENGE_FILES,
+  citation="""@article{moskalenko2024aim,
   title={{AIM} 2024 challenge on video saliency prediction: Methods and
          results}, author={Moskalenko, Andrey and Bryncev, Alexey and
          Vatolin, Dmitry and Timofte, Radu and others},
   journal={arXiv preprint arXiv:2409.14827}, year={2024}}""",
-    ),
-  )
+)

@@ -8,7 +8,7 @@ import numpy as np
 
 from dave_jax.datasets import folds
 from dave_jax.datasets import gaze as gaze_lib
-from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.builder import Config
 from dave_jax.datasets.gaze import Gaze
 from dave_jax.datasets.source import (
   Picture,
@@ -107,23 +107,18 @@ class MvvaSource:
     )
 
 
-class Mvva(SaliencyBuilder):
-  """MVVA: 300 videos of talking faces, 34 viewers."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='default',
-      description='300 videos of talking faces with sound, 34 viewers, eye '
-      'tracking, folds 1 to 3.',
-      source=MvvaSource(),
-      licence='On request from the authors.',
-      homepage='https://github.com/MinglangQiao/MVVA-Database',
-      download='The database and the sound; the authors give access to both.',
-      citation="""@inproceedings{liu2020learning,
+MVVA = Config(
+  name='default',
+  description='300 videos of talking faces with sound, 34 viewers, eye '
+  'tracking, folds 1 to 3.',
+  source=MvvaSource(),
+  licence='On request from the authors.',
+  homepage='https://github.com/MinglangQiao/MVVA-Database',
+  download='The database and the sound; the authors give access to both.',
+  citation="""@inproceedings{liu2020learning,
   title={Learning to predict salient faces: A novel visual-audio saliency
          model},
   author={Liu, Yufan and Qiao, Minglang and Xu, Mai and Li, Bing and
           Hu, Weiming and Borji, Ali},
   booktitle={ECCV}, year={2020}}""",
-    ),
-  )
+)

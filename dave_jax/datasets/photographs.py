@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import numpy as np
 import scipy.io
 
-from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.builder import Config
 from dave_jax.datasets.gaze import Fixations, Gaze
 from dave_jax.datasets.source import (
   IMAGES,
@@ -215,63 +215,48 @@ def _rows(viewers):
   return np.concatenate(rows).astype(np.float64)
 
 
-class Osie(SaliencyBuilder):
-  """OSIE: 700 photographs, 15 viewers."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='default',
-      description='700 photographs of 800 x 600, 15 viewers, 3 s each.',
-      # 800 pixels span 33.7 degrees.
-      source=TableOfFixations(name='osie', pixels_per_degree=24.0),
-      licence='MIT',
-      homepage='https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels',
-      download='data/stimuli/ of the repository, and its '
-      'data/eye/fixations.mat converted to fixations.npz.',
-      citation="""@article{xu2014predicting,
+OSIE = Config(
+  name='default',
+  description='700 photographs of 800 x 600, 15 viewers, 3 s each.',
+  # 800 pixels span 33.7 degrees.
+  source=TableOfFixations(name='osie', pixels_per_degree=24.0),
+  licence='MIT',
+  homepage='https://github.com/NUS-VIP/predicting-human-gaze-beyond-pixels',
+  download='data/stimuli/ of the repository, and its '
+  'data/eye/fixations.mat converted to fixations.npz.',
+  citation="""@article{xu2014predicting,
   title={Predicting human gaze beyond pixels},
   author={Xu, Juan and Jiang, Ming and Wang, Shuo and Kankanhalli, Mohan S
           and Zhao, Qi},
   journal={Journal of Vision}, volume={14}, number={1}, year={2014}}""",
-    ),
-  )
+)
 
 
-class Scene500(SaliencyBuilder):
-  """Scene500: 500 photographs, up to 12 viewers."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='default',
-      description='500 photographs of many sizes, up to 12 viewers.',
-      # Fixations lie on a grid of 1/3600 of 256-pixel images, which suggests a
-      # screen 900 pixels high sampled at quarter pixels. Its size in degrees is
-      # not published.
-      source=TableOfFixations(
-        name='scene500', pixels_per_degree=None, degrees_high=25.0
-      ),
-      licence='MIT, copyright 2015 Haoran Liang',
-      download='The images and the fixations, converted to fixations.npz.',
-    ),
-  )
+SCENE500 = Config(
+  name='default',
+  description='500 photographs of many sizes, up to 12 viewers.',
+  # Fixations lie on a grid of 1/3600 of 256-pixel images, which suggests a
+  # screen 900 pixels high sampled at quarter pixels. Its size in degrees is
+  # not published.
+  source=TableOfFixations(
+    name='scene500', pixels_per_degree=None, degrees_high=25.0
+  ),
+  licence='MIT, copyright 2015 Haoran Liang',
+  download='The images and the fixations, converted to fixations.npz.',
+)
 
 
-class Eyecrowd(SaliencyBuilder):
-  """EyeCrowd: 500 photographs of people, 16 viewers."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='default',
-      description='500 photographs of people and crowds of 1024 x 768, 16 '
-      'viewers, 5 s each.',
-      source=EyeCrowdSource(),
-      licence='MIT',
-      homepage='https://www-users.cse.umn.edu/~qzhao/crowd.html',
-      download='data/stimuli/ and data/eye/fixations.mat; or resized '
-      'photographs in stimuli/ with fixations.npz and --set width=PIXELS.',
-      citation="""@inproceedings{jiang2014saliency,
+EYECROWD = Config(
+  name='default',
+  description='500 photographs of people and crowds of 1024 x 768, 16 '
+  'viewers, 5 s each.',
+  source=EyeCrowdSource(),
+  licence='MIT',
+  homepage='https://www-users.cse.umn.edu/~qzhao/crowd.html',
+  download='data/stimuli/ and data/eye/fixations.mat; or resized '
+  'photographs in stimuli/ with fixations.npz and --set width=PIXELS.',
+  citation="""@inproceedings{jiang2014saliency,
   title={Saliency in crowd},
   author={Jiang, Ming and Xu, Juan and Zhao, Qi},
   booktitle={ECCV}, pages={17--32}, year={2014}}""",
-    ),
-  )
+)

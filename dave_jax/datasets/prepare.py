@@ -21,46 +21,46 @@ import textwrap
 from absl import logging
 
 from dave_jax.arguments import DONE, FAILED, INTERRUPTED, make_parser
-from dave_jax.datasets import build_report as report_lib
-from dave_jax.datasets.action_videos import Hollywood2, UcfSports
-from dave_jax.datasets.build import build
-from dave_jax.datasets.builder import Config, SaliencyBuilder
-from dave_jax.datasets.davos import Davos
-from dave_jax.datasets.dhf1k import Dhf1k
-from dave_jax.datasets.folder import Folder
-from dave_jax.datasets.images import Cat2000, Mit1003
-from dave_jax.datasets.ledov import Ledov
-from dave_jax.datasets.mouse_tracks import Avimos, Crowdsal, Ntire2026
-from dave_jax.datasets.mvva import Mvva
-from dave_jax.datasets.photographs import Eyecrowd, Osie, Scene500
-from dave_jax.datasets.records import Storage
-from dave_jax.datasets.salicon import Salicon
-from dave_jax.datasets.simulation.sounding_shapes import (
-  SoundingImages,
-  SoundingShapes,
+from dave_jax.datasets import (
+  action_videos,
+  davos,
+  dhf1k,
+  folder,
+  images,
+  ledov,
+  mouse_tracks,
+  mvva,
+  photographs,
+  salicon,
+  stavis,
 )
-from dave_jax.datasets.stavis import Stavis
+from dave_jax.datasets import build_report as report_lib
+from dave_jax.datasets.build import build
+from dave_jax.datasets.builder import Config, SaliencyBuilder, builder_class
+from dave_jax.datasets.records import Storage
+from dave_jax.datasets.simulation import sounding_shapes
 
-BUILDERS: dict[str, type[SaliencyBuilder]] = {
-  'davos': Davos,
-  'stavis': Stavis,
-  'dhf1k': Dhf1k,
-  'crowdsal': Crowdsal,
-  'ntire2026': Ntire2026,
-  'avimos': Avimos,
-  'mvva': Mvva,
-  'ledov': Ledov,
-  'hollywood2': Hollywood2,
-  'ucf_sports': UcfSports,
-  'salicon': Salicon,
-  'osie': Osie,
-  'scene500': Scene500,
-  'eyecrowd': Eyecrowd,
-  'mit1003': Mit1003,
-  'cat2000': Cat2000,
-  'folder': Folder,
-  'sounding_shapes': SoundingShapes,
-  'sounding_images': SoundingImages,
+# {name: its configurations, the first of which is the default}.
+SETS: dict[str, tuple[Config, ...]] = {
+  'davos': davos.DAVOS,
+  'stavis': stavis.STAVIS,
+  'dhf1k': (dhf1k.DHF1K,),
+  'crowdsal': (mouse_tracks.CROWDSAL,),
+  'ntire2026': (mouse_tracks.NTIRE2026,),
+  'avimos': (mouse_tracks.AVIMOS,),
+  'mvva': (mvva.MVVA,),
+  'ledov': (ledov.LEDOV,),
+  'hollywood2': (action_videos.HOLLYWOOD2,),
+  'ucf_sports': (action_videos.UCF_SPORTS,),
+  'salicon': (salicon.SALICON,),
+  'osie': (photographs.OSIE,),
+  'scene500': (photographs.SCENE500,),
+  'eyecrowd': (photographs.EYECROWD,),
+  'mit1003': (images.MIT1003,),
+  'cat2000': (images.CAT2000,),
+  'folder': (folder.FOLDER,),
+  'sounding_shapes': (sounding_shapes.SOUNDING_SHAPES,),
+  'sounding_images': (sounding_shapes.SOUNDING_IMAGES,),
 }
 _TYPES = {int: 'a whole number', float: 'a number', str: 'text'}
 
@@ -182,7 +182,7 @@ def make_builder(
   Raises:
     ValueError: There is no such set or field, or a value is not allowed.
   """
-  kind, config = _find(name)
+  set_name, config = _find(name)
   source, changes = config.source, []
   for field, text in (settings or {}).items():
     source = dataclasses.replace(source, **{field: _value(source, field, text)})
@@ -201,34 +201,32 @@ def make_builder(
   elif changes:
     changed = re.sub(r'[^\w.]', '_', '_'.join([config.name, *changes]))
     config = dataclasses.replace(config, name=changed, source=source)
+  kind = builder_class(set_name, SETS[set_name])
   return kind(config=config, data_dir=data_dir, file_format='array_record')
 
 
 def _find(name):
-  """Returns (builder class, configuration) of a data set."""
+  """Returns (name of the set, configuration) of a data set."""
   set_name, _, config_name = name.partition('/')
-  if set_name not in BUILDERS:
+  if set_name not in SETS:
     raise ValueError(
       f"expected a data set of {', '.join(names())}; got '{name}'"
     )
-  kind = BUILDERS[set_name]
-  configs = {config.name: config for config in kind.BUILDER_CONFIGS}
-  config: Config | None = configs.get(
-    config_name or kind.BUILDER_CONFIGS[0].name
-  )
+  configs = {config.name: config for config in SETS[set_name]}
+  config = configs.get(config_name or SETS[set_name][0].name)
   if config is None:
     raise ValueError(
       f"expected {set_name}/ followed by {' or '.join(configs)}, got '{name}'"
     )
-  return kind, config
+  return set_name, config
 
 
 def names() -> list[str]:
   """Returns the names of all data sets."""
   return [
-    name if len(kind.BUILDER_CONFIGS) == 1 else f'{name}/{config.name}'
-    for name, kind in BUILDERS.items()
-    for config in kind.BUILDER_CONFIGS
+    name if len(configs) == 1 else f'{name}/{config.name}'
+    for name, configs in SETS.items()
+    for config in configs
   ]
 
 

@@ -11,7 +11,6 @@ import simplejpeg
 
 from dave_jax.datasets import pairing, schema
 from dave_jax.datasets.gaze import Fixations, Gaze
-from dave_jax.datasets.image_files import image_bytes, read_complete_image
 from dave_jax.datasets.source import (
   Picture,
   Source,
@@ -21,6 +20,7 @@ from dave_jax.datasets.source import (
 )
 from dave_jax.media.audio import SAMPLE_RATE, load_waveform
 from dave_jax.media.clock import LOG_MEL_RATE
+from dave_jax.media.image_file import image_bytes, read_complete_image
 from dave_jax.media.picture import PictureMaker
 from dave_jax.media.source import open_source
 

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 
 from dave_jax.datasets import gaze as gaze_lib
-from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.builder import Config
 from dave_jax.datasets.gaze import Fixations, Gaze
 from dave_jax.datasets.source import (
   IMAGES,
@@ -107,21 +107,16 @@ def _viewer_fixations(path, number, viewer):
   )
 
 
-class Salicon(SaliencyBuilder):
-  """SALICON: 10,000 training and 5,000 validation photographs."""
-
-  BUILDER_CONFIGS = (
-    Config(
-      name='default',
-      description='20,000 photographs of MS COCO, with mouse movements.',
-      source=SaliconSource(),
-      licence='CC BY 4.0 (SALICON); the photographs are under COCO terms.',
-      homepage='http://salicon.net',
-      download='Images, maps and fixations of train and val, from '
-      'http://salicon.net/download/.',
-      citation="""@inproceedings{jiang2015salicon,
+SALICON = Config(
+  name='default',
+  description='20,000 photographs of MS COCO, with mouse movements.',
+  source=SaliconSource(),
+  licence='CC BY 4.0 (SALICON); the photographs are under COCO terms.',
+  homepage='http://salicon.net',
+  download='Images, maps and fixations of train and val, from '
+  'http://salicon.net/download/.',
+  citation="""@inproceedings{jiang2015salicon,
   title={{SALICON}: Saliency in context},
   author={Jiang, Ming and Huang, Shengsheng and Duan, Juanyong and Zhao, Qi},
   booktitle={CVPR}, pages={1072--1080}, year={2015}}""",
-    ),
-  )
+)

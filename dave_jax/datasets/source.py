@@ -1,4 +1,4 @@
-"""What a reader of a source provides: its clips, and what is missing."""
+"""The interface of sources of clips, and helpers to find their files."""
 
 import dataclasses
 import fnmatch

@@ -5,7 +5,7 @@ import pathlib
 
 from dave_jax.datasets import folds
 from dave_jax.datasets import gaze as gaze_lib
-from dave_jax.datasets.builder import Config, SaliencyBuilder
+from dave_jax.datasets.builder import Config
 from dave_jax.datasets.gaze import Gaze
 from dave_jax.datasets.source import (
   Picture,
@@ -148,19 +148,16 @@ def read_gaze(clip: SourceClip, sigma: float) -> Gaze:
   )
 
 
-class Stavis(SaliencyBuilder):
-  """The six sets of the STAViS release; see `folds.fold_split`."""
-
-  BUILDER_CONFIGS = tuple(
-    Config(
-      name=name,
-      description=f'{set_name} of the STAViS release, viewers pooled, folds 1 '
-      'to 3 (DIEM has one).',
-      source=StavisSource(set_name=set_name, name=name),
-      citation=CITATION,
-      licence=LICENCE,
-      homepage=HOMEPAGE,
-      download=DOWNLOAD,
-    )
-    for name, set_name in SETS.items()
+STAVIS = tuple(
+  Config(
+    name=name,
+    description=f'{set_name} of the STAViS release, viewers pooled, folds 1 '
+    'to 3 (DIEM has one).',
+    source=StavisSource(set_name=set_name, name=name),
+    citation=CITATION,
+    licence=LICENCE,
+    homepage=HOMEPAGE,
+    download=DOWNLOAD,
   )
+  for name, set_name in SETS.items()
+)

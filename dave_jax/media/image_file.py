@@ -1,7 +1,7 @@
-"""Images in files, whatever bytes the file's name is made of.
+"""Reads and writes images, also if their file names are not UTF-8.
 
-OpenCV takes names as UTF-8 and ends the process at others, so that images are
-decoded and encoded in memory.
+OpenCV aborts the process at such names, so images are decoded and encoded in
+memory.
 """
 
 import os
@@ -12,6 +12,7 @@ import numpy as np
 
 from dave_jax.files import write_atomically
 
+_JPEG_BEGIN, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
 _KINDS = {
   'rgb': cv2.IMREAD_COLOR_RGB,
   'grey': cv2.IMREAD_GRAYSCALE,
@@ -36,6 +37,39 @@ def read_image(path: str | os.PathLike, kind: str) -> np.ndarray | None:
     return cv2.imdecode(data, _KINDS[kind])
   except cv2.error:  # An empty file, or one of more than 2^30 pixels.
     return None
+
+
+def image_bytes(path: str | os.PathLike) -> bytes:
+  """Returns the bytes of an image file.
+
+  Raises:
+    ValueError: The file is empty, or a JPEG without its end, which decoders
+      silently complete with grey.
+    OSError: The file cannot be read.
+  """
+  data = pathlib.Path(path).read_bytes()
+  if not data:
+    raise ValueError(f'{path}: the file is empty; download it again')
+  if data[:2] == _JPEG_BEGIN and _JPEG_END not in data[-4096:]:
+    raise ValueError(f'{path}: the JPEG is cut off; download it again')
+  return data
+
+
+def read_complete_image(path: str | os.PathLike, kind: str) -> np.ndarray:
+  """Returns an image as `read_image` does, but refuses a damaged file.
+
+  Raises:
+    ValueError: The file does not decode, or is cut off.
+    OSError: The file cannot be read.
+  """
+  image_bytes(path)
+  image = read_image(path, kind)
+  if image is None:
+    raise ValueError(
+      f'{path}: expected an image, got a file that does not decode; download '
+      'it again'
+    )
+  return image
 
 
 def write_image(path: str | os.PathLike, image: np.ndarray) -> None:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from dave_jax.datasets import shards, store
-from dave_jax.datasets.images import Mit1003
+from dave_jax.datasets.prepare import make_builder
 from tests.datasets.building import DEGREE, VIDEOS, assert_same, build_into
 
 
@@ -22,7 +22,7 @@ def test_several_processes_build_the_same_set_as_one(tmp_path, videos):
 
 def test_download_and_prepare_builds_the_same_set(tmp_path, photographs):
   build_into('mit1003', photographs, tmp_path / 'one')
-  builder = Mit1003(data_dir=tmp_path / 'two', file_format='array_record')
+  builder = make_builder('mit1003', tmp_path / 'two')
   builder.download_and_prepare(
     download_config=tfds.download.DownloadConfig(manual_dir=photographs)
   )
@@ -35,7 +35,7 @@ def test_download_and_prepare_builds_the_same_set(tmp_path, photographs):
 
 def test_built_set_is_readable_with_tfds_alone(tmp_path, photographs):
   build_into('mit1003', photographs, tmp_path)
-  builder = tfds.builder('mit1003', data_dir=tmp_path, try_gcs=False)
+  builder = tfds.builder('mit1003/default', data_dir=tmp_path, try_gcs=False)
   assert builder.info.citation.startswith('@inproceedings{judd2009')
   assert builder.info.redistribution_info.license
   source = builder.as_data_source(split='train[:10]')

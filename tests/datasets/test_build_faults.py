@@ -16,7 +16,6 @@ import tensorflow_datasets as tfds
 from dave_jax.datasets import build as build_lib
 from dave_jax.datasets import shards, store
 from dave_jax.datasets.build import IncompleteError, build
-from dave_jax.datasets.folder import Folder
 from dave_jax.datasets.prepare import make_builder
 from tests.datasets.building import DEGREE, VIDEOS, assert_same, build_into
 from tests.media import clips
@@ -71,7 +70,7 @@ def test_opening_a_set_that_is_not_built_names_the_command(tmp_path):
 
 
 def test_tfds_refuses_an_incomplete_source(tmp_path):
-  builder = Folder(data_dir=tmp_path, file_format='array_record')
+  builder = make_builder('folder', tmp_path)
   with pytest.raises(ValueError, match=r'fixations\.csv is missing'):
     builder.download_and_prepare(
       download_config=tfds.download.DownloadConfig(manual_dir=tmp_path)

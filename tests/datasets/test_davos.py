@@ -148,7 +148,7 @@ def test_clips_of_a_wrong_matlab_file_are_left_out(downloads, build_set):
 
 
 def test_unknown_eye_is_an_error():
-  with pytest.raises(ValueError, match='expected eye left, right or mean'):
+  with pytest.raises(ValueError, match='eye: expected one of left, right'):
     Downloads(eye='both')
 
 

@@ -8,10 +8,10 @@ import simplejpeg
 
 from dave_jax.datasets import gaze as gaze_lib
 from dave_jax.datasets.gaze import Fixations, Gaze
-from dave_jax.datasets.image_files import read_complete_image
 from dave_jax.datasets.records import Storage, read_clip
 from dave_jax.datasets.source import SourceClip
 from dave_jax.media import audio, clock
+from dave_jax.media.image_file import read_complete_image
 from dave_jax.media.video import VideoReader
 from tests.datasets import layouts
 from tests.media import clips

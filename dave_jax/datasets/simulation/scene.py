@@ -1,8 +1,8 @@
 """The visible part of a simulated shot: moving objects on a moving background.
 
 Positions are fractions of the frame's width and height, sizes are fractions of
-its height ("heights"), so that a scene looks alike at every frame size. Nothing
-here depends on the sound.
+its height ("heights"), so that a scene looks the same at every frame size.
+Nothing here depends on the sound.
 """
 
 import dataclasses

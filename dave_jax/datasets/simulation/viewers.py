@@ -4,11 +4,11 @@ Each viewer alternates fixations and saccades. The target of a saccade is the
 eye of an object, or a point near the centre, drawn in proportion to their
 pulls. The pull of an object depends on its kind and grows when it is lively,
 much more when it sounds or has just sounded, and for a second or so when it
-interests all viewers, which neither frames nor sound tell (people share more
-than a network can see). Pulls are those of a reaction time before, 200 to 300
-ms. The onset of an on-screen voice, or a cut, often ends a fixation early, one
-reaction time later. Gaze follows moving objects; saccades and blinks are not
-fixations.
+interests all viewers, independently of frames and sound (viewers agree more
+than a network can predict). Pulls are those of a reaction time before, 200 to
+300 ms. The onset of an on-screen voice, or a cut, often ends a fixation early,
+one reaction time later. Gaze follows moving objects; saccades and blinks are
+not fixations.
 """
 
 import dataclasses
