@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 
-# Leaves memory to PyTorch, which runs in a process of its own.
+# Leaves memory to PyTorch, which runs in a separate process.
 os.environ.setdefault('XLA_PYTHON_CLIENT_PREALLOCATE', 'false')
 
 import jax
@@ -135,7 +135,7 @@ def pytorch(bench: Bench) -> None:
     for row in bench.rows
     if row.get('name') == 'ours' and 'tflops' in row
   }
-  # In a session of its own, so that its compiler's processes end with it.
+  # In a new session, so that its compiler's processes end with it.
   with subprocess.Popen(
     command, stdout=subprocess.PIPE, text=True, start_new_session=True
   ) as process:

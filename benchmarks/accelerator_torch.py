@@ -1,4 +1,4 @@
-"""PyTorch's part of `benchmarks.accelerator`, in a process of its own.
+"""PyTorch's part of `benchmarks.accelerator`, run in a separate process.
 
   python -m benchmarks.accelerator_torch --batch=8 --size=256x320 --seconds=100
 

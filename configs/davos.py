@@ -92,7 +92,7 @@ def get_config(variant: str = '') -> ConfigDict:
   data.images_weights = ''
   data.silent_video_weights = ''
   # An epoch samples one window in every 16 frames, because neighbouring frames
-  # are nearly alike. Other epochs draw other frames.
+  # are nearly the same. Each epoch draws other frames.
   data.stride = 16
   data.random_frames = True
   # Time of a window's sound relative to its frames: 'exact', 'causal' or

@@ -16,7 +16,7 @@ def write_atomically(path: str | os.PathLike) -> Iterator[pathlib.Path]:
   """Yields a temporary path; renames it to `path` when the block succeeds.
 
   The temporary file is hidden, lies in the same folder (made if missing), keeps
-  the suffix, and has a name of its own, so that several processes may write the
+  the suffix, and has a unique name, so that several processes may write the
   same file. If the block raises, it is removed and `path` stays as it was; only
   a killed process leaves it, see `remove_partial_files`.
 

@@ -328,7 +328,7 @@ def main(argv: list[str]) -> int:
   """Prints the plan that the flags ask for; returns the exit status."""
   del argv
   jax.config.update('jax_platforms', 'cpu')
-  # Programs for chips that are not there cannot be read back.
+  # The cache cannot load programs for absent chips.
   jax.config.update('jax_enable_compilation_cache', False)
   try:
     print(make_plan(command_line.config(), _TOPOLOGY.value or ''))

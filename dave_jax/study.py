@@ -70,7 +70,7 @@ class Study:
     stages = list(self._stages())
     for number, (title, stage) in enumerate(stages, 1):
       _LOG.info('[%d/%d] %s', number, len(stages), title)
-      # Of all stages, only training can be asked to stop.
+      # Only training can be interrupted; it then returns False.
       if stage() is False:
         return False
     return True

@@ -1,4 +1,4 @@
-"""Where the maps of an evaluation come from, and what is recorded of it."""
+"""Opens the maps to evaluate: of a network, a folder or a baseline."""
 
 import hashlib
 import pathlib
@@ -27,15 +27,15 @@ def open_maps(
   truth: GroundTruth,
   mean: np.ndarray | None,
 ) -> tuple[Maps | None, dict]:
-  """Opens what is evaluated.
+  """Opens the maps to evaluate.
 
   Args:
-    options: Says what it is.
-    dataset, truth: What it is evaluated on.
+    options: What to evaluate.
+    dataset, truth: The data to evaluate it on.
     mean: The mean eye position, if there is one.
 
   Returns:
-    The maps, None for Human Infinite; and what the run records of them.
+    The maps, None for Human Infinite; and a record of their source.
 
   Raises:
     ValueError, OSError: Maps or a checkpoint are missing or damaged.
@@ -50,7 +50,7 @@ def open_maps(
 def read_mean_eye_position(
   options: Options, dataset: Dataset
 ) -> tuple[np.ndarray | None, dict | None]:
-  """Returns the mean eye position and what is recorded of it; None without.
+  """Returns the mean eye position and a record of its source, if needed.
 
   Without the default split, IG is left out.
   """

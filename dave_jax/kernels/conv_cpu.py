@@ -1,7 +1,7 @@
 """3D convolution and its gradients as matrix products, for CPUs.
 
 XLA's CPU backend multiplies matrices at nearly the peak rate of the machine,
-but its 3D convolutions are far slower, most of all their gradients. Here a
+but its 3D convolutions are far slower, especially their gradients. Here a
 convolution is a loop over pieces of its output. Each iteration gathers the
 inputs under each tap (im2col) or, where that saves work, transforms tiles by
 Winograd's algorithm; multiplies by the kernel; and writes the piece. A piece

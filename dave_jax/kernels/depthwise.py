@@ -10,7 +10,7 @@ from jax import lax
 def depthwise_conv(
   x: jax.Array, kernel: jax.Array, *, stride: int, lax_kernels: bool = False
 ) -> jax.Array:
-  """Convolves each channel with a kernel of its own, padded as in TensorFlow.
+  """Convolves each channel with its own kernel, padded as in TensorFlow.
 
   XLA's grouped convolution on GPUs and TPUs. On CPUs, where that one is many
   times slower than the machine, a sum of shifted products, which XLA fuses into

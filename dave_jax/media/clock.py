@@ -15,8 +15,8 @@ LOG_MEL_RATE = 100  # Log-mel frames per second.
 MEL_BANDS = 64
 EXAMPLE_FRAMES = 64  # Log-mel frames of an example, 0.64 s.
 WINDOW_FRAMES = 16  # Video frames of a window.
-# Log-mel frames that hold the examples of any window, so that one size is ever
-# compiled: 3.2 s between the first and the last of 16 frames, which is 4.7
+# Log-mel frames that hold the examples of any window, so that only one size
+# is compiled: 3.2 s between the first and the last of 16 frames, which is 4.7
 # frames per second or a pause of 2.6 s at 25.
 CHUNK_FRAMES = 384
 SILENCE = float(np.log(0.01))  # The log-mel value of digital silence.

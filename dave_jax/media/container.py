@@ -152,9 +152,9 @@ def stream_end_time(container, stream) -> float | None:
 
 
 class _Clock:
-  """Takes the jumps out of a file's time stamps, in all streams alike.
+  """Removes jumps from the time stamps of all streams of a file.
 
-  Where a stream jumps, its stamps from there on are shifted so that it goes on
+  Where a stream jumps, its later stamps are shifted so that it continues
   without a break. A stream that jumps by about the same takes the same shift,
   so that picture and sound stay as far apart as they are in the file.
 
@@ -167,7 +167,7 @@ class _Clock:
     self._end = end_time(container)
     self._shifts = [0.0]  # Seconds; the first applies up to the first jump.
     self._in_force = {}  # {index of a stream: which shift it is at}
-    self._reached = {}  # {index of a stream: second at which it goes on}
+    self._reached = {}  # {index of a stream: second at which it continues}
 
   def correct(self, packet: av.Packet) -> None:
     """Shifts the stamps of a packet; packets come in the order of the file."""

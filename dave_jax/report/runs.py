@@ -1,4 +1,4 @@
-"""Finished evaluations, read to be compared."""
+"""Reads finished evaluations to compare them."""
 
 import collections
 import dataclasses

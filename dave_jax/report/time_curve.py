@@ -39,8 +39,8 @@ def mean_curve(curves: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
   """
   table = np.array([curve for curve in curves if not np.isnan(curve).any()])
   if not len(table):
-    nowhere = np.full(len(curves[0]) if len(curves) else 0, np.nan)
-    return nowhere, nowhere
+    undefined = np.full(len(curves[0]) if len(curves) else 0, np.nan)
+    return undefined, undefined
   error = np.full(table.shape[1], np.nan)
   if len(table) > 1:
     error = table.std(axis=0, ddof=1) / np.sqrt(len(table))

@@ -183,8 +183,8 @@ class Progress:
   """Measures the rate of steps, and what the steps wait for.
 
   With several processes, a straggler makes the others wait in the all-reduce of
-  the gradients, and waits for nobody itself. So the time that a process is
-  blocked beyond the least blocked one is time it waits for that process.
+  the gradients, and does not wait itself. The time that a process is blocked
+  longer than the least blocked one is therefore time it waits for that process.
 
   Attributes:
     metrics: The last line as JSON: 'examples_per_second'; 'data', the fraction
