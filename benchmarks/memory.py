@@ -10,10 +10,8 @@ not.
 
 import argparse
 import ctypes
-import json
+import multiprocessing
 import pathlib
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
@@ -37,19 +35,12 @@ def main():
   parser.add_argument('--height', type=int, default=256)
   parser.add_argument('--width', type=int, default=320)
   parser.add_argument('--json')
-  parser.add_argument('--contestant', choices=['ours', 'PyTorch'])
   args = parser.parse_args()
-  if args.contestant is not None:
-    step = {'ours': _our_step, 'PyTorch': _torch_step}[args.contestant]
-    print(json.dumps(_peak(step, args.batch, args.height, args.width)))
-    return
-  sizes = [f'--{k}={vars(args)[k]}' for k in ('batch', 'height', 'width')]
+  size = args.batch, args.height, args.width
   peaks = {}
-  for contestant in ('ours', 'PyTorch'):
-    command = [sys.executable, '-m', 'benchmarks.memory', *sizes]
-    command.append(f'--contestant={contestant}')
-    output = subprocess.run(command, check=True, capture_output=True).stdout
-    peaks[contestant] = json.loads(output)
+  for name, step in (('ours', _our_step), ('PyTorch', _torch_step)):
+    with multiprocessing.get_context('spawn').Pool(1) as pool:
+      peaks[name] = pool.apply(_peak, (step, *size))
   report(
     [
       Row(
@@ -90,7 +81,7 @@ def _our_step(video, audio, targets):
 
   def update(params, statistics, moments, *batch):
     gradients, statistics = jax.grad(loss, has_aux=True)(
-      params, statistics, *batch
+      params, statistics, *batch, lax_kernels=False
     )
     updates, moments = optimizer.update(gradients, moments)
     return optax.apply_updates(params, updates), statistics, moments
