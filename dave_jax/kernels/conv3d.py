@@ -137,33 +137,33 @@ _conv3d.defvjp(_conv3d_forward, _conv3d_backward)
 class Conv3D(nn.Module):
   """3D convolution without bias; its only parameter is `kernel`, float32.
 
+  Time, height and width are padded with zeros by half the kernel's size.
+
   Attributes:
     features: Number of output channels.
-    kernel_size: Taps in time, height and width.
-    strides: Strides in time, height and width.
-    padding: Zeros before and after, in time, height and width.
+    size: Taps in each of time, height and width, odd.
+    stride: Stride in each of them.
     dtype: Type of the computation and of the result.
     lax_kernels: See `conv3d`.
   """
 
   features: int
-  kernel_size: Sequence[int]
-  strides: Sequence[int] = (1, 1, 1)
-  padding: Padding = ((0, 0), (0, 0), (0, 0))
+  size: int
+  stride: int = 1
   dtype: Any = jnp.float32
   lax_kernels: bool = False
 
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [b, t, h, w, c] to [b, t', h', w', features]."""
-    shape = (*self.kernel_size, x.shape[-1], self.features)
+    shape = (*(self.size,) * 3, x.shape[-1], self.features)
     # He et al. (2015), fan-out.
     he = nn.initializers.variance_scaling(2.0, 'fan_out', 'normal')
     kernel = self.param('kernel', he, shape)
     return conv3d(
       x.astype(self.dtype),
       kernel.astype(self.dtype),
-      strides=self.strides,
-      padding=self.padding,
+      strides=(self.stride,) * 3,
+      padding=((self.size // 2,) * 2,) * 3,
       lax_kernels=self.lax_kernels,
     )

@@ -158,19 +158,20 @@ class Block(nn.Module):
     widths = [self.features] * len(sizes)
     if self.bottleneck:
       widths[-1] *= 4
+    computed = self.dtype, self.lax_kernels
     residual = _Shortcut(
       widths[-1],
       self.stride,
       self.shortcut,
       self.detach_shortcut,
-      self.dtype,
-      self.lax_kernels,
+      *computed,
       name='downsample',
     )(x, train=train)
     strided = sizes.index(3)
     for i, (size, width) in enumerate(zip(sizes, widths, strict=True)):
       stride = self.stride if i == strided else 1
-      x = _conv(self, width, size, stride, f'conv{i + 1}')(x)
+      conv = Conv3D(width, size, stride, *computed, name=f'conv{i + 1}')
+      x = conv(x)
       bn = BatchNorm(width, self.dtype, name=f'bn{i + 1}')
       last = i + 1 == len(sizes)
       x = bn(x, residual if last else None, train=train, relu=True)
@@ -192,23 +193,11 @@ class _Shortcut(nn.Module):
     if self.stride == 1 and x.shape[-1] == self.features:
       return x
     if self.shortcut == 'B':
-      x = _conv(self, self.features, 1, self.stride, 'conv')(x)
-      return BatchNorm(self.features, self.dtype, name='bn')(x, train=train)
+      computed = self.dtype, self.lax_kernels
+      conv = Conv3D(self.features, 1, self.stride, *computed, name='conv')
+      bn = BatchNorm(self.features, self.dtype, name='bn')
+      return bn(conv(x), train=train)
     s = self.stride
     x = x[:, ::s, ::s, ::s]
     x = jnp.pad(x, ((0, 0),) * 4 + ((0, self.features - x.shape[-1]),))
     return jax.lax.stop_gradient(x) if self.detach_shortcut else x
-
-
-def _conv(
-  block: Block | _Shortcut, features: int, size: int, stride: int, name: str
-) -> Conv3D:
-  return Conv3D(
-    features=features,
-    kernel_size=(size,) * 3,
-    strides=(stride,) * 3,
-    padding=((size // 2,) * 2,) * 3,
-    dtype=block.dtype,
-    lax_kernels=block.lax_kernels,
-    name=name,
-  )

@@ -265,8 +265,7 @@ def test_lax_kernels_are_part_of_the_jit_cache_key():
   """One jitted function compiles both forms of a module, in either order."""
   x = jnp.ones((1, 4, 8, 8, 4))
   modules = [
-    Conv3D(4, (3, 3, 3), padding=SAME, lax_kernels=lax_kernels)
-    for lax_kernels in (False, True)
+    Conv3D(4, 3, lax_kernels=lax_kernels) for lax_kernels in (False, True)
   ]
   variables = jax.eval_shape(modules[0].init, jax.random.key(0), x)
   apply = jax.jit(lambda m, v, x: m.apply(v, x), static_argnums=0)
@@ -345,9 +344,7 @@ def test_winograd_matrices_compute_the_filter(m, r):
 
 
 def test_module_has_one_parameter():
-  module = Conv3D(
-    features=8, kernel_size=(3, 3, 3), strides=(2, 2, 2), padding=SAME
-  )
+  module = Conv3D(features=8, size=3, stride=2)
   x = jnp.ones((2, 4, 6, 8, 5), jnp.bfloat16)
   variables = jax.jit(module.init)(jax.random.key(0), x)
   shapes = jax.tree.map(lambda a: (a.shape, a.dtype.name), variables)
@@ -360,7 +357,7 @@ def test_module_has_one_parameter():
 
 def test_module_has_he_initialisation():
   """Variance 2 / (taps x features): He et al. (2015), equation 14."""
-  module = Conv3D(features=64, kernel_size=(3, 3, 3))
+  module = Conv3D(features=64, size=3)
   x = jnp.ones((1, 3, 3, 3, 32))
   kernel = jax.jit(module.init)(jax.random.key(0), x)
   kernel = kernel['params']['kernel']
