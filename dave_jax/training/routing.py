@@ -41,7 +41,7 @@ class Stream:
 
 
 class RoutedData:
-  """Alternates between streams, in their order.
+  """Alternates between streams, in their order; see `task.TrainingData`.
 
   The stream of a step depends only on the number of the step.
   """
@@ -51,14 +51,12 @@ class RoutedData:
     self._step = 0
 
   def __next__(self) -> tuple[str, dict]:
-    """Returns the name of the stream of the next step, and its batch."""
     stream = self._stream_of(self._step)
     batch = next(stream.batches)
     self._step += 1
     return stream.name, batch
 
   def state(self) -> dict:
-    """Returns the position as JSON."""
     return {
       'step': self._step,
       'turns': {s.name: s.turn for s in self._streams},
@@ -66,11 +64,6 @@ class RoutedData:
     }
 
   def restore(self, position: dict) -> None:
-    """Continues from a position that `state` returned.
-
-    Raises:
-      ValueError: The position belongs to other streams, data or settings.
-    """
     turns = self.state()['turns']
     if position['turns'] != turns:
       raise ValueError(
@@ -83,7 +76,6 @@ class RoutedData:
     self._step = position['step']
 
   def close(self) -> None:
-    """Stops worker processes."""
     for stream in self._streams:
       stream.batches.close()
 

@@ -238,14 +238,8 @@ def _step(model, optimizer, state, batch):
   gradients, (batch_stats, metrics) = jax.grad(mean_loss, has_aux=True)(
     state.params
   )
-  params, opt_state, optimizer_metrics = optimizer.update(
-    gradients, state.opt_state, state.params, state.step, groups=('all',)
-  )
-  state = state.replace(
-    step=state.step + 1,
-    params=params,
-    batch_stats=batch_stats,
-    opt_state=opt_state,
+  state, optimizer_metrics = state.apply_gradients(
+    gradients, batch_stats, optimizer, ('all',)
   )
   return state, metrics | optimizer_metrics
 

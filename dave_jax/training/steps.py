@@ -103,14 +103,8 @@ class RoutedSteps:
     gradients, batch_stats, metrics = self._gradients(
       trainable, state, batch, visual_only
     )
-    params, opt_state, optimizer_metrics = self.optimizer.update(
-      gradients, state.opt_state, state.params, state.step, groups=updated
-    )
-    state = state.replace(
-      step=state.step + 1,
-      params=params,
-      batch_stats=batch_stats,
-      opt_state=opt_state,
+    state, optimizer_metrics = state.apply_gradients(
+      gradients, batch_stats, self.optimizer, updated
     )
     return state, metrics | optimizer_metrics
 

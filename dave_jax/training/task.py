@@ -1,6 +1,7 @@
 """The interface between the training loop and what it trains."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import jax
@@ -37,6 +38,25 @@ class TrainState(struct.PyTreeNode):
       batch_stats=variables['batch_stats'],
       opt_state=optimizer.init(variables['params']),
     )
+
+  def apply_gradients(
+    self,
+    gradients: dict,
+    batch_stats: dict,
+    optimizer: Optimizer,
+    groups: Sequence[str],
+  ) -> tuple['TrainState', dict[str, jax.Array]]:
+    """Returns the state after an update of some groups; see `Optimizer`."""
+    params, opt_state, metrics = optimizer.update(
+      gradients, self.opt_state, self.params, self.step, groups=groups
+    )
+    state = self.replace(
+      step=self.step + 1,
+      params=params,
+      batch_stats=batch_stats,
+      opt_state=opt_state,
+    )
+    return state, metrics
 
   @property
   def variables(self) -> dict:
