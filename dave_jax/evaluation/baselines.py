@@ -5,7 +5,6 @@
 
 import dataclasses
 import itertools
-import warnings
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -15,6 +14,7 @@ from dave_jax.evaluation.evaluator import Maps, score_maps
 from dave_jax.evaluation.ground_truth import GroundTruth
 from dave_jax.evaluation.run_folder import VideoScores
 from dave_jax.evaluation.scorer import FrameScorer
+from dave_jax.evaluation.summary import nanmean
 
 
 def centre_gaussian(size: tuple[int, int], sigma: float) -> np.ndarray:
@@ -150,9 +150,9 @@ class HumanInfinite:
         first = first or video
         directions.append(video.values)
       values += directions
-      repeats.append(_nanmean(_nanmean(directions)))
+      repeats.append(nanmean(nanmean(directions)))
     progress.update(len(first.frames))
-    values = _nanmean(values)
+    values = nanmean(values)
     # Frames without a map in any direction and repeat.
     missing = first.frames[np.isnan(values).all(axis=1)]
     return dataclasses.replace(
@@ -170,8 +170,3 @@ def _densities(truth, number) -> Maps:
       yield truth.density(row) if len(truth.gaze(row).xy) else None
 
   return maps
-
-
-def _nanmean(values):
-  with warnings.catch_warnings(action='ignore', category=RuntimeWarning):
-    return np.nanmean(values, axis=0)

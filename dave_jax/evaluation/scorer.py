@@ -144,17 +144,13 @@ class FrameScorer:
     saliency = msu.resized(msu.prepared(saliency), density.shape)
     pixels = self.truth.pixels(row, size=density.shape)
     fixations = np.stack(np.divmod(pixels, density.shape[1]), axis=1)
-    scores = []
-    for name in self.names:
-      if name == 'NSS':
-        scores.append(msu.nss(saliency, fixations))
-      elif name == 'CC':
-        scores.append(msu.cc(saliency, density))
-      elif name == 'SIM':
-        scores.append(msu.sim(saliency, density))
-      else:
-        scores.append(msu.auc_judd(saliency, fixations))
-    return scores
+    scores = {
+      'NSS': lambda: msu.nss(saliency, fixations),
+      'CC': lambda: msu.cc(saliency, density),
+      'SIM': lambda: msu.sim(saliency, density),
+      'AUC_Judd': lambda: msu.auc_judd(saliency, fixations),
+    }
+    return [scores[name]() for name in self.names]
 
   def _checked(self, row, saliency):
     saliency = np.asarray(saliency)
@@ -190,13 +186,8 @@ class FrameScorer:
     return saliency.astype(np.float32, copy=False)
 
   @functools.cached_property
-  def _baselines(self) -> dict[tuple[int, int], np.ndarray]:
-    return {}
-
-  def _baseline_of(self, size):
-    if size not in self._baselines:
-      self._baselines[size] = resized(self.baseline, size)
-    return self._baselines[size]
+  def _baseline_of(self):
+    return functools.cache(lambda size: resized(self.baseline, size))
 
   def _negatives(self, row):
     others = self._other_frames(row)

@@ -102,12 +102,16 @@ def mean_scores(
     average: 'videos' averages over the frames of each video, then over videos;
       'frames' over all frames.
   """
-  # NumPy warns of means of nothing, which are NaN as they should be.
+  if average == 'videos':
+    values = np.array(
+      [nanmean(values[clips == clip]) for clip in np.unique(clips)]
+    ).reshape(-1, values.shape[1])
+  return nanmean(values)
+
+
+def nanmean(values) -> np.ndarray:
+  """Returns `np.nanmean` over the first axis, without warnings of only NaN."""
   with warnings.catch_warnings(action='ignore', category=RuntimeWarning):
-    if average == 'videos':
-      values = np.array(
-        [np.nanmean(values[clips == clip], axis=0) for clip in np.unique(clips)]
-      ).reshape(-1, values.shape[1])
     return np.nanmean(values, axis=0)
 
 
@@ -121,8 +125,7 @@ def _mean(videos, average):
     'frames': int((~np.isnan(values)).any(axis=1).sum()),
   }
   if videos[0].repeats is not None:
-    with warnings.catch_warnings(action='ignore', category=RuntimeWarning):
-      repeats = np.nanmean([video.repeats for video in videos], axis=0)
+    repeats = nanmean([video.repeats for video in videos])
     spread = repeats.std(axis=0, ddof=1)
     entry['spread'] = dict(zip(names, _json(spread), strict=True))
   return dict(zip(names, _json(means), strict=True)) | entry
