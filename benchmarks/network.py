@@ -100,18 +100,17 @@ def gradient(args) -> list[Row]:
       'ours': lambda: ours(*arrays),
       'first': lambda: torch_gradient(twin, *first, torch_targets),
       'last': lambda: torch_gradient(twin_last, *last, torch_targets),
-      'plain': lambda: plain(*arrays),
-    },
+    }
+    | ({'plain': lambda: plain(*arrays)} if args.plain else {}),
     args.rounds,
   )
   return list(_compared('forward and backward, a window', seconds, args.batch))
 
 
 def _compared(name, seconds, batch):
-  others = {
-    'PyTorch': min(seconds['first'], seconds['last']),
-    "XLA's convolutions": seconds['plain'],
-  }
+  others = {'PyTorch': min(seconds['first'], seconds['last'])}
+  if 'plain' in seconds:
+    others["XLA's convolutions"] = seconds['plain']
   for against, other in others.items():
     milliseconds = 1e3 * seconds['ours'] / batch
     yield Row(name, milliseconds, 'ms', against, other / seconds['ours'])
@@ -224,6 +223,9 @@ def main():
   parser.add_argument('--height', type=int, default=256)
   parser.add_argument('--width', type=int, default=320)
   parser.add_argument('--rounds', type=int, default=3)
+  parser.add_argument(
+    '--plain', action='store_true', help="time XLA's gradients too, slow"
+  )
   parser.add_argument('--json')
   args = parser.parse_args()
   report(SECTIONS[args.section](args), args.json)
