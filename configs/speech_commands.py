@@ -23,9 +23,12 @@ other values are chosen here.
 
 from ml_collections import ConfigDict
 
+from dave_jax.configs import davos
+
 
 def get_config() -> ConfigDict:
   """Returns the config."""
+  paper = davos.get_config()  # Documents the sections taken from it.
   config = ConfigDict()
   config.task = 'sound_classification'
   # Seed of the random weights, the order of examples and the augmentation.
@@ -65,15 +68,10 @@ def get_config() -> ConfigDict:
   data.noise = 0.005  # Largest standard deviation of added white noise.
   data.prefetch = 4  # Batches read ahead.
 
-  optimizer = config.optimizer = ConfigDict()
-  optimizer.learning_rate = 1e-3
-  optimizer.schedule = 'cosine'  # Or 'constant', 'linear'.
+  optimizer = config.optimizer = paper.optimizer
+  del optimizer.video_encoder_rate
   optimizer.warmup = 0.05  # Share of the steps.
-  optimizer.b1 = 0.9
-  optimizer.b2 = 0.999
-  optimizer.epsilon = 1e-8
   optimizer.weight_decay = 1e-4
-  optimizer.clip_norm = 0.0
 
   train = config.train = ConfigDict()
   train.batch_size = 64
@@ -84,18 +82,8 @@ def get_config() -> ConfigDict:
   evaluation.every = 0  # Steps between validations; 0: once an epoch.
   evaluation.batch_size = 64
 
-  checkpoint = config.checkpoint = ConfigDict()
-  checkpoint.every = 500
-  checkpoint.keep = 2
-
-  log = config.log = ConfigDict()
-  log.every = 20
-
-  mesh = config.mesh = ConfigDict()
-  mesh.data = -1  # Number of devices that share a batch; -1: all.
-  mesh.shard_optimizer = False  # See configs/davos.py.
-
-  profile = config.profile = ConfigDict()
-  profile.first_step = 10
-  profile.steps = 0
+  config.checkpoint = paper.checkpoint
+  config.log = ConfigDict({'every': 20})  # Steps between two lines.
+  config.mesh = paper.mesh
+  config.profile = paper.profile
   return config
