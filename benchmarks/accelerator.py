@@ -37,6 +37,7 @@ from benchmarks.accelerator_bench import (
   comparison,
   versions,
 )
+from benchmarks.accelerator_steps import inputs, training_loss
 from benchmarks.golden import load_golden
 from dave_jax.models import stem_stream
 from dave_jax.models.dave import DAVE
@@ -211,37 +212,17 @@ def _forward(fields, precision):
 
 
 def _gradient(fields, precision):
-  model = DAVE(**fields, dtype=PRECISIONS[precision][0])
-
-  def loss(params, statistics, video, audio, targets):
-    maps, state = model.apply(
-      {'params': params, 'batch_stats': statistics},
-      video,
-      audio,
-      train=True,
-      mutable=['batch_stats'],
-    )
-    return ((maps - targets) ** 2).mean(), state['batch_stats']
-
-  def gradient(variables, *inputs):
-    return jax.value_and_grad(loss, has_aux=True)(
-      variables['params'], variables['batch_stats'], *inputs
-    )
-
-  return gradient
+  loss = training_loss(DAVE(**fields, dtype=PRECISIONS[precision][0]))
+  gradient = jax.value_and_grad(loss, has_aux=True)
+  return lambda variables, *inputs: gradient(
+    variables['params'], variables['batch_stats'], *inputs
+  )
 
 
 def _inputs(bench):
-  b, (h, w) = bench.args.batch, bench.size
-  rng = np.random.default_rng(0)
   variables = DAVE(**bench.model_fields).initialise(0)
   variables['params']['saliency']['bias'] += 1.0
-  arrays = (
-    rng.standard_normal((b, 16, h, w, 3), dtype=np.float32),
-    rng.standard_normal((b, 16, 64, 64), dtype=np.float32),
-    rng.random((b, h // 8, w // 8), dtype=np.float32),
-  )
-  return jax.device_put((variables, *arrays))
+  return jax.device_put((variables, *inputs(bench.args.batch, *bench.size)))
 
 
 def _counter(function, *args):

@@ -1,6 +1,7 @@
 """Training steps of `benchmarks.accelerator`: routed ones and a short run."""
 
 import time
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -193,3 +194,33 @@ def first_state(model: DAVE, branches: steps.RoutedSteps) -> TrainState:
   head['bias'] += 1.0
   state = TrainState.create(variables, branches.optimizer)
   return jax.tree.map(jnp.asarray, state)
+
+
+def inputs(b: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Returns video [b, 16, h, w, 3], audio [b, 16, 64, 64] and targets."""
+  rng = np.random.default_rng(0)
+  return (
+    rng.standard_normal((b, 16, h, w, 3), dtype=np.float32),
+    rng.standard_normal((b, 16, 64, 64), dtype=np.float32),
+    rng.random((b, h // 8, w // 8), dtype=np.float32),
+  )
+
+
+def training_loss(model: DAVE) -> Callable:
+  """Returns the mean squared error in training as a function.
+
+  It takes parameters, batch statistics and `inputs`, and returns the error and
+  the new statistics.
+  """
+
+  def loss(params, statistics, video, audio, targets):
+    maps, state = model.apply(
+      {'params': params, 'batch_stats': statistics},
+      video,
+      audio,
+      train=True,
+      mutable=['batch_stats'],
+    )
+    return ((maps - targets) ** 2).mean(), state['batch_stats']
+
+  return loss

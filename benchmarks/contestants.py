@@ -4,7 +4,6 @@
 `PyTorch` is `torch_twin.py` with the same weights.
 """
 
-import functools
 import statistics
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.accelerator_steps import training_loss
 from benchmarks.torch_twin import DaveTwin
 from dave_jax.kernels import conv_cpu
 from dave_jax.models.dave import DAVE
@@ -30,16 +30,6 @@ def networks() -> tuple[DaveTwin, dict]:
   state_dict = {k: v.numpy() for k, v in twin.state_dict().items()}
   variables, _ = dave_from_torch(state_dict)
   return twin, jax.tree.map(jnp.asarray, variables)
-
-
-def inputs(b: int, h: int, w: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Returns video [b, 16, h, w, 3], audio [b, 16, 64, 64] and targets."""
-  rng = np.random.default_rng(0)
-  return (
-    rng.standard_normal((b, 16, h, w, 3), dtype=np.float32),
-    rng.standard_normal((b, 16, 64, 64), dtype=np.float32),
-    rng.random((b, h // 8, w // 8), dtype=np.float32),
-  )
 
 
 def torch_inputs(video, audio, memory_format) -> tuple[torch.Tensor, ...]:
@@ -59,23 +49,10 @@ def jitted_forward(*, lax_kernels: bool) -> Callable[..., jax.Array]:
   )
 
 
-def loss(params, statistics_, video, audio, targets, *, lax_kernels):
-  """Returns the mean squared error in training, and new statistics."""
-  maps, state = DAVE(lax_kernels=lax_kernels).apply(
-    {'params': params, 'batch_stats': statistics_},
-    video,
-    audio,
-    train=True,
-    mutable=['batch_stats'],
-  )
-  return ((maps - targets) ** 2).mean(), state['batch_stats']
-
-
 def jitted_gradient(*, lax_kernels: bool) -> Callable:
   """Returns forward and backward pass in training."""
-  gradient = jax.value_and_grad(
-    functools.partial(loss, lax_kernels=lax_kernels), has_aux=True
-  )
+  loss = training_loss(DAVE(lax_kernels=lax_kernels))
+  gradient = jax.value_and_grad(loss, has_aux=True)
   return _blocking(
     jax.jit(gradient, compiler_options=conv_cpu.COMPILER_OPTIONS)
   )

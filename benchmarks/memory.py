@@ -18,15 +18,11 @@ import jax.numpy as jnp
 import optax
 import torch
 
-from benchmarks.contestants import (
-  inputs,
-  loss,
-  networks,
-  torch_gradient,
-  torch_inputs,
-)
+from benchmarks.accelerator_steps import inputs, training_loss
+from benchmarks.contestants import networks, torch_gradient, torch_inputs
 from benchmarks.report import Row, report
 from dave_jax.kernels import conv_cpu
+from dave_jax.models.dave import DAVE
 
 
 def main():
@@ -78,11 +74,10 @@ def _memory(field):
 
 def _our_step(video, audio, targets):
   optimizer = optax.adam(1e-3)
+  gradient = jax.grad(training_loss(DAVE()), has_aux=True)
 
   def update(params, statistics, moments, *batch):
-    gradients, statistics = jax.grad(loss, has_aux=True)(
-      params, statistics, *batch, lax_kernels=False
-    )
+    gradients, statistics = gradient(params, statistics, *batch)
     updates, moments = optimizer.update(gradients, moments)
     return optax.apply_updates(params, updates), statistics, moments
 

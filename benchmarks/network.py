@@ -19,10 +19,9 @@ import jax
 import numpy as np
 import torch
 
-from benchmarks.accelerator_steps import first_state, routed_steps
+from benchmarks.accelerator_steps import first_state, inputs, routed_steps
 from benchmarks.contestants import (
   flop,
-  inputs,
   jitted_forward,
   jitted_gradient,
   matrix_product,

@@ -1,5 +1,6 @@
 """Saliency maps stored as a video, as challenges take them."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -19,12 +20,9 @@ def count_frames(path: os.PathLike) -> int:
   Raises:
     ValueError: It cannot be read.
   """
-  try:
-    with open_media(path) as container:
-      stream = container.streams.video[0]
-      return sum(packet.size > 0 for packet in container.demux(stream))
-  except (av.error.FFmpegError, IndexError) as error:
-    raise ValueError(f'{path}: expected a video of maps ({error})') from error
+  with _opened(path) as container:
+    stream = container.streams.video[0]
+    return sum(packet.size > 0 for packet in container.demux(stream))
 
 
 def read_frames(
@@ -45,16 +43,13 @@ def read_frames(
   """
   wanted = iter(numbers.tolist())
   number = next(wanted, None)
-  try:
-    with open_media(path) as container:
-      for index, frame in enumerate(container.decode(video=0)):
-        if number is None:
-          return
-        if index == number:
-          yield _grey(frame)
-          number = next(wanted, None)
-  except (av.error.FFmpegError, IndexError) as error:
-    raise ValueError(f'{path}: expected a video of maps ({error})') from error
+  with _opened(path) as container:
+    for index, frame in enumerate(container.decode(video=0)):
+      if number is None:
+        return
+      if index == number:
+        yield _grey(frame)
+        number = next(wanted, None)
   while number is not None:
     yield None
     number = next(wanted, None)
@@ -101,13 +96,10 @@ def size_and_rate(path: os.PathLike) -> tuple[tuple[int, int], float]:
   Raises:
     ValueError: It cannot be read.
   """
-  try:
-    with open_media(path) as container:
-      stream = container.streams.video[0]
-      rate = float(stream.average_rate or stream.guessed_rate or 0)
-      return (stream.height, stream.width), rate
-  except (av.error.FFmpegError, IndexError) as error:
-    raise ValueError(f'{path}: expected a video of maps ({error})') from error
+  with _opened(path) as container:
+    stream = container.streams.video[0]
+    rate = float(stream.average_rate or stream.guessed_rate or 0)
+    return (stream.height, stream.width), rate
 
 
 def read_luma(path: os.PathLike) -> Iterator[np.ndarray]:
@@ -119,10 +111,17 @@ def read_luma(path: os.PathLike) -> Iterator[np.ndarray]:
     ValueError: It cannot be decoded, or its pixels are not stored as
       brightness and colour difference.
   """
+  with _opened(path) as container:
+    for frame in container.decode(video=0):
+      yield _luma(path, frame)
+
+
+@contextlib.contextmanager
+def _opened(path):
+  """Opens a video of maps; names it in errors of the block."""
   try:
     with open_media(path) as container:
-      for frame in container.decode(video=0):
-        yield _luma(path, frame)
+      yield container
   except (av.error.FFmpegError, IndexError) as error:
     raise ValueError(f'{path}: expected a video of maps ({error})') from error
 
