@@ -82,10 +82,10 @@ class FrameScorer:
 
   def _score(self, row, saliency):
     saliency = self._checked(row, saliency)
-    if self.settings.protocol == 'msu':
-      return self._msu(row, saliency)
     if not np.isfinite(saliency).all() or not len(self.truth.gaze(row).xy):
       return np.full(len(self.names), np.nan)
+    if self.settings.protocol == 'msu':
+      return self._msu(row, saliency)
     size = self.truth.size_of(row)
     if self.settings.preparation == 'stavis':
       saliency = as_stavis(saliency)
@@ -138,8 +138,6 @@ class FrameScorer:
 
   def _msu(self, row, saliency):
     """Scores by `scoring.msu`, at the size of the true map."""
-    if not np.isfinite(saliency).all() or not len(self.truth.gaze(row).xy):
-      return np.full(len(self.names), np.nan)
     density = msu.prepared(self.truth.stored_density(row))
     saliency = msu.resized(msu.prepared(saliency), density.shape)
     pixels = self.truth.pixels(row, size=density.shape)

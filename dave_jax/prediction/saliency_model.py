@@ -34,8 +34,6 @@ _PLAIN_STRIDE_OF_FRAMES = 16
 # Frames of a window before the one that is predicted.
 LEAD = clock.WINDOW_FRAMES - 1
 SIZES = ('video', 'network')
-
-
 # What the prediction of a video is continued from.
 VideoState = stem_stream.StemState | frame_features.FrameStream
 
@@ -208,9 +206,8 @@ class SaliencyModel:
     if batch_size < 1:
       raise ValueError(f'batch_size: expected 1 or more, got {batch_size}')
     chosen = FrameChoice(stride=stride, fps=fps, start=start)
-    log_mel = np.zeros((0, clock.MEL_BANDS), np.float32)
-    if sound is not None:
-      log_mel = sound.log_mel
+    silence = np.zeros((0, clock.MEL_BANDS), np.float32)
+    log_mel = silence if sound is None else sound.log_mel
     sliding = windows(frames, sound, alignment=alignment, rate=rate)
     with contextlib.closing(
       in_background(sliding, ahead=4 * batch_size)
@@ -233,10 +230,9 @@ class SaliencyModel:
 
   def _seen(self, sliding, stride, chosen, done):
     """Yields the windows to predict, each with what `maps` takes of it."""
-    plain = _PLAIN_STRIDE
-    if self.module.encodes_frames:
-      plain = _PLAIN_STRIDE_OF_FRAMES
-    streamed = self.uses_video and stride < plain
+    streamed = self.uses_video and stride < (
+      _PLAIN_STRIDE_OF_FRAMES if self.module.encodes_frames else _PLAIN_STRIDE
+    )
     state = video = None
     for window in sliding:
       frame = window.last
