@@ -102,8 +102,7 @@ def test_set_is_shown(name, data_dir, tmp_path):
   show.show(
     store.open_dataset(data_dir, name),
     tmp_path,
-    **{'clips': 1, 'seconds': 0.3, 'rows': 2, 'columns': 2, 'records': 2},
-    seed=0,
+    show.Choice(clips=1, seconds=0.3, rows=2, columns=2, records=2),
   )
   kind = {'mouse': 'mouse', 'eye': 'eye'}[SETS[name][3]]
   page = (tmp_path / 'README.md').read_text()

@@ -27,5 +27,5 @@ def test_constant_map_becomes_one_half():
 def test_preparation_is_named_in_the_rules_and_not_for_msu():
   settings = ScoreSettings(scores='NSS,CC', preparation='stavis')
   assert 'STAViS' in settings.rules(settings.names)['CC']
-  with pytest.raises(ValueError, match="none with protocol 'msu'"):
+  with pytest.raises(ValueError, match="protocol 'msu' has no preparation"):
     ScoreSettings(protocol='msu', preparation='stavis')
