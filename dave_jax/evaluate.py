@@ -97,7 +97,8 @@ def _parser() -> argparse.ArgumentParser:
   add_fields(
     group,
     Options,
-    'stride size sigma mean_eye_position mean_eye_position_stride boxes frames',
+    'stride size sigma mean_eye_position mean_eye_position_stride boxes frames '
+    'keep_maps',
   )
   group = parser.add_argument_group('networks')
   add_fields(

@@ -16,6 +16,7 @@ from flax import traverse_util
 import dave_jax
 from dave_jax.models.dave import DAVE
 from dave_jax.weights import model_folder as store
+from tests.browsing import browser, open_page  # noqa: F401, fixtures.
 from tests.media import clips
 from tests.runs import ROOT, main_command
 

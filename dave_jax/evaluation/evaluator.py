@@ -21,6 +21,7 @@ import threadpoolctl
 from tqdm import tqdm
 
 from dave_jax.datasets.schema import Clip
+from dave_jax.evaluation.kept_clips import ClipKeeper
 from dave_jax.evaluation.run_folder import (
   MEAN_MAP,
   Example,
@@ -46,6 +47,7 @@ def evaluate_videos(
   folder: RunFolder | None,
   process_index: int,
   process_count: int,
+  keeper: ClipKeeper | None = None,
 ) -> list[VideoScores]:
   """Scores this process's share of the videos.
 
@@ -56,6 +58,8 @@ def evaluate_videos(
       None keeps nothing.
     process_index, process_count: Takes every P-th video. Processes that share a
       folder score all videos together.
+    keeper: What `score` keeps clips with; clips that it does not have are
+      scored again.
 
   Returns:
     The scores of this process's videos.
@@ -71,7 +75,11 @@ def evaluate_videos(
     )
   share = range(process_index, len(clips), process_count)
   done = {n: folder.done(clips[n].name) if folder else None for n in share}
-  pending = [number for number, video in done.items() if video is None]
+  pending = [
+    number
+    for number, video in done.items()
+    if video is None or (keeper is not None and not keeper.has(number))
+  ]
   frames = sum(len(scorer.truth.rows(number)) for number in pending)
   with (
     # Threads would wait for each other longer than products this small take.
@@ -85,8 +93,16 @@ def evaluate_videos(
   return list(done.values())
 
 
-def score_maps(maps: Maps, scorer: FrameScorer) -> ScoreVideos:
-  """Returns the function that scores the maps of videos."""
+def score_maps(
+  maps: Maps, scorer: FrameScorer, keeper: ClipKeeper | None = None
+) -> ScoreVideos:
+  """Returns the function that scores the maps of videos.
+
+  Args:
+    maps: Predicts the maps.
+    scorer: Scores them.
+    keeper: Keeps clips with their maps; None keeps none.
+  """
 
   def score(numbers, progress):
     truth = scorer.truth
@@ -95,7 +111,7 @@ def score_maps(maps: Maps, scorer: FrameScorer) -> ScoreVideos:
     left = iter(maps(list(zip(clips, frames, strict=True))))
     for number in numbers:
       progress.set_description(truth.clips[number].name, refresh=False)
-      yield _score_video(left, scorer, number, progress)
+      yield _score_video(left, scorer, number, progress, keeper)
     if next(left, left) is not left:
       raise ValueError(
         f'expected {sum(map(len, frames))} maps, one for each frame, got more'
@@ -104,7 +120,7 @@ def score_maps(maps: Maps, scorer: FrameScorer) -> ScoreVideos:
   return score
 
 
-def _score_video(maps, scorer, number, progress) -> VideoScores:
+def _score_video(maps, scorer, number, progress, keeper) -> VideoScores:
   """Scores the next maps of an iterator as those of a video."""
   truth = scorer.truth
   clip = truth.clips[number]
@@ -113,13 +129,15 @@ def _score_video(maps, scorer, number, progress) -> VideoScores:
   missing, broken, examples = [], [], []
   predicted, density = np.zeros((2, *MEAN_MAP))
   shown = {rows[(k * len(rows)) // 6] for k in (1, 3, 5)} if rows else ()
-  given = 0
+  given, densities, kept = 0, [], []
   for place, saliency in enumerate(itertools.islice(maps, len(rows))):
     progress.update()
     row, given = rows[place], place + 1
     frame = int(truth.frame[row])
     small_density = truth.density(row, MEAN_MAP)
     density += small_density
+    densities.append(small_density)
+    kept.append(None)
     if saliency is None:
       missing.append(frame)
       continue
@@ -129,6 +147,7 @@ def _score_video(maps, scorer, number, progress) -> VideoScores:
       continue
     small = _small(saliency)
     predicted += small
+    kept[-1] = small
     if row in shown:
       examples.append(
         Example(
@@ -143,6 +162,8 @@ def _score_video(maps, scorer, number, progress) -> VideoScores:
       f'clip {clip.name}: expected {len(rows)} maps, one for each frame, got '
       f'{given}'
     )
+  if keeper is not None:
+    keeper.write(number, kept, densities)
   count = max(1, len(rows) - len(missing) - len(broken))
   return VideoScores(
     clip=clip.name,

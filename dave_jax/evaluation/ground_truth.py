@@ -8,7 +8,12 @@ import cv2
 import numpy as np
 
 from dave_jax.datasets.density import gaussian_density, record_density
-from dave_jax.datasets.schema import POOLED, Clip, fixation_pixels
+from dave_jax.datasets.schema import (
+  CHUNK_FRAMES,
+  POOLED,
+  Clip,
+  fixation_pixels,
+)
 from dave_jax.datasets.store import Dataset
 
 
@@ -199,9 +204,13 @@ class GroundTruth:
 
   def pictures(self, clip: Clip) -> Iterator[bytes]:
     """Yields every frame of a clip as JPEG, fixated or not."""
-    for frame in range(clip.frames):
-      record, place = self._records.record(clip, frame)
-      yield record['frames'][place]
+    for record in self.records(clip):
+      yield from record['frames']
+
+  def records(self, clip: Clip) -> Iterator[dict]:
+    """Yields the records of a clip, see `datasets.schema.features`."""
+    for frame in range(0, clip.frames, CHUNK_FRAMES):
+      yield self._records.record(clip, frame)[0]
 
   def viewers_of(self, clip: int) -> np.ndarray:
     """Returns the numbers [v] of the viewers of a clip.

@@ -45,9 +45,11 @@ class Options:
     mean_eye_position: '[NAME:]SPLIT' whose mean eye position IG and its
       baseline use, or 'none'.
     mean_eye_position_stride: Uses every n-th of its frames.
-    boxes: CSV file (clip, frame, x0, y0, x1, y1) of sound sources, for NSS
-      inside and outside.
+    boxes: CSV file (clip, frame, x0, y0, x1, y1) of sound sources, or areas
+      that a page saved, for NSS inside and outside.
     frames: Whether metrics.json lists the scores of every frame.
+    keep_maps: Whether to keep the maps and a video of each clip, for the
+      players of the report.
     partial: Whether to score the other frames if maps are missing.
     overwrite: Whether to replace another run in `out`.
     first_frame: Number of the first frame in `predictions`.
@@ -78,6 +80,7 @@ class Options:
   mean_eye_position_stride: int = 5
   boxes: str | None = None
   frames: bool = False
+  keep_maps: bool = False
   partial: bool = False
   overwrite: bool = False
   first_frame: int = 1

@@ -9,6 +9,7 @@ from dave_jax.datasets.store import open_dataset
 from dave_jax.evaluation.baselines import HumanInfinite
 from dave_jax.evaluation.evaluator import evaluate_videos, score_maps
 from dave_jax.evaluation.ground_truth import read_ground_truth
+from dave_jax.evaluation.kept_clips import ClipKeeper
 from dave_jax.evaluation.options import Options, parse_size
 from dave_jax.evaluation.run_folder import RunFolder
 from dave_jax.evaluation.scorer import FrameScorer
@@ -55,12 +56,6 @@ def evaluate(options: Options) -> dict | None:
   scorer = FrameScorer(truth, options.settings, baseline=mean, boxes=boxes)
   if scorer.undefined:
     warn(scorer.undefined)
-  if options.baseline == 'human_infinite':
-    score = HumanInfinite(
-      scorer, repeats=options.repeats, seed=options.settings.seed
-    )
-  else:
-    score = score_maps(maps, scorer)
   heading = {
     'name': options.name or source['name'],
     'maps': source,
@@ -82,12 +77,21 @@ def evaluate(options: Options) -> dict | None:
     'boxes': boxes and boxes.name,
   }
   folder = RunFolder(options.out, heading, overwrite=options.overwrite)
+  keeper = None
+  if options.baseline == 'human_infinite':  # Has no maps to keep.
+    score = HumanInfinite(
+      scorer, repeats=options.repeats, seed=options.settings.seed
+    )
+  else:
+    keeper = ClipKeeper(folder, truth) if options.keep_maps else None
+    score = score_maps(maps, scorer, keeper)
   evaluate_videos(
     score,
     scorer,
     folder=folder,
     process_index=options.process_index,
     process_count=options.process_count,
+    keeper=keeper,
   )
   videos = [folder.done(clip.name) for clip in truth.clips]
   if None in videos:

@@ -2,6 +2,7 @@
 
 OUT/run.json          what is evaluated and how
 OUT/videos/NAME.npz   the scores of a finished video
+OUT/clips/            maps and videos, with --keep_maps (`kept_clips`)
 OUT/metrics.json      mean scores, once all videos are finished
 """
 
@@ -21,6 +22,7 @@ METRICS = 'metrics.json'
 MEAN_MAP = (72, 96)  # Height and width of mean maps and of examples.
 _RUN = 'run.json'
 _VIDEOS = 'videos'
+_CLIPS = 'clips'
 _LONGEST_NAME = 200  # Bytes; file systems allow 255, with suffixes.
 
 
@@ -106,8 +108,7 @@ class RunFolder:
     """
     self.folder = pathlib.Path(folder)
     self.heading = json.loads(json.dumps(heading))
-    text = json.dumps(self.heading, sort_keys=True)
-    self._digest = hashlib.sha256(text.encode()).hexdigest()
+    self._digest = digest_of(self.heading)
     path = self.folder / _RUN
     if path.exists():
       earlier = _read_json(path)
@@ -124,7 +125,8 @@ class RunFolder:
       foreign = sorted(
         entry.name
         for entry in self.folder.iterdir()
-        if entry.name not in (_RUN, _VIDEOS, METRICS) and entry.name[0] != '.'
+        if entry.name not in (_RUN, _VIDEOS, _CLIPS, METRICS)
+        and entry.name[0] != '.'
       )
       if foreign:
         raise FileExistsError(
@@ -184,12 +186,27 @@ def read_video(folder: str | os.PathLike, clip: str) -> VideoScores:
   return _load(_video_path(pathlib.Path(folder), clip))
 
 
+def clip_path(folder: pathlib.Path, clip: str, suffix: str) -> pathlib.Path:
+  """Returns the path of what is kept of a clip, 'npz' or 'mp4'."""
+  return folder / _CLIPS / f'{_file_name(clip)}.{suffix}'
+
+
+def digest_of(heading: dict) -> str:
+  """Returns what identifies the heading of an evaluation."""
+  text = json.dumps(heading, sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()
+
+
 def _video_path(folder, clip):
+  return folder / _VIDEOS / f'{_file_name(clip)}.npz'
+
+
+def _file_name(clip):
   name = urllib.parse.quote(clip, safe='')
   if len(name) > _LONGEST_NAME:
     digest = hashlib.sha256(clip.encode(errors='surrogateescape')).hexdigest()
     name = f'{name[: _LONGEST_NAME - 20]}-{digest[:16]}'
-  return folder / _VIDEOS / f'{name}.npz'
+  return name
 
 
 def _save(path, scores, digest):

@@ -3,10 +3,8 @@
 import dataclasses
 import os
 import pathlib
-import shutil
 from importlib import metadata
 
-import av
 from tqdm import tqdm
 
 import dave_jax
@@ -14,13 +12,12 @@ from dave_jax.media.areas import areas_of
 from dave_jax.media.audio import load_log_mel
 from dave_jax.media.source import open_source
 from dave_jax.prediction import maps
-from dave_jax.prediction.drawings import DRAWINGS, Drawings, GazePoints
-from dave_jax.prediction.frame_table import Screen, write_numbers
+from dave_jax.prediction.drawings import GazePoints
 from dave_jax.prediction.journal import MAP_LOG, SILENT_LOG, Journal
 from dave_jax.prediction.map_log import MapLog
-from dave_jax.prediction.page import write_page
+from dave_jax.prediction.results import Results
 from dave_jax.prediction.saliency_model import LEAD, SaliencyModel
-from dave_jax.prediction.settings import PAGE, Settings
+from dave_jax.prediction.settings import Settings
 from dave_jax.weights.model_folder import network_fields
 
 FORMAT = 'dave-jax prediction 2'
@@ -107,30 +104,26 @@ class Job:
             reader, journal, silent_log, batch_size, progress
           )
           silent = silent_log.read()
-        table = write_numbers(
-          self.folder,
-          list(journal.rows.values()),
-          log.read(),
-          screen=Screen(
-            reader.info.width,
-            reader.info.height,
-            self.settings.pixels_per_degree,
-          ),
+        results = Results(
+          video=self.video,
+          folder=self.folder,
+          settings=self.settings,
+          info=reader.info,
+          open=lambda: self._open(size=None, lead=0),
+          files=files,
+          rows=[journal.rows[frame] for frame in sorted(journal.rows)],
+          gaze=gaze,
           areas=areas,
-          sound=sound,
+          progress=progress,
+        )
+        found, failures = results.write(
+          log.read(),
           silent=silent,
+          sound=sound,
+          model=f'the network {self.model.fingerprint[:8]}',
+          problems=problems,
         )
-        drawings = self._drawings(files, journal, progress, reader.info, gaze)
-        drawn, failures = self._draw(drawings)
-        problems += drawn
-        if PAGE in self.settings.formats:
-          problems += self._write_page(
-            drawings, table, log.read(), silent, areas, problems, failures
-          )
-        problems += failures
-        self._keep_maps(
-          files, journal, rate=reader.info.rate, failed=bool(failures)
-        )
+        problems += [*found, *failures]
         journal.finish(
           problems=problems,
           counts=reader.counts | (sound.counts if sound else {}),
@@ -286,72 +279,6 @@ class Job:
       alignment=settings.alignment,
       done={frame - 1 for frame in done},
     )
-
-  def _write_page(
-    self, drawings, table, maps_, silent, areas, problems, failures
-  ):
-    """Writes the page; returns its problems, adds to `failures`."""
-    try:
-      return write_page(
-        self.video,
-        drawings=drawings,
-        settings=self.settings,
-        model=f'the network {self.model.fingerprint[:8]}',
-        table=table,
-        maps=maps_,
-        silent=silent,
-        areas=areas,
-        problems=problems,
-      )
-    except (ValueError, OSError, av.error.FFmpegError) as error:
-      failures.append(f'page: could not be written ({error})')
-      return []
-
-  def _drawings(self, files, journal, progress, info, gaze):
-    settings = self.settings
-    sound_start = 0.0
-    if settings.sound == 'none':
-      info = dataclasses.replace(info, sound_path=None)
-    elif settings.sound != 'own':
-      sound_start = info.start_time
-      info = dataclasses.replace(
-        info, sound_path=settings.sound, audio_stream=None
-      )
-    return Drawings(
-      folder=self.folder,
-      open=lambda: self._open(size=None, lead=0),
-      files=files,
-      predicted=frozenset(frame - 1 for frame in journal.rows),
-      style=settings.style,
-      gaze=gaze,
-      info=info,
-      audio_stream=settings.audio_stream,
-      sound_start=sound_start,
-      progress=progress,
-    )
-
-  def _draw(self, drawings):
-    """Writes the drawings; returns (problems, failures)."""
-    problems, failures = [], []
-    for drawing in DRAWINGS:
-      if drawing in self.settings.formats:
-        name = pathlib.Path(self.video).name
-        drawings.progress.set_description(f'{name}, {drawing}')
-        try:
-          problems += drawings.write(drawing)
-        except (ValueError, OSError, av.error.FFmpegError) as error:
-          failures.append(f'{drawing}: could not be written ({error})')
-    return problems, failures
-
-  def _keep_maps(self, files, journal, *, rate, failed):
-    """Brings the maps into the form that stays."""
-    form = self.settings.map_format
-    if files.joined is not None:
-      rows = [journal.rows[frame] for frame in sorted(journal.rows)]
-      files.collect(rows, rate=rate)
-    # Without their drawing the maps stay, so that nothing computed is lost.
-    if files.joined is not None or (form is None and not failed):
-      shutil.rmtree(files.parts)
 
 
 def _versions() -> dict[str, str]:

@@ -3,8 +3,10 @@
   python -m dave_jax.report RUN... --out=DIR
 
 RUN is the --out of `python -m dave_jax.evaluate`, or NAME=RUN to name it in
-tables. All runs must share the data set and the settings. DIR/report.md is the
-report; tables are also written as .csv and .tex, figures as .png and .pdf.
+tables. All runs must share the data set and the settings. DIR/report.html is
+the report for a browser, DIR/report.md the same as text; tables are also
+written as .csv and .tex, figures as .png and .pdf. After `evaluate --keep_maps`
+the page plays clips: people and every model side by side.
 """
 
 import argparse
@@ -21,12 +23,16 @@ def main(argv: list[str] | None = None) -> int:
   args = _parser().parse_args(argv)
   try:
     path = write_report(
-      read_runs(args.runs), args.out, score=args.score, design=args.design
+      read_runs(args.runs),
+      args.out,
+      score=args.score,
+      design=args.design,
+      clips=args.clips.split(',') if args.clips else (),
     )
   except (ValueError, OSError) as error:
     print(f'report: {error}', file=sys.stderr)
     return FAILED
-  print(f'Wrote {path}')
+  print(f'Wrote {path} and {path.with_suffix(".html")}')
   return DONE
 
 
@@ -52,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     choices=('repeated', 'independent'),
     help='design of the analysis of variance: videos as subjects that all '
     'models share, or independent samples',
+  )
+  add(
+    '--clips',
+    default='',
+    help='comma-separated names of clips that the page shows beside the best '
+    "and the worst of each run, or 'all'",
   )
   return parser
 

@@ -12,7 +12,6 @@ from dave_jax.media import overlay
 from dave_jax.report.runs import Run
 from dave_jax.report.style import WIDTH, new_figure
 from dave_jax.report.tables import shown
-from dave_jax.scoring.settings import LOWER_IS_BETTER
 
 _ALL = 'all'
 _SMOOTHING = 1.5  # Standard deviation, pixels of a mean map; hides its grid.
@@ -32,7 +31,7 @@ def mean_maps(runs: Sequence[Run]) -> Figure:
   with new_figure(width * columns, height) as figure:
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for line, category in zip(axes, rows, strict=True):
-      chosen = [_of_category(run, category) for run in runs]
+      chosen = [run.in_category(category) for run in runs]
       maps = [[video.density for video in chosen[0]]]
       maps += [[video.prediction for video in videos] for videos in chosen]
       means = [
@@ -58,18 +57,13 @@ def best_and_worst(run: Run, score: str) -> Figure | None:
   """
   chosen = []
   for category in run.categories or [None]:
-    videos = [
-      (np.nanmean(video.score(score)), video)
-      for video in _of_category(run, category)
-      if video.examples and not np.isnan(video.score(score)).all()
+    extremes = run.best_and_worst(score, category)
+    names = ('best', 'worst') if len(extremes) > 1 else ('the only one',)
+    chosen += [
+      (f'{category or _ALL}, {name}', *extreme)
+      for name, extreme in zip(names, extremes, strict=False)
+      if extreme[1].examples
     ]
-    videos.sort(key=lambda pair: pair[0], reverse=score not in LOWER_IS_BETTER)
-    name = category or _ALL
-    if len(videos) == 1:
-      chosen.append((f'{name}, the only one', *videos[0]))
-    elif videos:
-      chosen.append((f'{name}, best', *videos[0]))
-      chosen.append((f'{name}, worst', *videos[-1]))
   if not chosen:
     return None
   most = max(len(video.examples) for _, _, video in chosen)
@@ -117,12 +111,3 @@ def _draw(panel, image, shape, **kwargs):
   panel.set_yticks([])
   for spine in panel.spines.values():
     spine.set_visible(False)
-
-
-def _of_category(run, category):
-  names = run.metrics['videos']
-  return [
-    video
-    for video, entry in zip(run.videos, names.values(), strict=True)
-    if category is None or entry['category'] == category
-  ]

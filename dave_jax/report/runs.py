@@ -14,6 +14,7 @@ from dave_jax.datasets.schema import GAZE_KINDS
 from dave_jax.evaluation.options import BASELINES
 from dave_jax.evaluation.run_folder import VideoScores, read_metrics, read_video
 from dave_jax.evaluation.summary import FORMAT, UNCATEGORISED
+from dave_jax.scoring.settings import LOWER_IS_BETTER
 
 # What runs must share to be compared.
 _COMPARED = ('data', 'settings', 'mean_eye_position', 'boxes')
@@ -57,6 +58,36 @@ class Run:
       if category in (None, entry['category'] or UNCATEGORISED)
     ]
     return np.array([np.nan if v is None else v for v in values], np.float64)
+
+  def in_category(self, category: str | None) -> list[VideoScores]:
+    """Returns the scores of the videos of a category; None is all."""
+    entries = self.metrics['videos'].values()
+    return [
+      video
+      for video, entry in zip(self.videos, entries, strict=True)
+      if category in (None, entry['category'] or UNCATEGORISED)
+    ]
+
+  def best_and_worst(
+    self, score: str, category: str | None
+  ) -> list[tuple[float, VideoScores]]:
+    """Returns the videos with the best and the worst mean score.
+
+    Args:
+      score: Its name.
+      category: Only videos of this category; None is all.
+
+    Returns:
+      (mean score, video) of the best and the worst; of the only one; or [] if
+      no video has the score.
+    """
+    videos = [
+      (float(np.nanmean(video.score(score))), video)
+      for video in self.in_category(category)
+      if not np.isnan(video.score(score)).all()
+    ]
+    videos.sort(key=lambda pair: pair[0], reverse=score not in LOWER_IS_BETTER)
+    return [videos[0], videos[-1]] if len(videos) > 1 else videos
 
   @property
   def categories(self) -> list[str]:

@@ -6,6 +6,7 @@ import io
 import itertools
 import unicodedata
 from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 _SPECIAL = str.maketrans(
   {c: f'\\{c}' for c in '&%$#_{}'}
@@ -32,6 +33,14 @@ _LATEX_NAME = r"""% XeLaTeX and LuaLaTeX set names in other scripts with a
 _LATEX_ROWS = 40  # At most on a page.
 # Shrinks a table that is wider than the text, and no other.
 _FIT = r'\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%'
+
+
+class Cell(NamedTuple):
+  """A cell of a table: its text, its number if it is one, and if it is bold."""
+
+  text: str
+  number: float | None
+  bold: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,6 +145,19 @@ class Table:
     lines += [r'\bottomrule', r'\end{tabular}}', r'\end{table}']
     return '\n'.join(lines) + '\n'
 
+  def cells(self) -> list[list['Cell']]:
+    """Returns the cells of each row, for a page."""
+    bold = self._bold()
+    return [
+      [
+        Cell(text, value if _is_number(value) else None, (number, k) in bold)
+        for k, (text, value) in enumerate(
+          zip(self._texts(row), row, strict=True)
+        )
+      ]
+      for number, row in enumerate(self.rows)
+    ]
+
   def csv(self) -> str:
     """Returns the numbers with all their digits, as CSV."""
     text = io.StringIO()
@@ -186,6 +208,10 @@ class Table:
           top = pick(value for _, value in numbers)
           found |= {(row, column) for row, value in numbers if value == top}
     return found
+
+
+def _is_number(value):
+  return isinstance(value, (int, float)) and value == value
 
 
 def _escaped(text):

@@ -1,4 +1,4 @@
-"""Writes a report: one Markdown page, its tables and its figures."""
+"""Writes a report: as Markdown and as a page, with tables and figures."""
 
 import dataclasses
 import os
@@ -8,24 +8,33 @@ from collections.abc import Sequence
 from dave_jax.files import write_text
 from dave_jax.report import map_figures, plots, tables
 from dave_jax.report.anova import Design
+from dave_jax.report.clips import write_clips
+from dave_jax.report.page import page_figure, write_report_page
 from dave_jax.report.runs import Run
 from dave_jax.report.style import save
 from dave_jax.report.table import Table
 
 
 def write_report(
-  runs: Sequence[Run], out: str | os.PathLike, *, score: str, design: Design
+  runs: Sequence[Run],
+  out: str | os.PathLike,
+  *,
+  score: str,
+  design: Design,
+  clips: Sequence[str] = (),
 ) -> pathlib.Path:
-  """Writes tables and figures; returns the path of report.md.
+  """Writes tables, figures and the page; returns the path of report.md.
 
   Args:
     runs: See `runs.read_runs`.
     out: The folder; existing files of the same names are replaced.
     score: Score of the figures, the table of videos and the share of frames.
     design: See `anova.anova`.
+    clips: Names of clips that the page shows beside the best and the worst of
+      each run; 'all' shows all. Only clips whose maps are kept are shown.
 
   Raises:
-    ValueError: The runs do not have the score.
+    ValueError: The runs do not have the score, or there is no such clip.
   """
   if score not in runs[0].metrics['scores']:
     raise ValueError(
@@ -34,7 +43,14 @@ def write_report(
     )
   out = pathlib.Path(out)
   out.mkdir(parents=True, exist_ok=True)
-  lines = ['# Scores', '', *_heading(runs), '']
+  players = write_clips(out, runs, score, clips)
+  heading = list(_heading(runs))
+  lines, parts = ['# Scores', '', *heading, ''], []
+
+  def add_table(table):
+    parts.append(_with_gaze(table, runs))
+    lines.extend(_write(parts[-1], out))
+
   compared = tables.compare(runs, design)
   for table in (
     tables.overall_table(runs),
@@ -46,7 +62,7 @@ def write_report(
     compared.letters,
   ):
     if table is not None:
-      lines += _write(_with_gaze(table, runs), out)
+      add_table(table)
   if compared.pairs is not None:
     _write(_with_gaze(compared.pairs, runs), out)
   if compared.skipped:
@@ -54,12 +70,21 @@ def write_report(
   numbers: dict[str, int] = {}
   for name, title, caption, figure in _figures(runs, score):
     if figure is not None:
+      parts.append(page_figure(figure, name, title, caption))
       replaced = save(figure, out / name, numbers)
       keys = ''.join(f' [{numbers[word]}] is {word}.' for word in replaced)
       lines += [f'## {title}', '', f'![{title}]({name}.png)', '']
       lines += [caption + keys, '']
   if len(runs[0].metrics['videos']) > 1:
-    lines += _write(_with_gaze(tables.video_table(runs, score), runs), out)
+    add_table(tables.video_table(runs, score))
+  write_report_page(
+    out,
+    title=f'Scores on {runs[0].data}',
+    heading=heading,
+    parts=parts,
+    skipped=compared.skipped,
+    clips=players,
+  )
   return _put(out / 'report.md', lines)
 
 

@@ -12,8 +12,8 @@ from dave_jax import predict
 from dave_jax.media.areas import read_areas
 from dave_jax.media.overlay import draw
 from dave_jax.pages.pieces import in_8_bit
+from tests.browsing import until
 from tests.media import clips
-from tests.pages.conftest import until
 
 _STRANGE = '<img src=x onerror=document.title=1>'
 

@@ -46,20 +46,27 @@
       const {video} = this;
       if ('requestVideoFrameCallback' in video) {
         const next = (_, {mediaTime}) => {
+          if (this.stopped) return;
           this.at(mediaTime + this.offset);
           video.requestVideoFrameCallback(next);
         };
         video.requestVideoFrameCallback(next);
         return;
       }
-      const update = () => this.at(video.currentTime + this.offset);
+      const update = () =>
+        this.stopped || this.at(video.currentTime + this.offset);
       const next = () => {
         update();
-        if (!video.paused) requestAnimationFrame(next);
+        if (!video.paused && !this.stopped) requestAnimationFrame(next);
       };
       video.addEventListener('play', next);
       video.addEventListener('seeked', update);
       video.addEventListener('loadeddata', update);
+    }
+
+    // Ends following the video, which another player may take over.
+    stop() {
+      this.stopped = true;
     }
 
     at(time) {

@@ -213,12 +213,13 @@
     const next = () => {
       const source = sources.shift();
       element('lost').hidden = Boolean(source);
+      element('drawn').hidden = !source?.drawn;
+      element('layer').value = source?.drawn ? 'none' : 'saliency';
+      draw();
       if (!source) return;
       player.offset = source.start;
       video.muted = data.muted;
       video.src = source.url;
-      if (source.drawn) element('layer').value = 'none';
-      element('drawn').hidden = !source.drawn;
     };
     video.addEventListener('error', next);
     next();

@@ -1,4 +1,4 @@
-"""A browser, and a page of a real prediction."""
+"""Pages in a real browser: fixtures that tests/conftest.py gives to all."""
 
 import shutil
 import time
