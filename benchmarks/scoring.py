@@ -6,7 +6,8 @@
 Implementations alternate in one process on the same arrays; the fastest round
 counts. Compares with the methods of pysaliency without its cache (version 0.2
 needs `setuptools<81`), and, for the 100 splits of the shuffled AUC, which it
-lacks, with plain NumPy that follows the published code step by step.
+lacks, with plain NumPy that follows the published code step by step. Ends with
+the scores of benchmarks/challenge_scores.py.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import numpy as np
 import pysaliency
 import threadpoolctl
 
+from benchmarks.challenge_scores import challenge_rows
 from benchmarks.report import Row, report
 from dave_jax.scoring import auc, metrics
 
@@ -38,7 +40,7 @@ def main():
   args = parser.parse_args()
   with threadpoolctl.threadpool_limits(1):
     arrays = _frames(args.batch, np.random.default_rng(0))
-    rows = _times(arrays, args.rounds)
+    rows = _times(arrays, args.rounds) + challenge_rows(args.rounds)
     rows.append(_memory(arrays, args.memory_frames))
   report(rows, args.json)
 

@@ -37,13 +37,14 @@ def emd(saliency: np.ndarray, density: np.ndarray) -> float:
   if min(saliency.min(), density.min()) < 0:
     raise ValueError('EMD requires maps without negative values')
   h, w = (-(-side // _SHRINK) for side in saliency.shape)
-  a, b = (_small(frame, (h, w)) for frame in (saliency, density))
+  a, b = (shrunk(frame, (h, w)) for frame in (saliency, density))
   if not (a.sum() and b.sum()):
     return np.nan
   return ot.emd2(a / a.sum(), b / b.sum(), _distances(h, w))
 
 
-def _small(frame, size):
+def shrunk(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+  """Returns a map at the height and width `size`, flattened, not negative."""
   image = Image.fromarray(frame.astype(np.float32))
   small = image.resize(size[::-1], Image.Resampling.BICUBIC)
   return np.maximum(np.asarray(small, np.float64).ravel(), 0)

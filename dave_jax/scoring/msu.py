@@ -10,6 +10,8 @@ import numpy as np
 
 _SCALE_EPSILON = np.finfo(np.float32).eps
 _EPSILON = 1e-7
+_BINS = 4096
+_BLOCK = 1 << 15  # Pixels that stay in a processor's cache.
 
 
 def prepared(frame: np.ndarray) -> np.ndarray:
@@ -42,23 +44,27 @@ def nss(saliency: np.ndarray, fixations: np.ndarray) -> float:
   """
   if not len(fixations):
     return np.nan
-  return float(_z_scores(saliency)[tuple(fixations.T)].mean())
+  centred, deviation = _centred(saliency)
+  return float(centred[tuple(fixations.T)].mean() / deviation)
 
 
 def cc(saliency: np.ndarray, density: np.ndarray) -> float:
   """Returns the correlation of two prepared maps [h, w]."""
-  a, b = _z_scores(saliency), _z_scores(density)
-  return float(
-    (a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum() + _EPSILON)
-  )
+  (a, a_deviation), (b, b_deviation) = map(_centred, (saliency, density))
+  scale = a_deviation * b_deviation
+  of_z_scores = np.sqrt(np.vdot(a, a) * np.vdot(b, b) / scale**2 + _EPSILON)
+  return float(np.vdot(a, b) / scale / of_z_scores)
 
 
 def sim(saliency: np.ndarray, density: np.ndarray) -> float:
   """Returns the sum of minima of two prepared maps [h, w]."""
-  a, b = (m.astype(np.float64) for m in (saliency, density))
-  return float(
-    np.minimum(a / (a.sum() + _EPSILON), b / (b.sum() + _EPSILON)).sum()
-  )
+  a, b = (frame.ravel() for frame in (saliency, density))
+  a_scale, b_scale = (1 / (m.sum(dtype=np.float64) + _EPSILON) for m in (a, b))
+  total = 0.0
+  for first in range(0, len(a), _BLOCK):
+    block = slice(first, first + _BLOCK)
+    total += np.minimum(a[block] * a_scale, b[block] * b_scale).sum()
+  return float(total)
 
 
 def auc_judd(saliency: np.ndarray, fixations: np.ndarray) -> float:
@@ -77,7 +83,7 @@ def auc_judd(saliency: np.ndarray, fixations: np.ndarray) -> float:
     return np.nan
   values = saliency.ravel()
   thresholds = np.sort(saliency[tuple(fixations.T)])
-  above = len(values) - np.searchsorted(np.sort(values), thresholds)
+  above = _at_least(values, thresholds)
   columns = 1 if (fixations[:, 0] == fixations[:, 1]).all() else 2
   rank = np.arange(1, n + 1)
   hits = np.concatenate(([0], rank / n, [1]))
@@ -85,6 +91,31 @@ def auc_judd(saliency: np.ndarray, fixations: np.ndarray) -> float:
   return float(np.trapezoid(hits, np.concatenate(([0], false_alarms, [1]))))
 
 
-def _z_scores(frame):
-  frame = frame.astype(np.float64)
-  return (frame - frame.mean()) / (frame.std() + _EPSILON)
+def _at_least(values, thresholds):
+  """Returns how many values are at or above each threshold.
+
+  Counts coarse bins, and sorts only the values that share one with a threshold,
+  which takes a fourth of the time of sorting all.
+
+  Args:
+    values: [n].
+    thresholds: Some of the values, ascending.
+  """
+  low, high = values.min(), values.max()
+  scale = (_BINS - 1) / ((high - low) or 1)
+  bins = ((values - low) * scale).astype(np.int32)
+  own = ((thresholds - low) * scale).astype(np.int32)
+  counts = np.bincount(bins, minlength=_BINS)
+  shared = np.zeros(_BINS, bool)
+  shared[own] = True
+  candidates = np.sort(values[shared[bins]])
+  up_to_bin = np.cumsum(np.where(shared, counts, 0))[own]
+  in_bin = up_to_bin - np.searchsorted(candidates, thresholds)
+  return len(values) - np.cumsum(counts)[own] + in_bin
+
+
+def _centred(frame):
+  """Returns a map minus its mean, and the divisor of its z-scores."""
+  centred = frame - frame.mean(dtype=np.float64)
+  deviation = np.sqrt(np.vdot(centred, centred) / centred.size)
+  return centred, deviation + _EPSILON

@@ -61,3 +61,22 @@ def test_frames_without_fixations_are_undefined():
   none = np.zeros((0, 2), int)
   assert np.isnan(msu.nss(np.eye(3), none))
   assert np.isnan(msu.auc_judd(np.eye(3), none))
+
+
+@pytest.mark.parametrize('dtype', [np.float32, np.float64])
+@pytest.mark.parametrize('levels', [1, 2, 30, None])
+def test_auc_judd_counts_pixels_exactly(dtype, levels):
+  """Against a comparison of every pixel with every threshold."""
+  rng = np.random.default_rng(0)
+  saliency = rng.random((50, 70)).astype(dtype)
+  if levels:
+    saliency = np.floor(saliency * levels) / dtype(levels)
+  fixations = np.stack([rng.integers(0, n, 40) for n in (50, 70)], axis=1)
+  thresholds = np.sort(saliency[tuple(fixations.T)])[::-1]
+  above = (saliency >= thresholds[:, None, None]).sum(axis=(1, 2))
+  rank = np.arange(1, 41)
+  hits = [0, *(rank / 40), 1]
+  false_alarms = [0, *((above - rank) / (saliency.size - 2)), 1]
+  assert msu.auc_judd(saliency, fixations) == pytest.approx(
+    np.trapezoid(hits, false_alarms), abs=1e-12
+  )
