@@ -6,11 +6,12 @@
   python -m dave_jax.convert --checkpoint=DIR --to_torch=FILE
   python -m dave_jax.convert --checkpoint=DIR --to_half=DIR
 
-Takes the published DAVE, or a 3D ResNet of 3D-ResNets-PyTorch of depth 18, 34
-or 50 (resnet-*-kinetics.pth of 2018 or the later r3d*_*.pth), as .pth or
-.safetensors. The kind is recognised by the keys; each key is used, listed as
-unused, or an error. Needs PyTorch: pip install 'dave-jax[convert]'. --to_half,
-which writes weights in float16 to halve their size, does not.
+Takes the published DAVE; a 3D ResNet of 3D-ResNets-PyTorch of depth 18, 34 or
+50 (resnet-*-kinetics.pth of 2018 or the later r3d*_*.pth); or the Lite0 of
+EfficientNet-PyTorch, as .pth or .safetensors. The kind is recognised by the
+keys; each key is used, listed as unused, or an error. Needs PyTorch:
+pip install 'dave-jax[convert]'. --to_half, which writes weights in float16 to
+halve their size, does not.
 """
 
 import argparse
@@ -84,7 +85,7 @@ def from_torch(
   Args:
     source: The file, see `weight_files.read_state_dict`.
     out: The folder; must not exist, or be empty.
-    kind: 'dave' or 'resnet3d'; None recognises it by its keys.
+    kind: One of `conversion.KINDS`; None recognises it by its keys.
     encoders: Comma-separated encoders that get a 3D ResNet's weights; None is
       the video encoder alone.
 
@@ -99,12 +100,12 @@ def from_torch(
   state_dict = weight_files.read_state_dict(source)
   kind = kind or conversion.recognise(state_dict)
   origin = {'file': os.path.basename(source), 'kind': kind}
+  if kind != 'resnet3d' and encoders is not None:
+    raise ValueError(
+      f'got --encoders, which is for 3D ResNets, and {source} of kind {kind}; '
+      'leave it out'
+    )
   if kind == 'dave':
-    if encoders is not None:
-      raise ValueError(
-        'got --encoders, which is for 3D ResNets, and a whole DAVE; leave it '
-        'out'
-      )
     variables, unused = conversion.dave_from_torch(state_dict)
     model_folder.save(out, DAVE(), variables, origin=origin, unused=unused)
     what = 'the published DAVE'
@@ -115,7 +116,7 @@ def from_torch(
         f'expected --encoders of {", ".join(ENCODERS)}, got '
         + ', '.join(sorted(strays))
       )
-    encoder, fields, unused = conversion.encoder_from_torch(state_dict)
+    encoder, fields, unused = conversion.encoder_from_torch(state_dict, kind)
     variables = {
       collection: dict.fromkeys(names, tree)
       for collection, tree in encoder.items()
@@ -124,10 +125,10 @@ def from_torch(
     model_folder.save(
       out, module, variables, origin=origin | fields, contents='encoders'
     )
-    what = (
-      f'3D ResNet-{fields["depth"]} with shortcut {fields["shortcut"]}, for '
-      + ' and '.join(names)
-    )
+    what = 'EfficientNet-Lite0'
+    if kind == 'resnet3d':
+      what = f'3D ResNet-{fields["depth"]} with shortcut {fields["shortcut"]}'
+    what += f', for {" and ".join(names)}'
   used = len(state_dict) - len(unused)
   lines = [f'Converted {source} ({what}, {used} entries) to {out}']
   lines += [f'  not used by the network: {key}' for key in sorted(unused)]

@@ -73,18 +73,23 @@ def _missing_weights(config):
     )
     if folder and not unused and not pathlib.Path(folder).exists():
       missing.append(
-        f'{folder} (start.{field}): {_command(config.task, field, folder)}; '
+        f'{folder} (start.{field}): {_command(config, field, folder)}; '
         f'or start from random weights: --config.start.{field}='
       )
   return missing
 
 
-def _command(task, field, folder):
+def _command(config, field, folder):
   """Returns the command that makes the weights of a field."""
   if field == 'network':
     return 'train it first, or name the best/ of another run'
-  if task == 'saliency' and field == 'audio_encoder':
+  if config.task == 'saliency' and field == 'audio_encoder':
     return 'python -m dave_jax.main --config=speech_commands'
+  if config.model.get('video_backbone') == 'efficientnet_lite0':
+    return (
+      'python -m dave_jax.convert --source=efficientnet-lite0-57934424.pth '
+      f'--out={folder}'
+    )
   return (
     'python -m dave_jax.convert --source=resnet-18-kinetics.pth '
     f'--encoders=video_encoder,audio_encoder --out={folder}'

@@ -10,26 +10,30 @@ from dave_jax.models.dave import DAVE
 from dave_jax.models.resnet3d import BLOCKS
 from dave_jax.weights import torch_names
 
-KINDS = ('dave', 'resnet3d')
+KINDS = ('dave', 'resnet3d', 'efficientnet_lite0')
 # Fields of DAVE that say which layers it has.
-_LAYER_FIELDS = ('modality', 'depth', 'width', 'shortcut')
+_LAYER_FIELDS = ('modality', 'video_backbone', 'depth', 'width', 'shortcut')
 
 
 def recognise(state_dict: dict[str, np.ndarray]) -> str:
-  """Returns the kind of network, 'dave' or 'resnet3d', from the keys.
+  """Returns the kind of network, one of KINDS, from the keys.
 
   Raises:
-    ValueError: The keys are of neither.
+    ValueError: The keys are of none of them.
   """
   if 'combinedEmbedding.weight' in state_dict:
     return 'dave'
   if 'conv1.weight' in state_dict and 'layer4.0.conv1.weight' in state_dict:
     return 'resnet3d'
+  if '_conv_stem.weight' in state_dict:
+    return 'efficientnet_lite0'
   some = ', '.join(sorted(state_dict)[:5])
   raise ValueError(
-    'expected the weights of the published DAVE (combinedEmbedding.weight) or '
-    'of a 3D ResNet (conv1.weight, layer4.0.conv1.weight), got '
-    f'{len(state_dict)} other keys: {some}, ...; --kind lists what does not fit'
+    'expected the weights of the published DAVE (combinedEmbedding.weight), '
+    'of a 3D ResNet (conv1.weight, layer4.0.conv1.weight) or of '
+    'EfficientNet-Lite0 (_conv_stem.weight), got '
+    f'{len(state_dict)} other keys: {some}, ...; '
+    '--kind lists what does not fit'
   )
 
 
@@ -50,18 +54,41 @@ def dave_from_torch(
 
 
 def encoder_from_torch(
-  state_dict: dict[str, np.ndarray],
+  state_dict: dict[str, np.ndarray], kind: str
 ) -> tuple[dict, dict, dict[str, np.ndarray]]:
-  """Converts a 3D ResNet of 3D-ResNets-PyTorch.
+  """Converts an encoder of DAVE.
+
+  Args:
+    state_dict: Weights of a network for classification.
+    kind: 'resnet3d', of 3D-ResNets-PyTorch, or 'efficientnet_lite0', of
+      EfficientNet-PyTorch.
 
   Returns:
-    Variables of `ResNet3D`, its fields {'depth', 'shortcut'}, and the entries
-    that it does not use.
+    Variables of the encoder, the fields of the `DAVE` that has it, and the
+    entries that it does not use.
 
   Raises:
-    ValueError: The depth is none of 10, 18, 34 and 50; or keys are missing,
-      unknown or of another shape, and all of them are listed.
+    ValueError: It is a 3D ResNet of a depth other than 10, 18, 34 and 50; or
+      keys are missing, unknown or of another shape, and all of them are listed.
   """
+  if kind == 'resnet3d':
+    fields = _resnet_fields(state_dict)
+    places = torch_names.encoder_places(**fields)
+  else:
+    fields = {'video_backbone': kind}
+    places = torch_names.efficientnet_places()
+  module = DAVE(modality='video', **fields)
+  shapes = {
+    (collection, *rest): shape
+    for (collection, encoder, *rest), shape in module.variable_shapes().items()
+    if encoder == 'video_encoder'
+  }
+  variables, unused = _from_torch(state_dict, places, shapes)
+  return variables, fields, unused
+
+
+def _resnet_fields(state_dict):
+  """Returns {'depth', 'shortcut'} of a 3D ResNet."""
   blocks = tuple(
     len(
       {
@@ -84,16 +111,7 @@ def encoder_from_torch(
       f'expected a 3D ResNet of depth 10, 18, 34 or 50, got {blocks} {kind}'
     )
   shortcut = 'B' if any('.downsample.' in key for key in state_dict) else 'A'
-  fields = {'depth': depths[0], 'shortcut': shortcut}
-  module = DAVE(modality='video', **fields)
-  shapes = {
-    (collection, *rest): shape
-    for (collection, encoder, *rest), shape in module.variable_shapes().items()
-    if encoder == 'video_encoder'
-  }
-  places = torch_names.encoder_places(**fields)
-  variables, unused = _from_torch(state_dict, places, shapes)
-  return variables, fields, unused
+  return {'depth': depths[0], 'shortcut': shortcut}
 
 
 def dave_to_torch(
@@ -152,12 +170,13 @@ def _from_torch(state_dict, places, shapes):
       shape = shapes[place.path]
       if place.axes is not None:
         shape = tuple(shape[i] for i in np.argsort(place.axes))
+      axes = place.axes or tuple(range(len(shape)))
+      shape += (1,) * place.unit_axes
       if array.shape != shape:
         problems.append(f'{key}: shape {array.shape}, expected {shape}')
         continue
-      axes = place.axes or tuple(range(array.ndim))
       flat[place.path] = np.ascontiguousarray(
-        array.transpose(axes), dtype=np.float32
+        array.reshape(shape[: len(axes)]).transpose(axes), dtype=np.float32
       )
     elif torch_names.is_unused(key):
       unused[key] = array

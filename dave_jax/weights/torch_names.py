@@ -3,11 +3,14 @@
 import dataclasses
 import re
 
+from dave_jax.models.efficientnet import STAGES
 from dave_jax.models.resnet3d import BLOCKS
 
 # For numpy.transpose: PyTorch's layout of kernels to Flax's.
 _CONV3D = (2, 3, 4, 1, 0)  # [out, in, t, h, w] -> [t, h, w, in, out]
 _CONV2D = (2, 3, 1, 0)
+_DEPTHWISE = (2, 3, 0, 1)  # [channels, 1, h, w] -> [h, w, channels, 1]
+_POINTWISE = (1, 0)
 
 _BATCH_NORM = {
   'weight': ('params', 'scale'),
@@ -25,10 +28,12 @@ class Place:
     path: Path of the variable, as ('params', 'saliency', 'kernel').
     axes: For `numpy.transpose` from PyTorch's layout to Flax's; None keeps the
       layout.
+    unit_axes: Trailing axes of length 1 that only PyTorch has.
   """
 
   path: tuple[str, ...]
   axes: tuple[int, ...] | None = None
+  unit_axes: int = 0
 
 
 def encoder_places(depth: int, shortcut: str) -> dict[str, Place]:
@@ -54,6 +59,33 @@ def encoder_places(depth: int, shortcut: str) -> dict[str, Place]:
         places |= _batch_norm(
           f'{theirs}.downsample.1', (ours, 'downsample', 'bn')
         )
+  return places
+
+
+def efficientnet_places() -> dict[str, Place]:
+  """Returns {key of EfficientNet-Lite0's state dict: place in its encoder}.
+
+  The keys are those of EfficientNet-PyTorch.
+  """
+  places = {
+    '_conv_stem.weight': Place(('params', 'stem', 'kernel'), _CONV2D),
+    **_batch_norm('_bn0', ('stem_bn',)),
+  }
+  expansions = [
+    stage.expansion for stage in STAGES for _ in range(stage.blocks)
+  ]
+  for i, expansion in enumerate(expansions):
+    theirs, ours = f'_blocks.{i}', f'block{i}'
+    for number, layer in enumerate(('expand', 'depthwise', 'project')):
+      if layer == 'expand' and expansion == 1:
+        continue
+      path = ('params', ours, layer, 'kernel')
+      places[f'{theirs}._{layer}_conv.weight'] = (
+        Place(path, _DEPTHWISE)
+        if layer == 'depthwise'
+        else Place(path, _POINTWISE, unit_axes=2)
+      )
+      places |= _batch_norm(f'{theirs}._bn{number}', (ours, f'{layer}_bn'))
   return places
 
 
@@ -95,11 +127,13 @@ DAVE_UNUSED = {
 def is_unused(key: str) -> bool:
   """Returns whether the saliency network needs no entry of this key.
 
-  True of classifiers (`fc`, `fc_new`), step counts of batch norm, and the batch
-  norm in DAVE's decoder, which the published network never applies.
+  True of classifiers (`fc`, `fc_new`; `_conv_head`, `_bn1` and `_fc` of
+  EfficientNet), step counts of batch norm, and the batch norm in DAVE's
+  decoder, which the published network never applies.
   """
   return bool(
     re.search(r'(^|\.)fc(_new)?\.(weight|bias)$', key)
+    or re.match(r'_(conv_head|bn1|fc)\.', key)
     or key.endswith('.num_batches_tracked')
     or key in DAVE_UNUSED
   )
