@@ -89,6 +89,7 @@ def _whole(dataset, args):
     stride=1,
     random_frames=False,
     augmentations=(),
+    views=None,
     weights=None,
   )
   for _ in range(2 * max(1, args.workers)):  # Workers start.

@@ -101,12 +101,37 @@ def get_config(variant: str = '') -> ConfigDict:
   # Standard deviation of the Gaussian that blurs fixations, in pixels of the
   # original; None for the one that the data set was prepared with.
   data.sigma = config_dict.placeholder(float)
+  # Random parts of still images in place of the images. Image sets named in
+  # data.audio_visual or data.silent_video then become windows: a view that pans
+  # and zooms over the photograph, its fixations with it, beside a sound that
+  # has nothing to do with it. See RandomView in dave_jax/data/augmentation.py.
+  views = data.views = ConfigDict()
+  views.enabled = False
+  # Images are read at this size, larger than the frames, for parts of them to
+  # be sharp; they should be prepared with it.
+  views.read_size = (384, 512)
+  # Smallest and largest height of a view, as shares of the image's. A view
+  # larger than the image has black bars.
+  views.scale = (0.6, 1.15)
+  views.aspect = 1.3  # Largest factor by which it is stretched.
+  views.bars = 0.15  # Probability of bars on two sides, as in films.
+  # Of windows: the largest motion of the view, as a share of its size; the
+  # largest factor of its size; and the probability of a view at rest.
+  views.pan = 0.5
+  views.zoom = 1.4
+  views.still = 0.2
+  # Folder of WAV files of speech, one of the unrelated sounds beside silence,
+  # noise and chords; '' for none.
+  data.speech = ''
   # Probability of a horizontal flip. The sound is mono and stays as it is.
   data.flip = 0.5
   # Largest change of brightness and contrast, as a share of the range. 0: the
   # Kinetics weights were trained without either.
   data.brightness = 0.0
   data.contrast = 0.0
+  # Largest relative change of the saturation, and the probability of grey.
+  data.saturation = 0.0
+  data.grey = 0.0
   data.workers = 0  # Worker processes; 0 reads in threads of this process.
   data.prefetch = 4  # Batches read ahead, by each worker or by this process.
 

@@ -10,13 +10,19 @@ from ml_collections import ConfigDict
 from dave_jax.datasets import folds
 from dave_jax.train import train
 from dave_jax.weights import model_folder as store
+from dave_jax.weights.bundled import BUNDLED
 from tests.runs import TINY
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / 'configs'
-VARIANTS = {'davos': ('', 'video', 'audio')}
+VARIANTS = {'davos': ('', 'video', 'audio'), 'small': ('', 'sound')}
 STUDIES = {'demo', 'sounding_shapes'}  # See test_study.py.
 NAMES = sorted({path.stem for path in FOLDER.glob('[!_]*.py')} - STUDIES)
-CASES = [(name, v) for name in NAMES for v in VARIANTS.get(name, ('',))]
+CASES = [
+  # Compiling the gradient of the frames' encoder takes longest.
+  pytest.param(name, v, marks=[pytest.mark.slow] * ((name, v) == ('small', '')))
+  for name in NAMES
+  for v in VARIANTS.get(name, ('',))
+]
 
 
 def _config(name, variant) -> ConfigDict:
@@ -49,6 +55,18 @@ def _flat(config, prefix=''):
 def test_unknown_variant_is_refused():
   with pytest.raises(ValueError, match=r"variant.*got 'smell'"):
     _config('davos', 'smell')
+
+
+def test_small_is_the_recipe_of_the_bundled_network():
+  """In the order of training; see its model card."""
+  photographs, sound = (_config('small', v) for v in ('', 'sound'))
+  for config in (photographs, sound):
+    module = store.load(BUNDLED).module
+    fields = store.network_fields(module)
+    assert fields == {name: config.model[name] for name in fields}
+  assert photographs.start.video_encoder and not photographs.data.audio_visual
+  assert sound.start.network == 'runs/small/best'
+  assert sound.optimizer.video_encoder_rate == 0
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
+from dave_jax.data.transforms import TARGET_STRIDE
+
 
 class Augmentation(Protocol):
   """A frozen dataclass of settings, called with an example."""
@@ -98,7 +100,8 @@ class RandomView:
 
   Attributes:
     frames: How many frames to make: 1 or 16.
-    size: Height and width of the frames.
+    size: Height and width of the frames, whatever those of the photograph are.
+      Density and fixations get an eighth of it.
     scale: Smallest and largest share of the photograph's height in the view.
     aspect: The ratio of the view's width to its height is that of the
       photograph times or divided by at most this.
@@ -121,16 +124,16 @@ class RandomView:
 
   def __call__(self, example, rng):
     density = example['density']
-    for _ in range(4):
+    grid = tuple(pixels // TARGET_STRIDE for pixels in self.size)
+    for attempt in range(5):
       views = self._views(rng)
-      seen = _warp(density, views[-1], density.shape, cv2.INTER_LINEAR)
+      if attempt == 4:
+        views = [(0.5, 0.5, 1.0, 1.0)] * self.frames  # All of it.
+      seen = _warp(density, views[-1], grid, cv2.INTER_LINEAR)
       height, width = views[-1][2:]
-      # As many cells show a smaller part.
-      if seen.sum() * height * width >= 0.6 * density.sum():
+      # A view of a part of the photograph has as many cells as all of it.
+      if seen.mean() * height * width >= 0.6 * density.mean():
         break
-    else:
-      views = [(0.5, 0.5, 1.0, 1.0)] * self.frames
-      seen = density
     (picture,) = example['frames']
     frames = [
       _warp(picture, view, self.size, cv2.INTER_LINEAR)
@@ -145,7 +148,7 @@ class RandomView:
     if 'fixations' in example:
       fixations = example['fixations']
       changed['fixations'] = _warp(
-        fixations, views[-1], fixations.shape, cv2.INTER_NEAREST
+        fixations, views[-1], grid, cv2.INTER_NEAREST
       )
     return example | changed
 

@@ -38,17 +38,19 @@ def train_batches(
   stride: int,
   random_frames: bool,
   augmentations: Sequence[Augmentation],
+  views: 'Views | None',
   weights: Sequence[float] | None,
 ) -> Batches:
   """Returns endless shuffled batches of the frames that have fixations.
 
   Args:
     sources: Data sets, each with a split; all of videos, or all of still
-      images.
+      images. With `views` that make windows, images may be among videos.
     reading, loading: How windows and batches are read.
     seed: Seed of the order, the choice of frames and the augmentation.
     stride, random_frames: See `windows.find_windows`.
     augmentations: Applied to each example, in this order.
+    views: What is made of still images first; None leaves them as they are.
     weights: Relative frequency of the examples of each source; each source
       then has epochs of its own. None concatenates the sources, so that each
       example occurs once per epoch.
@@ -56,9 +58,13 @@ def train_batches(
   Raises:
     ValueError: The arguments do not fit each other or the data.
   """
-  readers = _readers(sources, reading)
+  readers = _readers(sources, reading, views)
   windows = _windows(
-    readers, stride=stride, random_frames=random_frames, fixated_only=True
+    readers,
+    stride=stride,
+    random_frames=random_frames,
+    fixated_only=True,
+    views=views,
   )
   seeds = np.random.SeedSequence(seed).generate_state(3 + len(sources))
   order_seed, read_seed, *source_seeds, frame_seed = (int(s) for s in seeds)
@@ -93,13 +99,13 @@ def train_batches(
     },
   )
   examples = chosen.random_map(
-    LoadWindow(readers, tuple(augmentations)), seed=read_seed
+    LoadWindow(readers, tuple(augmentations), views), seed=read_seed
   )
   return Batches(
     examples,
     loading,
     examples=ends[-1],
-    still=_still(windows),
+    still=_still(windows, views),
     settings=settings,
   )
 
@@ -139,7 +145,8 @@ def evaluation_batches(
   settings = _settings(
     sources, chosen, {'stride': stride, 'fixated_only': fixated_only}
   )
-  examples = chosen.random_map(LoadWindow(readers, (), evaluation=True), seed=0)
+  load = LoadWindow(readers, (), views=None, evaluation=True)
+  examples = chosen.random_map(load, seed=0)
   return Batches(
     examples,
     loading,
@@ -147,6 +154,21 @@ def evaluation_batches(
     still=_still(windows),
     settings=settings,
   )
+
+
+@dataclasses.dataclass(frozen=True)
+class Views:
+  """What is made of a still image before the augmentations of all examples.
+
+  Attributes:
+    read_size: Height and width that images are read at.
+    augmentations: Applied to each, in this order.
+    windows: Whether they make windows of 16 frames with sound of it.
+  """
+
+  read_size: tuple[int, int]
+  augmentations: tuple[Augmentation, ...]
+  windows: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,13 +199,17 @@ class LoadWindow(grain.transforms.RandomMap):
 
   readers: tuple[WindowReader, ...]
   augmentations: tuple[Augmentation, ...]
+  views: Views | None
   evaluation: bool = False
 
   def random_map(self, chosen, rng):
     source, clip, frame, mask = chosen
     reader = self.readers[source]
     example = reader(reader.clips[clip], frame)
-    for augment in self.augmentations:
+    augmentations = self.augmentations
+    if self.views is not None and is_still(reader.clips[clip]):
+      augmentations = self.views.augmentations + augmentations
+    for augment in augmentations:
       example = augment(example, rng)
     example |= {
       'source': np.int32(source),
@@ -193,14 +219,23 @@ class LoadWindow(grain.transforms.RandomMap):
     return example | ({'mask': np.bool_(mask)} if self.evaluation else {})
 
 
-def _readers(sources, reading):
+def _readers(sources, reading, views=None):
   if not sources:
     raise ValueError('expected one or more data sets, got none')
-  return tuple(WindowReader(*source, reading) for source in sources)
+  readings = [
+    dataclasses.replace(reading, frame_size=views.read_size)
+    if views is not None and is_still(dataset.clips(split)[0])
+    else reading
+    for dataset, split in sources
+  ]
+  return tuple(
+    WindowReader(*source, how)
+    for source, how in zip(sources, readings, strict=True)
+  )
 
 
 def _windows(
-  readers, stride, random_frames, fixated_only
+  readers, stride, random_frames, fixated_only, views=None
 ) -> tuple[Windows, ...]:
   windows = tuple(
     find_windows(
@@ -211,16 +246,18 @@ def _windows(
     )
     for reader in readers
   )
-  if len({is_still(part.clips[0]) for part in windows}) > 1:
+  if len({_still([part], views) for part in windows}) > 1:
     raise ValueError(
       'expected data sets of videos or of still images, got both; make '
-      'separate batches of each'
+      'separate batches of each, or windows of images: '
+      '--config.data.views.enabled'
     )
   return windows
 
 
-def _still(windows):
-  return is_still(windows[0].clips[0])
+def _still(windows, views=None):
+  """Returns whether examples of these windows are still images."""
+  return is_still(windows[0].clips[0]) and not (views and views.windows)
 
 
 def _settings(sources, chosen, settings):

@@ -1,6 +1,8 @@
 """Sounds that say nothing about a picture: silence, noise, chords, speech."""
 
 import dataclasses
+import os
+import pathlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +11,29 @@ from dave_jax.media import audio, clock
 
 KINDS = ('silence', 'noise', 'chords', 'speech')
 _RATE = 25.0  # Frames a second of the windows made.
+# Each worker process of the data pipeline has a copy of the recordings.
+_MOST_RECORDINGS = 300
+
+
+def read_speech(folder: str | os.PathLike) -> list[np.ndarray]:
+  """Returns the WAV recordings in a folder, at any depth.
+
+  Each is float32 [samples] at 16 kHz. At most 300, evenly over their names.
+
+  Raises:
+    ValueError: There is no WAV file with sound.
+    OSError: A file cannot be read.
+  """
+  files = sorted(pathlib.Path(folder).rglob('*.wav'))
+  files = files[:: -(-len(files) // _MOST_RECORDINGS) or 1]
+  waveforms = [audio.load_waveform(file) for file in files]
+  speech = [found[0] for found in waveforms if found and found[0].size]
+  if not speech:
+    raise ValueError(
+      f'{folder} (data.speech): expected WAV recordings of speech, got none; '
+      "give another folder, or '' for unrelated sounds without speech"
+    )
+  return speech
 
 
 @dataclasses.dataclass(frozen=True)

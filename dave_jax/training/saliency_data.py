@@ -7,15 +7,22 @@ from absl import logging
 from ml_collections import ConfigDict
 
 from dave_jax.checks import check_choice
-from dave_jax.data.augmentation import BrightnessContrast, HorizontalFlip
+from dave_jax.data.augmentation import (
+  BrightnessContrast,
+  Colour,
+  HorizontalFlip,
+  RandomView,
+)
 from dave_jax.data.batches import Batches, Loading, batch_shapes
 from dave_jax.data.fake import fake_batches
-from dave_jax.data.pipeline import evaluation_batches, train_batches
+from dave_jax.data.pipeline import Views, evaluation_batches, train_batches
 from dave_jax.data.transforms import Reading
+from dave_jax.data.unrelated_sound import UnrelatedSound, read_speech
 from dave_jax.datasets import overlap
 from dave_jax.datasets.store import Dataset, open_dataset
 from dave_jax.evaluation.ground_truth import read_ground_truth
 from dave_jax.evaluation.scorer import FrameScorer
+from dave_jax.media import clock
 from dave_jax.scoring.settings import ScoreSettings
 from dave_jax.training.routing import RoutedData, Stream
 from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
@@ -198,6 +205,7 @@ class SaliencyData:
       stride=data.stride,
       random_frames=data.random_frames,
       augmentations=self._augmentations(),
+      views=self._views(windows=stream != 'images'),
       weights=[float(w) for w in weights.split(',')] if weights else None,
     )
     expected = stream == 'images'
@@ -231,7 +239,30 @@ class SaliencyData:
       chosen.append(HorizontalFlip(data.flip))
     if data.brightness or data.contrast:
       chosen.append(BrightnessContrast(data.brightness, data.contrast))
+    if data.saturation or data.grey:
+      chosen.append(Colour(data.saturation, data.grey))
     return chosen
+
+  def _views(self, *, windows) -> Views | None:
+    """Returns what photographs become: windows of video, or views of them."""
+    settings = self._config.data.views.to_dict()
+    if not settings.pop('enabled'):
+      return None
+    read_size = tuple(settings.pop('read_size'))
+    settings['scale'] = tuple(settings['scale'])
+    view = RandomView(
+      frames=clock.WINDOW_FRAMES if windows else 1,
+      size=tuple(self._config.model.frame_size),
+      **settings,
+    )
+    if not windows:
+      return Views(read_size, (view,), windows=False)
+    return Views(read_size, (view, self._unrelated_sound), windows=True)
+
+  @functools.cached_property
+  def _unrelated_sound(self) -> UnrelatedSound:
+    folder = self._config.data.speech
+    return UnrelatedSound(read_speech(folder) if folder else ())
 
   def _opened(self, name, split) -> tuple[Dataset, str]:
     dataset = self._open(name)

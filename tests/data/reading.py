@@ -26,6 +26,7 @@ TRAINING = READING | {
   'stride': 1,
   'random_frames': False,
   'augmentations': (),
+  'views': None,
   'weights': None,
 }
 AUGMENTATIONS = (HorizontalFlip(0.5), BrightnessContrast(0.1, 0.1))

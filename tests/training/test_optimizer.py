@@ -9,24 +9,23 @@ from dave_jax.training.optimizer import adam
 PARAMS = {'a': {'kernel': jnp.ones((2, 2)), 'bias': jnp.ones(2)}}
 
 
+SETTINGS = {
+  'learning_rate': 0.1,
+  'schedule': 'constant',
+  'warmup': 0.0,
+  'steps': 100,
+  'b1': 0.9,
+  'b2': 0.999,
+  'epsilon': 1e-8,
+  'weight_decay': 0.0,
+  'clip_norm': 0.0,
+  'rates': {},
+}
+
+
 def make_adam(**fields):
   """Returns Adam for PARAMS with a constant learning rate of 0.1."""
-  return adam(
-    {'all': ('a',)},
-    **{
-      'learning_rate': 0.1,
-      'schedule': 'constant',
-      'warmup': 0.0,
-      'steps': 100,
-      'b1': 0.9,
-      'b2': 0.999,
-      'epsilon': 1e-8,
-      'weight_decay': 0.0,
-      'clip_norm': 0.0,
-      'rates': {},
-    }
-    | fields,
-  )
+  return adam({'all': ('a',)}, **SETTINGS | fields)
 
 
 def _step(optimizer, gradient, step=0):
@@ -72,6 +71,22 @@ def test_weight_decay_applies_to_kernels_only():
   params, *_ = _step(make_adam(weight_decay=0.5), jnp.zeros((2, 2)))
   np.testing.assert_allclose(params['a']['kernel'], 1 - 0.1 * 0.5)
   np.testing.assert_allclose(params['a']['bias'], 1)
+
+
+def test_the_rate_of_a_module_scales_its_updates_alone():
+  """Adam's first update is the learning rate, 0.1, against the gradient."""
+  tree = {'kernel': jnp.ones((2, 2))}
+  params = {'video_encoder': tree, 'head': tree}
+  optimizer = adam(
+    {'all': ('video_encoder', 'head')},
+    **SETTINGS | {'rates': {'video_encoder': 0.25}},
+  )
+  params, *_ = optimizer.update(
+    params, optimizer.init(params), params, 0, groups=('all',)
+  )
+  np.testing.assert_allclose(params['head']['kernel'], 0.9, rtol=1e-6)
+  found = params['video_encoder']['kernel']
+  np.testing.assert_allclose(found, 1 - 0.25 * 0.1, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
