@@ -81,8 +81,15 @@ class FrameMixing(nn.Module):
     if x.shape[1] == 1:
       return newest
     weights = (weights + _means()[:, :, None]).astype(self.dtype)
-    differences = newest[:, None] - x[:, -2::-1]
-    changes = [jnp.einsum('bkhwc,kc->bhwc', differences, w) for w in weights]
+    # Unrolled: XLA fuses this into one loop that stores no differences, which
+    # takes a fifth of the time of a reduction over stacked ones on a CPU.
+    changes = [jnp.zeros_like(newest)] * spans
+    for age in range(ages):
+      difference = newest - x[:, -2 - age]
+      changes = [
+        change + w[age] * difference
+        for change, w in zip(changes, weights, strict=True)
+      ]
     changes += [-change for change in changes]
     changes = nn.relu(jnp.concatenate(changes, axis=-1))
     return nn.relu(newest + changes @ projection.astype(self.dtype))
@@ -141,9 +148,16 @@ def stacked(streams: Sequence[FrameStream]) -> FrameFeatures:
   return FrameFeatures(coarse, jnp.stack([s.fine for s in streams]))
 
 
-@functools.partial(jax.jit, static_argnames=('features', 'dtype'))
+@functools.partial(
+  jax.jit, static_argnames=('features', 'dtype', 'lax_kernels')
+)
 def encode_image(
-  variables: dict, image: jax.Array, *, features: int, dtype: Any
+  variables: dict,
+  image: jax.Array,
+  *,
+  features: int,
+  dtype: Any,
+  lax_kernels: bool,
 ) -> FrameFeatures:
   """Returns the features of one image, without a batch dimension.
 
@@ -153,12 +167,14 @@ def encode_image(
     image: uint8 [h, w, 3].
     features: Channels of the embedding, as the network has it.
     dtype: Type of the computation.
+    lax_kernels: See `dave_jax.kernels.conv3d.conv3d`.
   """
 
   def part(module):
     return {c: tree[module] for c, tree in variables.items() if module in tree}
 
   frames = normalise(image)[None]
-  pyramid = EfficientNetLite0(dtype).apply(part('video_encoder'), frames)
+  encoder = EfficientNetLite0(dtype, lax_kernels)
+  pyramid = encoder.apply(part('video_encoder'), frames)
   x = Embedding(features, dtype).apply(part('video_embedding'), pyramid)
   return FrameFeatures(x.coarse[0], x.fine[0])

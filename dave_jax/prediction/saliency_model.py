@@ -293,6 +293,7 @@ class SaliencyModel:
       image,
       features=8 * self.module.width,
       dtype=self.module.dtype,
+      lax_kernels=self.module.lax_kernels,
     )
 
   @functools.cached_property

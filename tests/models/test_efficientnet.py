@@ -104,7 +104,7 @@ def test_a_stream_of_frames_equals_whole_windows(network, variables):
 
   def encode(image):
     return frame_features.encode_image(
-      variables, image, features=16, dtype=jnp.float32
+      variables, image, features=16, dtype=jnp.float32, lax_kernels=False
     )
 
   stream = None

@@ -4,9 +4,11 @@ import jax
 import numpy as np
 import pytest
 
-from dave_jax import LiveSaliency
+from dave_jax import LiveSaliency, SaliencyModel
 from dave_jax.media.audio import load_waveform
 from dave_jax.media.source import open_source
+from dave_jax.models.dave import DAVE
+from tests.conftest import random_variables
 
 
 @pytest.fixture(scope='module')
@@ -17,6 +19,20 @@ def watched(model, clip):
   waveform, start = load_waveform(clip)
   assert start == 0
   return frames, waveform
+
+
+@pytest.fixture(scope='module')
+def frame_model():
+  """A network that encodes frames one by one, and mixes all of a window."""
+  module = DAVE(
+    video_backbone='efficientnet_lite0', depth=10, width=2, frame_size=(64, 96)
+  )
+  variables = random_variables(module)
+  rng = np.random.default_rng(1)
+  mixing = variables['params']['frame_mixing']
+  for name, leaf in mixing.items():
+    mixing[name] = rng.normal(0, 0.3, leaf.shape).astype(np.float32)
+  return SaliencyModel(module, variables, origin={}, fingerprint='frames')
 
 
 def _watch(live, frames, waveform, first=0):
@@ -31,7 +47,9 @@ def _watch(live, frames, waveform, first=0):
   return np.stack(maps)
 
 
-def test_live_maps_are_the_causal_maps(model, clip, watched):
+@pytest.mark.parametrize('name', ['model', 'frame_model'])
+def test_live_maps_are_the_causal_maps(name, request, clip, watched):
+  model = request.getfixturevalue(name)
   maps = _watch(LiveSaliency(model), *watched)
   expected = [
     s
@@ -42,7 +60,9 @@ def test_live_maps_are_the_causal_maps(model, clip, watched):
   np.testing.assert_allclose(maps, expected, atol=1e-5 * np.ptp(expected))
 
 
-def test_goes_on_where_the_state_was_saved(model, watched, tmp_path):
+@pytest.mark.parametrize('name', ['model', 'frame_model'])
+def test_goes_on_where_the_state_was_saved(name, request, watched, tmp_path):
+  model = request.getfixturevalue(name)
   frames, waveform = watched
   whole = _watch(LiveSaliency(model), frames, waveform)
   live = LiveSaliency(model)
