@@ -177,6 +177,13 @@ def _open_network(options, dataset, truth):
     alignment=options.alignment,
     sound=options.sound,
   )
+  stored = tuple(dataset.settings['frame_size'])
+  if stored != model.frame_size and model.uses_video:
+    (h, w), (new_h, new_w) = stored, model.frame_size
+    warn(
+      f'frames of {dataset.name} are stored at {h}x{w}; resized to '
+      f'{new_h}x{new_w}, the size of the network'
+    )
   seen = _seen(model.origin, truth.clips)
   in_run = checkpoint.name in ('best', 'last')
   named = checkpoint.parent if in_run else checkpoint
@@ -186,6 +193,7 @@ def _open_network(options, dataset, truth):
     'fingerprint': model.fingerprint,
     'origin': model.origin,
     'trained_on': seen,
+    'stored_frames': stored,
     'alignment': options.alignment,
     'sound': options.sound,
     'dtype': options.dtype,

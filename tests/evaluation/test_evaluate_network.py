@@ -10,6 +10,7 @@ from dave_jax.datasets.store import open_dataset
 from dave_jax.evaluation import network_maps
 from dave_jax.evaluation.network_maps import NetworkMaps
 from dave_jax.media import clock
+from tests.data import sets
 from tests.evaluation.command import read_metrics, run_evaluate
 
 pytestmark = pytest.mark.usefixtures('quick_to_compile')
@@ -147,3 +148,32 @@ def test_checkpoint_may_be_the_folder_of_a_training_run(
     run_evaluate(watched_dir, out, f'--checkpoint={run}', '--scores=NSS') == 0
   )
   assert read_metrics(out)['run']['name'] == 'my_network'
+
+
+def test_stored_frames_of_another_size_are_resized(
+  checkpoint, tmp_path, capsys
+):
+  size = (32, 48)
+  images = [
+    sets.make_clip(f'image{i}', rate=0.0, split='test', frame_size=size)
+    for i in range(2)
+  ]
+  sets.write_set(tmp_path / 'data', 'small', images, frame_size=size)
+  arguments = ('--mean_eye_position=none', '--scores=NSS')
+  assert (
+    run_evaluate(
+      tmp_path / 'data',
+      tmp_path / 'run',
+      f'--checkpoint={checkpoint}',
+      *arguments,
+      dataset='made/small',
+    )
+    == 0
+  )
+  said = capsys.readouterr().err
+  assert (
+    'are stored at 32x48; resized to 64x96, the size of the network' in said
+  )
+  found = read_metrics(tmp_path / 'run')
+  assert found['run']['maps']['stored_frames'] == list(size)
+  assert np.isfinite(found['overall']['NSS'])
