@@ -32,8 +32,9 @@ def check_requirements(config: ConfigDict, workdir: str | os.PathLike) -> None:
     raise FileNotFoundError(
       f'{count} missing:\n  '
       + '\n  '.join(missing)
-      + '\ndocs/data.md says where to download them. To try the config without '
-      'any, add --config.fake_data.'
+      + '\n`python -m dave_jax.datasets.prepare NAME` says where to download a '
+      'data set, docs/data.md of the repository also where to get weights. To '
+      'try the config without any, add --config.fake_data.'
     )
 
 
@@ -84,7 +85,10 @@ def _command(config, field, folder):
   if field == 'network':
     return 'train it first, or name the best/ of another run'
   if config.task == 'saliency' and field == 'audio_encoder':
-    return 'python -m dave_jax.main --config=speech_commands'
+    return (
+      'python -m dave_jax.main --config=speech_commands '
+      '--config.data.folder=DOWNLOADS'
+    )
   if config.model.get('video_backbone') == 'efficientnet_lite0':
     return (
       'python -m dave_jax.convert --source=efficientnet-lite0-57934424.pth '

@@ -179,8 +179,9 @@ def test_all_that_is_missing_is_listed_with_its_command(tmp_path, monkeypatch):
     '--frame_size=256x320',
     'weights/kinetics (start.video_encoder): python -m dave_jax.convert',
     'runs/speech_commands/best (start.audio_encoder): python -m dave_jax.main '
-    '--config=speech_commands',
+    '--config=speech_commands --config.data.folder=DOWNLOADS',
     '--config.start.audio_encoder=',
+    'prepare NAME` says where to download',
   ):
     assert part in text
   text = _missing(speech_commands.get_config(), tmp_path)
