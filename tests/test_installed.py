@@ -71,7 +71,8 @@ def test_wheel_holds_the_package_and_its_data(call):
     'import dave_jax, importlib.resources as r; f = r.files("dave_jax"); '
     'print(f); '
     'print(all(f.joinpath(n).is_file() for n in '
-    '("py.typed", "configs/davos.py", "datasets/davos.csv")))'
+    '("py.typed", "configs/davos.py", "datasets/davos.csv", '
+    '"pages/templates/view.html", "pages/static/uplot/LICENSE")))'
   )
   found, whole = call('python', '-c', script).split()
   assert pathlib.Path(found).parent.name == 'site-packages'

@@ -48,7 +48,7 @@ def write_gallery(out: str | os.PathLike) -> pathlib.Path | None:
   write_page(
     path,
     'gallery',
-    title=f'Predictions in {readable(out.resolve().name)}',
+    title=f'Videos in {readable(out.resolve().name)}',
     styles=('base.css', 'gallery.css'),
     scripts=('gallery.js',),
     cards=cards,

@@ -52,7 +52,8 @@ def write_page(
     asset=_asset,
     **values,
   )
-  write_text(path, text)
+  # Names of files may hold bytes that are not UTF-8.
+  write_text(path, text.encode('utf-8', 'replace').decode('utf-8'))
 
 
 def readable(name: str | os.PathLike) -> str:

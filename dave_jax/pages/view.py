@@ -28,7 +28,7 @@ _SCRIPTS = (
 _CURVES = (
   ('entropy', 'Focus: entropy of the map', 'bits', 2),
   ('sound_effect', 'Share of attention that the sound moves', '', 3),
-  ('entropy_change', 'Entropy with sound minus without', 'bits', 2),
+  ('entropy_change', 'Entropy with sound minus without', 'bits', 3),
   ('peak_shift', 'Movement of the peak', 'px', 1),
   ('loudness', 'Loudness', 'dB', 1),
 )

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 
 import cv2
@@ -132,6 +133,30 @@ def test_area_drawn_by_mouse_has_the_share_that_numpy_computes(
     assert (area.clip, area.frame) == (_STRANGE, None)
     # The picture has 96 x 64 pixels.
     assert area.box == pytest.approx((24, 32, 72, 64), abs=0.2)
+
+
+def test_time_is_that_of_the_file_whatever_its_name(
+  open_page, checkpoint, tmp_path
+):
+  name = os.fsdecode(b'caf\xe9 #1 100%.mp4')
+  clips.write_clip(
+    tmp_path / 'late.mp4',
+    frames=range(25),
+    times=[0.48 + i / 25 for i in range(25)],
+    sound=clips.tone(1.5),
+  )
+  (tmp_path / 'late.mp4').rename(tmp_path / name)
+  arguments = [tmp_path / name, '--stride=5', '--format=page']
+  assert _predict(checkpoint, tmp_path / 'out', *arguments) == 0
+  page = open_page(tmp_path / 'out' / name.removesuffix('.mp4') / 'view.html')
+  assert page.title() == 'caf\N{REPLACEMENT CHARACTER} #1 100%.mp4'
+  until(page, 'video.readyState >= 2')
+  # The picture begins 0.48 s after the sound; frames are 0.2 s apart.
+  page.evaluate('dave.player.seekFrame(2)')
+  until(page, '!video.seeking && dave.maps.get(2) !== null')
+  until(page, 'Math.abs(dave.player.time - 0.88) < 1e-3')
+  assert page.evaluate('video.currentTime') == pytest.approx(0.9, abs=1e-3)
+  assert page.evaluate('dave.player.index') == 2
 
 
 def test_names_stay_text(page):

@@ -113,7 +113,8 @@
         values.replaceChildren(...series.map((one, k) => {
           const text = document.createElement('span');
           const value = one.values[index];
-          const shown = value == null ? '–' : value.toFixed(digits);
+          const shown = value == null
+            ? '–' : value.toFixed(digits).replace(/^-(0\.?0*)$/, '$1');
           text.textContent = series.length > 1 ? `${one.label} ${shown}` : shown;
           text.style.color = dave.colourOf(k);
           return text;
