@@ -76,35 +76,46 @@ def _named(names):
 @pytest.mark.usefixtures('quick_to_compile')
 @pytest.mark.parametrize('name', SETS)
 def test_files_to_scores(name, data_dir, network, tmp_path, capsys):
-  _, trained, tested, kind = SETS[name]
+  _, _, tested, kind = SETS[name]
   protocol = 'msu' if kind == 'mouse' else 'videosal'
-  for split in (tested, trained):
-    arguments = [
-      *(f'--dataset={name}', f'--data_dir={data_dir}', f'--split={split}'),
-      *(f'--checkpoint={network}', f'--out={tmp_path / split}'),
-      *(f'--protocol={protocol}', '--scores=NSS,CC,SIM', '--stride=10'),
-    ]
-    assert evaluate.main(arguments) == evaluate.DONE
-    metrics = json.loads((tmp_path / split / 'metrics.json').read_text())
-    assert metrics['run']['data']['gaze_kinds'] == [kind]
-    assert set(metrics['scores']) == {'NSS', 'CC', 'SIM'}
-    assert -1 <= metrics['overall']['CC'] <= 1
-    # The network's own record of its training names what it has seen.
-    seen = metrics['run']['maps']['trained_on']
-    assert seen == (list(metrics['videos']) if split == trained else [])
+  metrics = _scores(
+    name, tested, data_dir, network, tmp_path, f'--protocol={protocol}'
+  )
+  assert metrics['run']['data']['gaze_kinds'] == [kind]
+  assert set(metrics['scores']) == {'NSS', 'CC', 'SIM'}
+  assert -1 <= metrics['overall']['CC'] <= 1
+  assert metrics['run']['maps']['trained_on'] == []
   captured = capsys.readouterr()
   assert ('mouse tracking' in captured.out) == (kind == 'mouse')
-  assert 'the network was trained on them' in captured.err
 
 
-@pytest.mark.parametrize('name', ['ntire2026', 'hollywood2'])
-def test_set_is_shown(name, data_dir, tmp_path):
+@pytest.mark.usefixtures('quick_to_compile')
+def test_clips_that_the_network_was_trained_on_are_named(
+  data_dir, network, tmp_path, capsys
+):
+  metrics = _scores('crowdsal', 'train', data_dir, network, tmp_path)
+  assert metrics['run']['maps']['trained_on'] == ['0001']
+  error = capsys.readouterr().err
+  assert '1 of 1 clips (0001): the network was trained on them' in error
+
+
+def _scores(name, split, data_dir, network, out, *more):
+  """Returns the content of metrics.json."""
+  arguments = [
+    *(f'--dataset={name}', f'--data_dir={data_dir}', f'--split={split}'),
+    *(f'--checkpoint={network}', f'--out={out}', '--scores=NSS,CC,SIM'),
+    *('--stride=10', '--mean_eye_position=none', *more),
+  ]
+  assert evaluate.main(arguments) == evaluate.DONE
+  return json.loads((out / 'metrics.json').read_text())
+
+
+def test_set_is_shown(data_dir, tmp_path):
   show.show(
-    store.open_dataset(data_dir, name),
+    store.open_dataset(data_dir, 'ntire2026'),
     tmp_path,
     show.Choice(clips=1, seconds=0.3, rows=2, columns=2, records=2),
   )
-  kind = {'mouse': 'mouse', 'eye': 'eye'}[SETS[name][3]]
   page = (tmp_path / 'README.md').read_text()
-  assert f'| gaze | {kind} tracking |' in page
+  assert '| gaze | mouse tracking |' in page
   assert (tmp_path / 'train.png').exists()
