@@ -5,6 +5,7 @@ import pytest
 import scipy.io
 
 from dave_jax.media.image_file import read_image
+from dave_jax.media.map_video import read_frames
 from dave_jax.prediction.maps import MapFiles, check_mat_size, finish_map
 
 
@@ -91,3 +92,20 @@ def test_more_than_a_mat_file_holds_is_refused():
   check_mat_size((250, 1080, 1920))
   with pytest.raises(ValueError, match='expected at most 2 GB'):
     check_mat_size((260, 1080, 1920))
+
+
+def test_video_repeats_the_map_before_a_gap(tmp_path):
+  """Frame 2 of 4 has no map: its image did not decode."""
+  files = MapFiles(tmp_path / 'clip', 'mp4')
+  maps = {index: _saliency(16, 24, seed=index) for index in (0, 2, 3)}
+  rows = [
+    files.write(index, saliency) | {'frame': index + 1, 'time': index / 25}
+    for index, saliency in maps.items()
+  ]
+  assert {row['file'] for row in rows} == {'clip.mp4'}
+  files.collect(rows, rate=25.0)
+  frames = list(read_frames(tmp_path / 'clip' / 'clip.mp4', np.arange(4)))
+  np.testing.assert_array_equal(frames[1], frames[0])
+  for index, saliency in maps.items():
+    scaled = (saliency - saliency.min()) / np.ptp(saliency) * 255
+    np.testing.assert_allclose(frames[index], scaled, atol=0.52)

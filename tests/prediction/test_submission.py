@@ -81,6 +81,15 @@ def test_video_of_maps_needs_every_frame(checkpoint, clip, tmp_path, capsys):
   assert 'expected a --format of mp4' in capsys.readouterr().err
 
 
+def test_video_of_maps_replaces_no_other_result(checkpoint, tmp_path, capsys):
+  video = clips.write_clip(tmp_path / 'overlay.mp4', frames=range(3), size=SIZE)
+  arguments = [f'--checkpoint={checkpoint}', f'--out={tmp_path / "out"}']
+  assert predict.main([*arguments, str(video), '--format=mp4']) == (
+    predict.FAILED
+  )
+  assert 'the name of another result' in capsys.readouterr().err
+
+
 @pytest.fixture
 def videos(tmp_path):
   """Two videos of 5 frames, and maps of the second with a frame too few."""
