@@ -15,12 +15,12 @@ import math
 import os
 import pathlib
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 
 import jax
 import numpy as np
-import tensorboardX
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
@@ -32,6 +32,22 @@ from dave_jax.training.task import Task, TrainState
 
 _GROUPS = ('train', 'validation', 'progress')
 _PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'grain')
+
+
+def _import_tensorboardx():
+  """Imports tensorboardX without PyTorch, which would take another 3 s.
+
+  Where PyTorch is installed, tensorboardX imports it to accept its tensors.
+  """
+  torch = sys.modules.get('torch')
+  sys.modules['torch'] = None
+  try:
+    import tensorboardX
+  finally:
+    del sys.modules['torch']
+    if torch is not None:
+      sys.modules['torch'] = torch
+  return tensorboardX
 
 
 class NonFiniteError(ArithmeticError):
@@ -57,7 +73,7 @@ class Writers:
     for group in _GROUPS:
       _truncate(self._workdir / f'{group}.jsonl', step)
     _truncate(self._workdir / 'runs.jsonl', math.inf)
-    self._board = tensorboardX.SummaryWriter(
+    self._board = _import_tensorboardx().SummaryWriter(
       str(self._workdir / 'tensorboard'), purge_step=step + 1
     )
 
