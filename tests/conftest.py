@@ -2,13 +2,13 @@
 
 import functools
 import importlib.util
+import mmap
 import os
 import pathlib
-import subprocess
-import sys
 import tempfile
 
 import jax
+import jaxlib
 import numpy as np
 import pytest
 from flax import traverse_util
@@ -18,62 +18,69 @@ from dave_jax.models.dave import DAVE
 from dave_jax.weights import model_folder as store
 from tests.browsing import browser, open_page  # noqa: F401, fixtures.
 from tests.media import clips
-from tests.runs import ROOT, main_command
+from tests.runs import ROOT
 
 # XLA's older code generator for CPUs compiles a training step of a tiny network
 # in 4 s where the newer takes 12, unoptimised, and in 11 instead of 18; steps
 # take as long with either.
 _QUICK_EMITTERS = '--xla_cpu_use_fusion_emitters=false'
-# Files that take minutes come first, so that no process waits for another's.
-_SLOW = (
+# Files that take longest come first, so that no process waits for another's.
+_LONGEST = (
   'test_train.py',
   'test_distributed.py',
   'test_preemption.py',
-  'test_placement.py',
-  'test_launch.py',
-  'test_readme.py',
-  'test_mesh.py',
+  'test_sharding.py',
   'test_study.py',
-  'test_dave.py',
-  'test_sound_classification.py',
-  'test_steps.py',
-  'test_configs.py',
+  'test_readme.py',
+  'test_launch.py',
+  'test_installed.py',
+  'test_main.py',
+  'test_conv3d.py',
   'test_saliency_model.py',
-  'test_live.py',
-  'test_torch_twin.py',
+  'test_steps.py',
+  'test_pipeline.py',
+  'test_dave.py',
+  'test_evaluate_network.py',
+  'test_predict.py',
+  'test_configs.py',
+  'test_sound_classification.py',
+  'test_efficientnet.py',
 )
 
 
 def pytest_configure(config):
   """Has the session's processes share the programs that they compile."""
   if not hasattr(config, 'workerinput'):
-    folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
-    config.add_cleanup(folder.cleanup)
     # Processes that are started from here take these from the environment.
-    os.environ['JAX_COMPILATION_CACHE_DIR'] = folder.name
-    os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.1'
-    quick = _QUICK_EMITTERS if _jax_starts_with(_QUICK_EMITTERS) else ''
+    if 'JAX_COMPILATION_CACHE_DIR' not in os.environ:
+      folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+      config.add_cleanup(folder.cleanup)
+      os.environ['JAX_COMPILATION_CACHE_DIR'] = folder.name
+    os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
+    quick = _QUICK_EMITTERS if _xla_knows(_QUICK_EMITTERS) else ''
     os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {quick}'
   jax.config.update(
     'jax_compilation_cache_dir', os.environ['JAX_COMPILATION_CACHE_DIR']
   )
-  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.1)
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
 
 
-def _jax_starts_with(flag):
-  """Returns whether this XLA knows a flag; one that it does not ends it."""
-  done = subprocess.run(
-    [sys.executable, '-c', 'import jax; jax.devices()'],
-    env=os.environ | {'XLA_FLAGS': flag, 'JAX_PLATFORMS': 'cpu'},
-    capture_output=True,
-    check=False,
-  )
-  return done.returncode == 0
+def _xla_knows(flag):
+  """Returns whether XLA has a flag; a process with an unknown one aborts."""
+  name = flag.removeprefix('--').partition('=')[0].encode()
+  for library in pathlib.Path(jaxlib.__file__).parent.glob('*.so'):
+    with (
+      library.open('rb') as file,
+      mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+      if content.find(name) >= 0:
+        return True
+  return False
 
 
 def pytest_collection_modifyitems(items):
-  """Puts the slow files first."""
-  order = {name: n for n, name in enumerate(_SLOW)}
+  """Puts the longest files first."""
+  order = {name: n for n, name in enumerate(_LONGEST)}
   items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
@@ -88,39 +95,31 @@ def shared() -> pathlib.Path:
 
 @pytest.fixture(scope='session')
 def environment():
-  """Of programs that compile in half the time."""
+  """Environment of other processes; they compile as `quick_to_compile`."""
   return os.environ | {
     'JAX_DISABLE_MOST_OPTIMIZATIONS': '1',
     'JAX_PLATFORMS': 'cpu',
   }
 
 
-@pytest.fixture(scope='session')
-def run(environment):
-  """Runs `main` to its end; returns what it says."""
-
-  def call(workdir, *flags, xla_flags='', **overrides):
-    done = subprocess.run(
-      main_command(workdir, *flags, **overrides),
-      cwd=ROOT,
-      env=environment
-      | {'XLA_FLAGS': f'{environment["XLA_FLAGS"]} {xla_flags}'},
-      capture_output=True,
-      text=True,
-      check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stderr
-
-  return call
-
-
 @pytest.fixture(scope='module')
 def quick_to_compile():
-  """Programs of tiny networks, which compile sooner and run no slower."""
+  """Compiles in half the time, for tests that compute little.
+
+  Our convolutions for CPUs then run ten times slower; those of XLA do not.
+  """
   jax.config.update('jax_disable_most_optimizations', True)
   yield
   jax.config.update('jax_disable_most_optimizations', False)
+
+
+@pytest.fixture
+def optimised():
+  """Undoes `quick_to_compile` for a test that computes much."""
+  before = jax.config.jax_disable_most_optimizations
+  jax.config.update('jax_disable_most_optimizations', False)
+  yield
+  jax.config.update('jax_disable_most_optimizations', before)
 
 
 @pytest.fixture(scope='session')

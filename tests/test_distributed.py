@@ -7,7 +7,8 @@ import subprocess
 import numpy as np
 import pytest
 
-from tests.runs import ROOT, final_leaves, main_command, rows_of
+from dave_jax.train import train
+from tests.runs import ROOT, final_leaves, main_command, rows_of, tiny_config
 
 pytestmark = pytest.mark.slow
 
@@ -15,9 +16,9 @@ FIVE = {'train.steps': 5, 'train.batch_size': 8}
 
 
 @pytest.fixture(scope='module')
-def one_device(run, tmp_path_factory):
+def one_device(quick_to_compile, tmp_path_factory):
   workdir = tmp_path_factory.mktemp('one')
-  run(workdir, **FIVE)
+  assert train(tiny_config(**FIVE), workdir)
   return workdir
 
 

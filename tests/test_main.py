@@ -18,7 +18,7 @@ from dave_jax.requirements import check_requirements
 from dave_jax.weights import model_folder as store
 from tests.data import sets
 from tests.evaluation.gaze_clips import crowd, watched_clip
-from tests.runs import ROOT, TINY, main_command
+from tests.runs import ROOT, TINY, main_command, tiny_config
 
 
 def _run(command, environment, cwd=ROOT):
@@ -32,36 +32,47 @@ def _run(command, environment, cwd=ROOT):
   )
 
 
+# {wrong flags: what `main` says about them}.
+WRONG = {
+  '': 'main: expected --config=FILE, got none',
+  '--config=nope.py': 'one of davos, demo, small, .*; got .nope.py.',
+  '--config=davos --config.model.depht=1': 'no field .depht.. .*"depth"',
+  '--config=davos --config.train.steps=x': 'config.train.steps=x: invalid',
+  '--config=davos:smell': "main: expected .* got 'smell'",
+  '--config=davos fast': 'main: expected --NAME=VALUE, got fast',
+  '--config=davos --process=1': 'expected --distributed with --process',
+  '--config=davos --distributed': 'cannot connect.*--coordinator',
+  '--config=davos --mode=evaluate --config.data.test=': 'data.test is empty',
+  '--config=configs/davos.py': '4 things are missing',
+}
+
+
+@pytest.fixture(scope='module')
+def wrong_starts(environment, tmp_path_factory):
+  """Folder of the starts with each of WRONG, see tests/forked_main.py."""
+  folder = tmp_path_factory.mktemp('wrong')
+  subprocess.run(
+    [sys.executable, '-m', 'tests.forked_main', folder],
+    input=json.dumps([flags.split() for flags in WRONG]),
+    cwd=ROOT,
+    env=environment,
+    text=True,
+    check=True,
+  )
+  return folder
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-  ('flags', 'message'),
-  [
-    ('', 'main: expected --config=FILE, got none'),
-    ('--config=nope.py', 'one of davos, demo, small, .*; got .nope.py.'),
-    ('--config=davos --config.model.depht=1', 'no field .depht.. .*"depth"'),
-    ('--config=davos --config.train.steps=x', 'config.train.steps=x: invalid'),
-    ('--config=davos:smell', "main: expected .* got 'smell'"),
-    ('--config=davos fast', 'main: expected --NAME=VALUE, got fast'),
-    ('--config=davos --process=1', 'expected --distributed with --process'),
-    ('--config=davos --distributed', 'cannot connect.*--coordinator'),
-    (
-      '--config=davos --mode=evaluate --config.data.test=',
-      'data.test is empty',
-    ),
-    ('--config=configs/davos.py', '4 things are missing'),
-  ],
-)
-def test_a_wrong_command_line_ends_with_its_reason(
-  flags, message, environment, tmp_path
-):
-  (tmp_path / 'configs').symlink_to(ROOT / 'configs')
-  command = [sys.executable, '-m', 'dave_jax.main', *flags.split()]
-  done = _run(command, environment, cwd=tmp_path)
-  assert done.returncode == 1
-  assert 'Traceback' not in done.stderr
-  assert re.search(f'(?s){message}', done.stderr), done.stderr
+@pytest.mark.parametrize('flags', WRONG)
+def test_wrong_command_line_ends_with_its_reason(flags, wrong_starts):
+  folder = wrong_starts / str(list(WRONG).index(flags))
+  assert json.loads((folder / 'end.json').read_text()) == 1
+  said = (folder / 'log').read_text()
+  assert 'Traceback' not in said
+  assert re.search(f'(?s){WRONG[flags]}', said), said
   # Nothing is left that a right command would stumble over.
-  assert [path.name for path in tmp_path.iterdir()] == ['configs']
+  left = (folder / 'workplace').iterdir()
+  assert [path.name for path in left] == ['configs']
 
 
 @pytest.mark.slow
@@ -114,32 +125,26 @@ def test_a_run_without_workdir_is_named_after_its_config(environment, tmp_path):
   assert 'Already finished' in again.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize('name', ['best', 'last'])
 def test_evaluate_scores_the_weights_of_a_run_on_the_test_set(
-  name, checkpoint, environment, tmp_path
+  name, checkpoint, tmp_path, capsys
 ):
   stills = [watched_clip(f'{n}', crowd(1, 3, seed=n)) for n in range(3)]
   sets.write_set(tmp_path / 'data', 'images', stills)
   workdir = tmp_path / 'run'
   shutil.copytree(checkpoint, workdir / name)
-  done = _run(
-    main_command(
-      workdir,
-      '--mode=evaluate',
-      **{
-        'data.data_dir': tmp_path / 'data',
-        'data.test': 'made/images:test',
-        'evaluation.test.size': '40x60',
-        'evaluation.test.scoring.scores': 'NSS',
-        'evaluation.test.mean_eye_position': 'none',
-      },
-    ),
-    environment,
+  config = tiny_config(
+    **{
+      'data.data_dir': str(tmp_path / 'data'),
+      'data.test': 'made/images:test',
+      'evaluation.test.size': '40x60',
+      'evaluation.test.scoring.scores': 'NSS',
+      'evaluation.test.mean_eye_position': 'none',
+    }
   )
-  assert done.returncode == 0, done.stderr
+  main._evaluate(config, workdir)
   path = workdir / 'evaluation' / 'made' / 'images-test' / 'metrics.json'
-  assert str(path) in done.stdout
+  assert str(path) in capsys.readouterr().out
   found = json.loads(path.read_text())
   assert found['counts']['videos'] == found['counts']['frames'] == 3
   assert found['scores'] == ['NSS']

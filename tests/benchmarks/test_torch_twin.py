@@ -48,6 +48,7 @@ def test_agrees_with_the_published_network(goldens, reference):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures('quick_to_compile')
 def test_trains_as_our_network_does():
   """Maps, running statistics and gradients, from the same weights.
 

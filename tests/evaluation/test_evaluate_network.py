@@ -13,8 +13,6 @@ from dave_jax.media import clock
 from tests.data import sets
 from tests.evaluation.command import read_metrics, run_evaluate
 
-pytestmark = pytest.mark.usefixtures('quick_to_compile')
-
 
 def test_network_scores_as_its_maps_do(watched_dir, checkpoint, tmp_path):
   """What `--checkpoint` predicts, saved as files, scores the same."""
@@ -30,7 +28,7 @@ def test_network_scores_as_its_maps_do(watched_dir, checkpoint, tmp_path):
     model,
     dataset,
     'test',
-    batch_size=3,
+    batch_size=4,
     alignment='exact',
     sound='own',
   )

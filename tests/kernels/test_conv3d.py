@@ -18,6 +18,7 @@ from dave_jax.kernels.conv3d import (
   lax_conv3d,
 )
 
+pytestmark = pytest.mark.usefixtures('quick_to_compile')
 SAME = ((1, 1),) * 3
 STEM = ((3, 3),) * 3
 # Shapes of x and kernel, strides, padding. Each takes another code path.

@@ -12,6 +12,8 @@ from dave_jax.models.upsampling import double_bilinear
 from dave_jax.weights import conversion
 from tests.conftest import random_variables
 
+pytestmark = pytest.mark.usefixtures('quick_to_compile')
+
 
 def _apply(model, variables, video, audio=None, **route):
   def apply(variables, video, audio):
@@ -34,17 +36,25 @@ def golden(goldens):
   return np.load(goldens / 'dave_forward.npz')
 
 
-@pytest.mark.parametrize('size', ['64x96', '256x320'])
-def test_agrees_with_the_published_network(golden, reference, size):
-  state_dict = reference.golden_state_dict()
-  variables, _ = conversion.dave_from_torch(state_dict)
+@pytest.fixture(scope='module')
+def published_variables(reference):
+  """The golden's seeded weights, converted."""
+  return conversion.dave_from_torch(reference.golden_state_dict())[0]
+
+
+@pytest.mark.parametrize(
+  'size', ['64x96', pytest.param('256x320', marks=pytest.mark.slow)]
+)
+def test_agrees_with_the_published_network(
+  golden, reference, published_variables, size
+):
   video, audio = reference.reference_inputs(*map(int, size.split('x')))
   # Weights inside the program would be compiled with it.
   saliency, seen = jax.jit(
     lambda weights, v, a: DAVE().apply(
       weights, v, a, train=False, mutable='intermediates'
     )
-  )(variables, video.transpose(0, 2, 3, 4, 1), audio[:, 0])
+  )(published_variables, video.transpose(0, 2, 3, 4, 1), audio[:, 0])
   seen = seen['intermediates']
   expected = golden[f'saliency_{size}'][:, 0]
   np.testing.assert_allclose(saliency, expected, atol=1e-4 * np.ptp(expected))

@@ -1,5 +1,7 @@
 """EfficientNet-Lite0: against the published weights' numbers, and by itself."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,8 @@ from dave_jax.kernels import depthwise
 from dave_jax.models import frame_features
 from dave_jax.models.dave import DAVE
 from dave_jax.models.normalisation import normalise
+
+pytestmark = pytest.mark.usefixtures('quick_to_compile')
 
 
 @pytest.fixture(scope='module')
@@ -32,6 +36,15 @@ def variables(network):
   )
   params = variables['params'] | {'frame_mixing': mixing}
   return variables | {'params': params}
+
+
+@pytest.fixture(scope='module')
+def forward(network):
+  """The network in inference, compiled."""
+  return jax.jit(
+    functools.partial(network.apply, train=False),
+    static_argnames=('visual_only', 'from_stem'),
+  )
 
 
 @pytest.mark.parametrize('kernel', [3, 5])
@@ -60,48 +73,47 @@ def test_depthwise_convolution_refuses_odd_sizes_at_stride_two():
     )
 
 
-@pytest.mark.slow
-def test_a_still_clip_equals_the_photograph(network, variables):
+def test_a_still_clip_equals_the_photograph(forward, variables):
   """Whatever the weights of the frame mixing: frames alike, no change."""
   rng = np.random.default_rng(2)
   image = normalise(rng.integers(0, 256, (1, 1, 64, 96, 3), np.uint8))
   clip = jnp.repeat(image, 16, axis=1)
   a, b = (
-    network.apply(variables, video, train=False, visual_only=True)
-    for video in (image, clip)
+    forward(variables, video, visual_only=True) for video in (image, clip)
   )
   np.testing.assert_allclose(a, b, rtol=1e-4)
 
 
-def test_fresh_frame_mixing_sees_the_newest_frame_alone(network):
+def test_fresh_frame_mixing_sees_the_newest_frame_alone(network, forward):
   variables = network.initialise(0)
   rng = np.random.default_rng(3)
   clip = normalise(rng.integers(0, 256, (1, 16, 64, 96, 3), np.uint8))
   a, b = (
-    network.apply(variables, video, train=False, visual_only=True)
+    forward(variables, video, visual_only=True)
     for video in (clip, clip[:, -1:])
   )
   np.testing.assert_allclose(a, b, rtol=1e-4)
 
 
 def test_moving_frames_change_the_map_once_mixing_has_learned(
-  network, variables
+  forward, variables
 ):
   rng = np.random.default_rng(3)
   clip = normalise(rng.integers(0, 256, (1, 16, 64, 96, 3), np.uint8))
   a, b = (
-    network.apply(variables, video, train=False, visual_only=True)
+    forward(variables, video, visual_only=True)
     for video in (clip, clip[:, -1:])
   )
   assert float(jnp.abs(a - b).max()) > 1e-3 * float(a.max())
 
 
-def test_a_stream_of_frames_equals_whole_windows(network, variables):
+def test_a_stream_of_frames_equals_whole_windows(forward, variables):
   """The window of each frame; before the first, that one repeated."""
   rng = np.random.default_rng(4)
   images = rng.integers(0, 256, (20, 64, 96, 3), np.uint8)
   audio = jnp.asarray(rng.normal(size=(1, 16, 64, 64)), jnp.float32)
 
+  @jax.jit
   def encode(image):
     return frame_features.encode_image(
       variables, image, features=16, dtype=jnp.float32, lax_kernels=False
@@ -114,23 +126,17 @@ def test_a_stream_of_frames_equals_whole_windows(network, variables):
       continue
     places = np.maximum(np.arange(last - 15, last + 1), 0)
     window = normalise(images[places])[None]
-    whole = network.apply(variables, window, audio, train=False)
-    streamed = network.apply(
-      variables,
-      frame_features.stacked([stream]),
-      audio,
-      train=False,
-      from_stem=True,
+    whole = forward(variables, window, audio)
+    streamed = forward(
+      variables, frame_features.stacked([stream]), audio, from_stem=True
     )
     np.testing.assert_allclose(streamed, whole, rtol=1e-4)
 
 
-def test_maps_are_distributions(network, variables):
-  image = np.full((2, 1, 64, 96, 3), 200, np.uint8)
-  maps = network.apply(
-    variables, normalise(image), train=False, visual_only=True
-  )
-  assert maps.shape == (2, 8, 12)
+def test_maps_are_distributions(forward, variables):
+  image = np.full((1, 1, 64, 96, 3), 200, np.uint8)
+  maps = forward(variables, normalise(image), visual_only=True)
+  assert maps.shape == (1, 8, 12)
   np.testing.assert_allclose(maps.sum(axis=(1, 2)), 1, rtol=1e-5)
 
 

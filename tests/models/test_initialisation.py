@@ -9,6 +9,7 @@ from dave_jax.models.dave import DAVE
 from dave_jax.models.sound_classifier import SoundClassifier
 
 
+@pytest.mark.usefixtures('quick_to_compile')
 @pytest.mark.parametrize(
   'model',
   [

@@ -73,14 +73,14 @@ def test_inputs_of_a_file_give_its_maps(model, clip, maps):
     model.inputs(clip, [9])
 
 
-@pytest.mark.parametrize('batch_size', [1, 3, 64])
-def test_batch_size_does_not_change_the_maps(model, clip, maps, batch_size):
-  other = _predict(model, clip, batch_size=batch_size)
+def test_batch_size_does_not_change_the_maps(model, clip, maps):
+  """Of 40 frames, batches of 3 leave one over."""
+  other = _predict(model, clip, batch_size=3)
   assert other.keys() == maps.keys()
   assert _largest_difference(other, maps) < 1e-5
 
 
-@pytest.mark.parametrize('stride', [2, 3, 7])
+@pytest.mark.parametrize('stride', [2, 3])
 def test_stride_leaves_out_frames_and_changes_nothing(
   model, clip, maps, stride
 ):

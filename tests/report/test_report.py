@@ -59,12 +59,25 @@ def _write(
   return folder
 
 
+def _two_runs(folder):
+  return [
+    str(_write(folder / 'plain', 'Plain', 0.0)),
+    str(_write(folder / 'better', 'Better', 0.5)),
+  ]
+
+
 @pytest.fixture
 def runs(tmp_path):
-  return [
-    str(_write(tmp_path / 'plain', 'Plain', 0.0)),
-    str(_write(tmp_path / 'better', 'Better', 0.5)),
-  ]
+  return _two_runs(tmp_path)
+
+
+@pytest.fixture(scope='module')
+def report_of_two(tmp_path_factory):
+  """Folder of the report of two runs."""
+  folder = tmp_path_factory.mktemp('two')
+  out = folder / 'report'
+  assert report.main([*_two_runs(folder), f'--out={out}']) == report.DONE
+  return out
 
 
 def _rows(path):
@@ -72,9 +85,8 @@ def _rows(path):
     return list(csv.DictReader(file))
 
 
-def test_tables_by_hand(runs, tmp_path, capsys):
-  out = tmp_path / 'report'
-  assert report.main([*runs, f'--out={out}']) == report.DONE
+def test_tables_by_hand(report_of_two):
+  out = report_of_two
   overall = {row['model']: row for row in _rows(out / 'overall.csv')}
   # Videos have means 3, 1 and 6; shifted 3.5, 2 and 6.5.
   assert float(overall['Plain']['NSS']) == pytest.approx(10 / 3)
@@ -103,16 +115,14 @@ def test_tables_by_hand(runs, tmp_path, capsys):
   assert found['df'] == '1, 2'
 
 
-def test_category_of_one_video_is_told_and_not_analysed(runs, tmp_path):
-  out = tmp_path / 'report'
-  assert report.main([*runs, f'--out={out}']) == report.DONE
-  text = (out / 'report.md').read_text()
+def test_category_of_one_video_is_told_and_not_analysed(report_of_two):
+  text = (report_of_two / 'report.md').read_text()
   assert (
     '- Social, NSS, CC: expected 2 or more videos with a score of every model, '
     'got 1' in text
   )
   assert not any(
-    row['category'] == 'Social' for row in _rows(out / 'anova.csv')
+    row['category'] == 'Social' for row in _rows(report_of_two / 'anova.csv')
   )
 
 
@@ -126,12 +136,6 @@ def test_everything_the_report_names_is_there(runs, tmp_path):
     assert (out / f'{name}.pdf').read_bytes().startswith(b'%PDF')
   assert "Tukey's honest significant difference" in text
   assert (out / 'anova.tex').exists()
-
-
-def test_one_run_is_reported_alone(runs, tmp_path):
-  assert report.main([runs[0], f'--out={tmp_path / "report"}']) == report.DONE
-  text = (tmp_path / 'report' / 'report.md').read_text()
-  assert 'a single run has no comparison' in text
 
 
 def test_one_run_given_twice_is_refused(runs, tmp_path, capsys):
@@ -165,10 +169,9 @@ def test_runs_of_one_name_are_told_apart_by_what_differs(tmp_path):
     read_runs([f'dave={folders[0]}', f'dave={twin}'])
 
 
-def test_published_rows_stand_beside_their_data_alone(tmp_path):
+def test_one_run_stands_beside_published_rows_of_its_data_alone(tmp_path):
   out = tmp_path / 'report'
   for dataset, published in (
-    ('davos/raw', 'DAVE, audio + video (paper)'),
     ('avimos/default', 'AIM 2024 winner (published)'),
     ('sounding_shapes/default_kinds_3_128x160_q95', None),
   ):
@@ -182,6 +185,7 @@ def test_published_rows_stand_beside_their_data_alone(tmp_path):
       assert models == ['Mine']
   # The settings of the build are not part of the name.
   page = (out / 'report.md').read_text()
+  assert 'a single run has no comparison' in page
   assert 'Data: sounding_shapes, test (eye tracking): ' in page
 
 
