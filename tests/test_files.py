@@ -49,7 +49,7 @@ def test_json_without_nan(tmp_path):
   assert json.loads(path.read_text()) == {'x': [1, None]}
 
 
-def test_what_killed_writers_left_is_removed(tmp_path):
+def test_leftovers_of_killed_writers_are_removed(tmp_path):
   """And nothing else, hidden or not."""
   for name in ('kept.json', '.hidden', 'a.partial.json', '.partial'):
     (tmp_path / name).touch()

@@ -76,7 +76,7 @@ def test_wrong_command_line_ends_with_its_reason(flags, wrong_starts):
 
 
 @pytest.mark.slow
-def test_a_process_without_a_coordinator_says_so(environment, tmp_path):
+def test_process_without_a_coordinator_says_so(environment, tmp_path):
   """And ends with the status that asks to be started again."""
   with socket.socket() as free:
     free.bind(('localhost', 0))
@@ -107,7 +107,7 @@ def test_help_shows_the_flags_of_the_program(module, environment):
 
 
 @pytest.mark.slow
-def test_a_run_without_workdir_is_named_after_its_config(environment, tmp_path):
+def test_run_without_workdir_is_named_after_its_config(environment, tmp_path):
   """It says what it wrote; started again, that it is finished."""
   tiny = TINY | {'train.steps': 1, 'data.images': ''}
   command = [
@@ -173,7 +173,7 @@ def _missing(config: ConfigDict, workdir) -> str:
   return str(error.value)
 
 
-def test_all_that_is_missing_is_listed_with_its_command(tmp_path, monkeypatch):
+def test_everything_missing_is_listed_with_its_command(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   text = _missing(davos.get_config(), tmp_path)
   for part in (
@@ -194,7 +194,7 @@ def test_all_that_is_missing_is_listed_with_its_command(tmp_path, monkeypatch):
   assert 'data.folder' in text
 
 
-def test_what_is_there_or_unused_is_not_missing(tmp_path, monkeypatch):
+def test_present_or_unused_data_is_not_missing(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   config = davos.get_config('video')
   config.data.data_dir = str(tmp_path / 'data')

@@ -83,7 +83,7 @@ def test_collectives_of_a_kind_are_added_up():
   assert (found.count, found.size, found.sent) == (2, 16, 16)
 
 
-def test_the_papers_run_has_its_epochs_of_steps():
+def test_published_run_has_its_number_of_steps():
   config = davos.get_config()
   config.train.batch_size = 16
   # By hand: 5 of 151091 / 16 / 16 steps with sound, 5 of 10000 / 16 without.
@@ -104,7 +104,7 @@ def test_other_tasks_have_no_plan():
     plan.make_plan(tiny_config(task='sound_classification'), 'v5e:2x2')
 
 
-def test_a_batch_that_chips_cannot_share_is_refused():
+def test_indivisible_batch_is_refused():
   config = tiny_config(**{'train.batch_size': 3})
   pytest.importorskip('libtpu', reason='needs pip install "dave-jax[tpu]"')
   with pytest.raises(ValueError, match='not divisible by 4 devices'):

@@ -86,7 +86,7 @@ def test_maps_of_the_videos_size(checkpoint, clip, tmp_path):
     assert arrays['time'] == pytest.approx(np.arange(0, 40, 8) / 25)
 
 
-def test_interrupted_it_goes_on(
+def test_interrupted_prediction_resumes(
   checkpoint, clip, tmp_path, monkeypatch, capsys
 ):
   whole, broken = tmp_path / 'whole', tmp_path / 'broken'
@@ -127,7 +127,7 @@ def test_interrupted_it_goes_on(
     assert np.abs(one - other).max() <= 1
 
 
-def test_finished_it_is_neither_overwritten_nor_repeated(
+def test_finished_prediction_is_neither_overwritten_nor_repeated(
   checkpoint, clip, tmp_path, capsys
 ):
   arguments = [clip, '--format=png', '--stride=20']
@@ -211,14 +211,14 @@ def test_silent_video_is_reported(checkpoint, tmp_path, capsys):
     (['--start=100'], 'no frame between --start=100 and --end=None'),
   ],
 )
-def test_settings_without_sense_are_refused(
+def test_invalid_settings_are_refused(
   checkpoint, clip, tmp_path, capsys, arguments, message
 ):
   assert _run(checkpoint, tmp_path / 'out', clip, *arguments) == 1
   assert message in capsys.readouterr().err
 
 
-def test_checkpoints_that_are_none_are_refused(
+def test_missing_and_incomplete_checkpoints_are_refused(
   checkpoint, clip, tmp_path, capsys
 ):
   assert _run(tmp_path / 'nowhere', tmp_path / 'out', clip) == 1

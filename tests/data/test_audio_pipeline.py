@@ -124,7 +124,7 @@ def test_batch_has_the_examples_of_a_window_at_25_frames_a_second(folder):
   assert batch['log_mel'].dtype == np.float32
 
 
-def test_training_sounds_lie_anywhere_and_whole(folder):
+def test_training_sounds_are_placed_anywhere_and_whole(folder):
   batches = sounds.train_sounds(_train(folder), _loading(16), **UNCHANGED)
   batch = next(batches)
   heard = (batch['log_mel'] != np.float32(clock.SILENCE)).any(axis=2)

@@ -104,7 +104,7 @@ def test_threads_do_not_change_batches(videos):
   )
 
 
-def test_going_on_from_any_batch_is_bit_identical(videos):
+def test_resuming_from_any_batch_is_bit_identical(videos):
   settings = {
     'augmentations': AUGMENTATIONS,
     'stride': 3,
@@ -125,7 +125,7 @@ def test_going_on_from_any_batch_is_bit_identical(videos):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(('before', 'after'), [(2, 1), (0, 2)])
-def test_going_on_with_another_number_of_workers(videos, before, after):
+def test_resuming_with_another_number_of_workers(videos, before, after):
   batches = take(train(videos), 6)
   first = train(videos, workers=before, prefetch=2)
   begun = [next(first) for _ in range(3)]
@@ -136,7 +136,7 @@ def test_going_on_with_another_number_of_workers(videos, before, after):
   assert_same(begun + take(second, 3), batches)
 
 
-def test_a_closed_iterator_goes_on_where_it_was(videos):
+def test_closed_iterator_resumes_where_it_was(videos):
   whole = take(train(videos), 4)
   batches = train(videos)
   begun = take(batches, 2)

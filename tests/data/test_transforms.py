@@ -164,7 +164,7 @@ def test_neither_map_nor_sigma_is_an_error(tmp_path):
   assert reader(dataset, sigma=5.0)(read.clips[0], 0)['density'].any()
 
 
-def test_clips_of_any_rate_hear_what_predict_hears(tmp_path):
+def test_clips_of_any_rate_get_the_sound_that_predict_gets(tmp_path):
   """Of a window that spans more than a chunk, the newest part is heard."""
   waveform = sets.noise(20)
   log_mel = audio.log_mel(waveform)

@@ -157,7 +157,7 @@ def test_density_of_another_size_or_rate_is_refused(
     ('7', 'expected a list, for each frame'),
   ],
 )
-def test_what_is_no_list_of_fixations_is_refused(
+def test_invalid_lists_of_fixations_are_refused(
   crowdsal, build_set, text, message
 ):
   (crowdsal / FIXATIONS).write_text(text)

@@ -94,7 +94,7 @@ def test_boxes_add_contextual_scores(watched_dir, tmp_path):
     (('--process_index=3',), 'process_index from 0 to 0, got 3'),
   ],
 )
-def test_bad_settings_are_told(
+def test_invalid_settings_are_reported(
   watched_dir, tmp_path, capsys, arguments, message
 ):
   status = run_evaluate(

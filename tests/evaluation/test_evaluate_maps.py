@@ -67,7 +67,7 @@ def test_missing_maps_are_listed(watched_dir, tmp_path, capsys):
   assert found['run']['maps']['extra'] == {'talk': 1}
 
 
-def test_wrong_folder_is_told(watched_dir, tmp_path, capsys):
+def test_wrong_folder_is_reported(watched_dir, tmp_path, capsys):
   arguments = (f'--predictions={tmp_path}', '--partial')
   assert (
     run_evaluate(watched_dir, tmp_path / 'run', *arguments) == evaluate.FAILED

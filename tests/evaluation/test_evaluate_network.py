@@ -57,7 +57,9 @@ def test_network_scores_as_its_maps_do(watched_dir, checkpoint, tmp_path):
     )
 
 
-def test_network_hears_another_clip_or_nothing(watched_dir, checkpoint):
+def test_network_gets_the_sound_of_another_clip_or_silence(
+  watched_dir, checkpoint
+):
   """Expected: the network itself, given that sound with those frames.
 
   Three clips sound, so the clip one (half of three) further on is heard.

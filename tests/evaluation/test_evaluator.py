@@ -109,7 +109,7 @@ def test_processes_share_the_videos(scorer, tmp_path):
     assert video.examples[0].picture == other.examples[0].picture
 
 
-def test_interrupted_run_goes_on(scorer, tmp_path):
+def test_interrupted_run_resumes(scorer, tmp_path):
   asked = []
 
   def failing(clip, frames):
@@ -191,7 +191,7 @@ def test_times_are_those_of_the_file(tmp_path):
   np.testing.assert_array_equal(video.times, times)
 
 
-def test_a_process_reads_the_records_of_its_share_alone(watched):
+def test_process_reads_only_the_records_of_its_share(watched):
   truth = read_ground_truth(
     watched, 'test', stride=1, size=(40, 60), sigma=None
   )

@@ -58,7 +58,7 @@ def test_numbers_may_begin_at_zero(tmp_path):
   np.testing.assert_array_equal(found, _MAPS[1])
 
 
-def test_what_predict_writes_into_one_file_is_found_by_frame(tmp_path):
+def test_maps_in_one_file_of_predict_are_found_by_frame(tmp_path):
   files = MapFiles(tmp_path / 'clip', 'npz')
   rows = [
     files.write(index, saliency.astype(np.float32))
@@ -95,7 +95,7 @@ def test_images_have_a_file_each(tmp_path, name):
   np.testing.assert_array_equal(found, _MAPS[0])
 
 
-def test_missing_and_extra_maps_are_told(tmp_path):
+def test_missing_and_extra_maps_are_reported(tmp_path):
   _write(tmp_path, 'clip/{:04d}.png')
   clips = [_clip(frames=2), _clip('none', 4)]
   missing, extra = MapFolder(tmp_path, 1).check(
@@ -155,7 +155,7 @@ def test_grey_in_three_channels_is_read_and_colour_refused(tmp_path):
     _read(tmp_path / 'heat.png')
 
 
-def test_what_is_no_map_is_refused(tmp_path):
+def test_files_that_are_not_maps_are_refused(tmp_path):
   (tmp_path / 'a.png').write_text('no picture')
   with pytest.raises(ValueError, match='does not decode'):
     _read(tmp_path / 'a.png')
@@ -191,7 +191,7 @@ def test_videos_hold_what_their_png_frames_do(tmp_path, pixels):
   assert missing == {'clip': [5]}
 
 
-def test_what_is_no_video_is_refused(tmp_path):
+def test_file_that_is_not_a_video_is_refused(tmp_path):
   (tmp_path / 'clip.mp4').write_bytes(b'no video')
   with pytest.raises(ValueError, match='FFmpeg cannot read it'):
     MapFolder(tmp_path, 1).check([_clip()], [np.arange(3)])

@@ -28,7 +28,7 @@ def test_exact_keeps_picture_and_sound_within_half_a_frame(rate):
   assert np.abs(lag).max() <= 0.00501 < 0.5 / rate
 
 
-def test_causal_hears_nothing_after_the_frame():
+def test_causal_sound_ends_with_the_frame():
   # By hand: the window of log-mel frame j ends at 10 j + 25 ms. At t = 1 s the
   # newest is 97 (ends at 0.995 s), at 1.005 s it is 98; 63 more come before.
   assert starts([1.0, 1.0049, 1.005], 'causal') == [34, 34, 35]

@@ -30,7 +30,7 @@ def test_grey_images_of_16_bits_keep_their_values(tmp_path):
   np.testing.assert_array_equal(read_image(tmp_path / 'a.png', 'stored'), image)
 
 
-def test_what_does_not_decode_is_none(tmp_path):
+def test_file_that_does_not_decode_gives_none(tmp_path):
   path = tmp_path / 'a.png'
   path.touch()
   assert read_image(path, 'rgb') is None

@@ -202,7 +202,7 @@ def test_video_without_time_stamps_is_counted_at_its_rate(tmp_path):
   assert 'without a usable time stamp' in reader.problems[0]
 
 
-def test_what_is_no_video_is_refused_in_one_line(tmp_path):
+def test_files_that_are_not_videos_are_refused_in_one_line(tmp_path):
   with pytest.raises(FileNotFoundError, match='no such file'):
     open_source(tmp_path / 'none.mp4')
   text = tmp_path / 'text.mp4'

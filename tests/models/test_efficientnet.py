@@ -73,7 +73,7 @@ def test_depthwise_convolution_refuses_odd_sizes_at_stride_two():
     )
 
 
-def test_a_still_clip_equals_the_photograph(forward, variables):
+def test_constant_clip_equals_the_photograph(forward, variables):
   """Whatever the weights of the frame mixing: frames alike, no change."""
   rng = np.random.default_rng(2)
   image = normalise(rng.integers(0, 256, (1, 1, 64, 96, 3), np.uint8))
@@ -147,7 +147,7 @@ def test_maps_are_distributions(forward, variables):
     ({'modality': 'audio'}, 'audio-only'),
   ],
 )
-def test_backbones_that_do_not_exist_are_refused(fields, message):
+def test_unknown_backbones_are_refused(fields, message):
   fields = {'video_backbone': 'efficientnet_lite0'} | fields
   with pytest.raises(ValueError, match=message):
     DAVE(width=2, **fields).variable_shapes()

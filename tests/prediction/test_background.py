@@ -8,7 +8,7 @@ import pytest
 from dave_jax.prediction.background import in_background
 
 
-def test_everything_comes_in_order():
+def test_items_come_in_order():
   assert list(in_background(range(100), ahead=3)) == list(range(100))
 
 
@@ -23,7 +23,7 @@ def test_errors_come_after_what_was_before_them():
     next(drawn)
 
 
-def test_runs_no_further_ahead_than_told():
+def test_runs_at_most_as_far_ahead_as_asked():
   drawn = []
   items = in_background((drawn.append(i) or i for i in range(50)), ahead=2)
   next(items)

@@ -30,14 +30,14 @@ def test_finished_manifest_lists_the_frames_in_order(tmp_path):
   assert [p.name for p in (tmp_path / 'a').iterdir()] == ['manifest.json']
 
 
-def test_goes_on_with_the_frames_that_are_done(tmp_path):
+def test_resumes_with_the_frames_that_are_done(tmp_path):
   _unfinished(tmp_path / 'a')
   journal = Journal(tmp_path / 'a', HEADING)
   assert journal.open(overwrite=False, resume=True)
   assert sorted(journal.rows) == [1, 2, 3]
 
 
-def test_a_line_cut_in_half_is_done_again(tmp_path):
+def test_truncated_line_is_predicted_again(tmp_path):
   _unfinished(tmp_path / 'a')
   path = tmp_path / 'a' / 'unfinished.jsonl'
   path.write_text(path.read_text()[:-8])
@@ -46,7 +46,7 @@ def test_a_line_cut_in_half_is_done_again(tmp_path):
   assert sorted(journal.rows) == [1, 2]
 
 
-def test_a_finished_one_is_left_alone(tmp_path):
+def test_finished_prediction_is_left_alone(tmp_path):
   _unfinished(tmp_path / 'a').finish()
   assert not Journal(tmp_path / 'a', HEADING).open(overwrite=False, resume=True)
 

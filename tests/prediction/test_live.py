@@ -61,7 +61,7 @@ def test_live_maps_are_the_causal_maps(name, request, clip, watched):
 
 
 @pytest.mark.parametrize('name', ['model', 'frame_model'])
-def test_goes_on_where_the_state_was_saved(name, request, watched, tmp_path):
+def test_resumes_from_a_saved_state(name, request, watched, tmp_path):
   model = request.getfixturevalue(name)
   frames, waveform = watched
   whole = _watch(LiveSaliency(model), frames, waveform)

@@ -135,7 +135,7 @@ def test_closing_early_ends_the_threads_that_decode(model, clip):
 
 
 @pytest.mark.parametrize('setting', [{'stride': 0}, {'batch_size': 0}])
-def test_settings_without_sense_are_refused(model, clip, setting):
+def test_invalid_settings_are_refused(model, clip, setting):
   with pytest.raises(ValueError, match='1 or more'):
     next(model.predict(clip, **setting))
 

@@ -106,7 +106,7 @@ def test_holm_by_hand():
   np.testing.assert_allclose(found, [0.03, 0.06, 0.06, np.nan])
 
 
-def test_too_little_is_refused():
+def test_too_few_models_or_videos_are_refused():
   with pytest.raises(ValueError, match='got 1 with'):
     anova({'a': np.ones(3)}, design='repeated')
   with pytest.raises(ValueError, match=r'got 1$'):

@@ -115,7 +115,7 @@ def test_tables_by_hand(report_of_two):
   assert found['df'] == '1, 2'
 
 
-def test_category_of_one_video_is_told_and_not_analysed(report_of_two):
+def test_category_of_one_video_is_reported_and_not_analysed(report_of_two):
   text = (report_of_two / 'report.md').read_text()
   assert (
     '- Social, NSS, CC: expected 2 or more videos with a score of every model, '

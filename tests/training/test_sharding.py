@@ -31,7 +31,7 @@ def test_mesh_has_all_devices_or_the_number_asked_for():
 
 
 @pytest.mark.parametrize('data', [0, -2, 9])
-def test_a_number_of_devices_that_is_not_there_is_refused(data):
+def test_unavailable_number_of_devices_is_refused(data):
   eight = jax.devices()[:1] * 8
   with pytest.raises(
     ValueError, match=f'of 1 to 8 for 8 devices of 1 processes, got {data}'
@@ -45,7 +45,7 @@ def test_several_processes_use_all_devices():
     make_mesh(4, eight)
 
 
-def test_batch_that_devices_cannot_share_is_refused_with_what_fits():
+def test_indivisible_batch_is_refused_with_sizes_that_fit():
   """10 is not a multiple of 4; its largest divisor below 4 is 2."""
   check_batch_size(_mesh(4), 'train.batch_size', 12)
   with pytest.raises(
@@ -128,7 +128,7 @@ def _sums(state):
 
 @pytest.mark.slow
 @pytest.mark.parametrize('name', [name for name in MESHES if name != 'one'])
-def test_eight_devices_learn_what_one_does(name, folder, one_device):
+def test_eight_devices_train_like_one(name, folder, one_device):
   assert int(one_device['.step']) == 5
   assert any('batch_stats' in path for path in one_device)
   with np.load(folder / f'{name}.npz') as found:

@@ -173,7 +173,7 @@ def test_incomplete_row_is_skipped(tmp_path):
   assert _check(tmp_path) == []
 
 
-def test_missing_rows_are_said(tmp_path):
+def test_missing_rows_are_reported(tmp_path):
   (line,) = _check(tmp_path)
   assert 'found no config of an earlier start' in line
 

@@ -71,7 +71,9 @@ def test_published_keys_are_the_ones_converted(goldens, published):
 
 
 @pytest.mark.parametrize('prefix, bare', [('module.', False), ('', True)])
-def test_there_and_back_is_exact(tmp_path, published, capsys, prefix, bare):
+def test_conversion_and_back_is_exact(
+  tmp_path, published, capsys, prefix, bare
+):
   source = _write(tmp_path / 'model.pth.tar', published, prefix, bare)
   folder, back = str(tmp_path / 'dave'), str(tmp_path / 'back.pth')
   assert convert.main([f'--source={source}', f'--out={folder}']) == 0
@@ -162,7 +164,7 @@ def test_every_wrong_key_is_listed(tmp_path, published, capsys):
   assert not folder.exists()
 
 
-def test_kind_insists(tmp_path, published, capsys):
+def test_kind_is_enforced(tmp_path, published, capsys):
   source = _write(tmp_path / 'model.pth', published)
   arguments = [f'--source={source}', f'--out={tmp_path}/out']
   assert convert.main([*arguments, '--kind=resnet3d']) == 1

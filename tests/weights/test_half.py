@@ -15,7 +15,7 @@ def _size(folder):
   return sum(p.stat().st_size for p in folder.rglob('*') if p.is_file())
 
 
-def test_half_rounds_and_takes_less(tmp_path):
+def test_half_precision_rounds_and_takes_less_space(tmp_path):
   """16 bits keep 11 binary digits: half of the last is 1 in 2048 at most."""
   whole, half = tmp_path / 'whole', tmp_path / 'half'
   variables = random_variables(MODULE)

@@ -26,7 +26,7 @@ def copied(saved, tmp_path):
   return shutil.copytree(saved[0], tmp_path / 'copy')
 
 
-def test_comes_back_as_it_was(saved):
+def test_round_trip_is_exact(saved):
   folder, module, variables = saved
   stored = model_folder.load(folder)
   assert stored.module == module
