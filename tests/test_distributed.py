@@ -34,7 +34,7 @@ def _assert_same(found, expected):
 
 
 @pytest.mark.parametrize(
-  ('processes', 'devices'), [(2, 4), (4, 1)], ids=['2x4', '4x1']
+  ('processes', 'devices'), [(2, 4), (2, 1)], ids=['2x4', '2x1']
 )
 def test_several_processes_train_like_one_device(
   processes, devices, environment, one_device, tmp_path

@@ -84,17 +84,16 @@ def test_shuffling_mixes_clips_and_follows_the_seed(videos):
 
 
 def test_workers_do_not_change_batches(videos):
-  """Nor parse the program's flags, which notebooks leave unparsed."""
+  """Also in a notebook, where nobody parsed the flags that Grain reads."""
   settings = {
     'augmentations': AUGMENTATIONS,
     'stride': 4,
     'random_frames': True,
   }
-  parsed = flags.FLAGS.is_parsed()
   alone = take(train(videos, **settings), 5)
+  flags.FLAGS.unparse_flags()
   helped = take(train(videos, **settings, workers=2, prefetch=2), 5)
   assert_same(alone, helped)
-  assert flags.FLAGS.is_parsed() == parsed
 
 
 def test_threads_do_not_change_batches(videos):
@@ -143,7 +142,7 @@ def test_closed_iterator_resumes_where_it_was(videos):
   assert_same(begun + take(batches, 2), whole)
 
 
-@pytest.mark.parametrize('count', [1, 2, 3, 4])
+@pytest.mark.parametrize('count', [2, 3, 4])
 def test_processes_share_an_epoch(videos, count):
   alone = take(train(videos), 7)
   parts = [

@@ -70,11 +70,8 @@ def test_published_keys_are_the_ones_converted(goldens, published):
   assert set(published) == set(names)
 
 
-@pytest.mark.parametrize('prefix, bare', [('module.', False), ('', True)])
-def test_conversion_and_back_is_exact(
-  tmp_path, published, capsys, prefix, bare
-):
-  source = _write(tmp_path / 'model.pth.tar', published, prefix, bare)
+def test_conversion_and_back_is_exact(tmp_path, published, capsys):
+  source = _write(tmp_path / 'model.pth.tar', published, 'module.')
   folder, back = str(tmp_path / 'dave'), str(tmp_path / 'back.pth')
   assert convert.main([f'--source={source}', f'--out={folder}']) == 0
   printed = capsys.readouterr().out
@@ -115,7 +112,8 @@ def test_kinetics_networks_are_recognised(depth, shortcut, classes):
   state_dict = _encoder_state_dict(depth, shortcut, classes)
   variables, fields, unused = conversion.encoder_from_torch(state_dict)
   assert fields == {'depth': depth, 'shortcut': shortcut}
-  assert unused.keys() == {'fc.weight', 'fc.bias'}
+  counters = {key for key in unused if key.endswith('.num_batches_tracked')}
+  assert unused.keys() - counters == {'fc.weight', 'fc.bias'}
   kernel = variables['params']['layer2_0']['conv1']['kernel']
   np.testing.assert_array_equal(
     kernel.transpose(4, 3, 0, 1, 2), state_dict['layer2.0.conv1.weight']
