@@ -14,7 +14,7 @@ import csv
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from tqdm import tqdm
@@ -41,6 +41,16 @@ class Boxes:
   ):
     self.name = name
     self.of_frame = of_frame
+
+  def check_clips(self, clips: Sequence[str]) -> None:
+    """Raises a ValueError if no box is in any of the clips."""
+    boxed = dict.fromkeys(clip for clip, _ in self.of_frame)
+    if not set(boxed) & set(clips):
+      raise ValueError(
+        f'{self.name}: expected boxes in clips such as '
+        f'{", ".join(clips[:3])}, got {", ".join(list(boxed)[:3])}; correct '
+        'the column clip'
+      )
 
   def inside(self, clip: str, frame: int, xy: np.ndarray) -> np.ndarray | None:
     """Returns which fixations xy [f, 2] lie in a box, bool [f].

@@ -49,6 +49,8 @@ def evaluate(options: Options) -> dict | None:
     sigma=options.sigma,
   )
   boxes = read_boxes(options.boxes) if options.boxes else None
+  if boxes is not None:
+    boxes.check_clips([clip.name for clip in truth.clips])
   mean, mean_source = read_mean_eye_position(options, dataset)
   maps, source = open_maps(options, dataset, truth, mean)
   if options.baseline == 'mean_eye_position':

@@ -69,6 +69,7 @@ def write_clips(
   return {
     'score': shown(score),
     'runs': [readable(run.name) for run in runs],
+    'people': [run.of_people for run in runs],
     'colormap': colormaps()['inferno'],
     'clips': clips,
   }

@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 
 import matplotlib
 import numpy as np
@@ -20,7 +21,11 @@ def svg_of(figure: Figure, name: str) -> str:
     name: A name for its identifiers, different for each figure of a page.
   """
   text = io.StringIO()
-  with matplotlib.rc_context(_FORMAT | {'svg.hashsalt': name}):
+  with (
+    matplotlib.rc_context(_FORMAT | {'svg.hashsalt': name}),
+    # Browsers have the letters that Matplotlib's font lacks.
+    warnings.catch_warnings(action='ignore', category=UserWarning),
+  ):
     figure.savefig(
       text, format='svg', transparent=True, metadata={'Date': None}
     )

@@ -34,7 +34,8 @@ class PageFigure:
 
   Attributes:
     title, caption: Plain text.
-    svg: The figure.
+    file: The figure as PNG, beside the page.
+    svg: The figure; None for one of maps, which is as large as its PNG.
     width: Largest width on the page, pixels.
     numbers: See `hover.numbers_of`.
   """
@@ -42,7 +43,8 @@ class PageFigure:
   title: str
   caption: str
   width: int
-  svg: Markup
+  file: str
+  svg: Markup | None
   numbers: list[dict]
 
 
@@ -58,8 +60,11 @@ def page_figure(
   """
   # Matplotlib escapes the texts that it writes as SVG.
   svg = Markup(svg_of(figure, name))
+  numbers = numbers_of(figure)
   width = round(_PIXELS_PER_INCH * figure.get_figwidth())
-  return PageFigure(title, caption, width, svg, numbers_of(figure))
+  return PageFigure(
+    title, caption, width, f'{name}.png', svg if numbers else None, numbers
+  )
 
 
 def write_report_page(

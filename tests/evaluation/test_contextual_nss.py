@@ -59,6 +59,9 @@ def test_areas_that_a_page_saved_hold_for_every_frame(tmp_path):
   assert boxes.inside('a', 0, xy).tolist() == [True, False]
   assert boxes.inside('a', 7, xy).tolist() == [True, False]
   assert boxes.inside('b', 0, xy) is None
+  boxes.check_clips(['a', 'c'])
+  with pytest.raises(ValueError, match='clips such as b, c, got a;'):
+    boxes.check_clips(['b', 'c'])
 
 
 @pytest.mark.parametrize(

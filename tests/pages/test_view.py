@@ -159,6 +159,23 @@ def test_time_is_that_of_the_file_whatever_its_name(
   assert page.evaluate('dave.player.index') == 2
 
 
+def test_a_copy_is_played_where_browsers_do_not_play_the_original(
+  open_page, checkpoint, tmp_path
+):
+  clip = clips.write_clip(
+    tmp_path / 'old.avi',
+    frames=range(20),
+    codec='mjpeg',
+    pixel_format='yuvj420p',
+  )
+  arguments = ['--stride=5', '--format=page']
+  assert _predict(checkpoint, tmp_path / 'out', clip, *arguments) == 0
+  page = open_page(tmp_path / 'out' / 'old' / 'view.html')
+  until(page, 'video.readyState >= 2')
+  assert page.evaluate('video.currentSrc').endswith('/old/video.mp4')
+  assert page.evaluate('video.duration') == pytest.approx(0.8, abs=0.05)
+
+
 def test_names_stay_text(page):
   assert page.title() == f'{_STRANGE}.mp4'
   assert page.text_content('h1') == f'{_STRANGE}.mp4'

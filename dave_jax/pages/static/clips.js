@@ -84,8 +84,10 @@
   // Returns the frame where the scores of the models differ most.
   const widest = () => {
     let [best, most] = [0, -1];
+    const models = shown.scores.filter((_, k) => !data.people[k]);
+    const compared = models.length > 1 ? models : shown.scores;
     shown.frames.forEach((_, index) => {
-      const values = shown.scores.map((one) => one[index])
+      const values = compared.map((one) => one[index])
         .filter((value) => value != null);
       const gap = Math.max(...values) - Math.min(...values);
       if (values.length > 1 && gap > most) [best, most] = [index, gap];

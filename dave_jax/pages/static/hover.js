@@ -18,6 +18,7 @@
 
   for (const figure of document.querySelectorAll('.plot')) {
     const numbers = JSON.parse(figure.dataset.numbers);
+    if (!numbers.length) continue;
     const tip = document.createElement('div');
     const rule = document.createElement('div');
     tip.className = 'tip';
