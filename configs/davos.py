@@ -33,8 +33,9 @@ def get_config(variant: str = '') -> ConfigDict:
   config.task = 'saliency'
   # Seed of the random weights, the order of examples and the augmentation.
   config.seed = 0
-  # True trains on random batches, from random weights or start.network, to try
-  # a config or a machine without data. Nothing is evaluated.
+  # True trains on random batches, from random weights or, if it exists,
+  # start.network, to try a config or a machine without data. Nothing is
+  # evaluated.
   config.fake_data = False
   # True: a resumed run may change settings that change what its rows mean.
   config.allow_changes = False

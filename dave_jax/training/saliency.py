@@ -110,7 +110,9 @@ class SaliencyTask:
     start = self._config.start
     if self._config.fake_data:
       start = start.copy_and_resolve_references()
-      start.update(video_encoder='', audio_encoder='')
+      # Without data there may be no weights either.
+      network = start.network if os.path.isdir(start.network) else ''
+      start.update(network=network, video_encoder='', audio_encoder='')
     variables, about = starting_variables(self.model, start, self._config.seed)
     state = place_state(
       self._mesh,
