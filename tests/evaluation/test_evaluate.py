@@ -83,7 +83,7 @@ def test_boxes_add_contextual_scores(watched_dir, tmp_path):
   ('arguments', 'message'),
   [
     (('--size=big',), "got 'big'"),
-    (('--scores=NSS,AUCC',), 'got AUCC'),
+    (('--scores=NSS,AUCC',), "got 'AUCC'"),
     (
       ('--protocol=pysaliency', '--scores=AUC_Borji'),
       'does not define AUC_Borji',
