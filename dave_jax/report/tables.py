@@ -40,7 +40,7 @@ def overall_table(runs: Sequence[Run]) -> Table:
   return Table(
     name='overall',
     title=f'Mean scores on {runs[0].data}',
-    note=f'Means over {_clips(count)}.'
+    note=f'Means over {count_clips(count)}.'
     + (' ' + results.note if results.rows else ''),
     columns=['model', *map(shown, names)],
     rows=rows + theirs,
@@ -145,7 +145,7 @@ def share_table(runs: Sequence[Run], score: str) -> Table | None:
   return Table(
     name='share',
     title=f'Share of frames in which the row beats the column ({shown(score)})',
-    note=f'Means over {_clips(len(frames[0]))}.',
+    note=f'Means over {count_clips(len(frames[0]))}.',
     columns=['', *(run.name for run in runs)],
     rows=rows,
     digits=3,
@@ -283,5 +283,6 @@ def _people(runs) -> set[int]:
   return {number for number, run in enumerate(runs) if run.of_people}
 
 
-def _clips(count):
+def count_clips(count: int) -> str:
+  """Returns '1 clip', '2 clips' and so on."""
   return f'{count} clip{"s" if count != 1 else ""}'

@@ -112,7 +112,8 @@ def _heading(runs):
   size = data['size']
   size = size if isinstance(size, str) else 'x'.join(map(str, size))
   yield (
-    f'Data: {runs[0].data} ({runs[0].gaze}): {counts["videos"]} clips, '
+    f'Data: {runs[0].data} ({runs[0].gaze}): '
+    f'{tables.count_clips(counts["videos"])}, '
     f'{counts["frames"]} '
     f'frames scored (every {data["stride"]} with fixations), {counts["empty"]} '
     f'without fixations skipped; maps scored at size {size}.'
@@ -151,15 +152,15 @@ def _heading(runs):
 def _figures(runs, score):
   """Yields (file, title, caption, figure or None)."""
   name = tables.shown(score)
-  clips = len(runs[0].metrics['videos'])
+  clips = tables.count_clips(len(runs[0].metrics['videos']))
   bars = (
-    f'Bars are means over clips, {clips} in all; error bars are 95% confidence '
+    f'Bars are means over {clips}; error bars are 95% confidence '
     'intervals of the mean (t distribution).'
   )
   yield (
     'time',
     f'{name} over time',
-    f'Lines are means over {clips} clips, each resampled to 1,000 points from '
+    f'Lines are means over {clips}, each resampled to 1,000 points from '
     'its first frame to its last and smoothed by a running mean of 21 points; '
     'bands are one standard error of the mean either side.',
     plots.time_curves(runs, score),
@@ -167,7 +168,7 @@ def _figures(runs, score):
   yield (
     'distribution',
     f'{name} of frames',
-    f'Histograms over the frames of all {clips} clips; dotted lines and '
+    f'Histograms over the frames of {clips}; dotted lines and '
     'numbers are means over frames.',
     plots.distribution(runs, score),
   )
