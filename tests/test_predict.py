@@ -333,6 +333,7 @@ def test_sound_of_another_file(checkpoint, clip, tmp_path):
     assert overlay.streams.audio[0].name == 'aac'
 
 
+@pytest.mark.slow
 def test_runs_as_a_module():
   """`--help` comes without JAX having to be set up."""
   done = subprocess.run(

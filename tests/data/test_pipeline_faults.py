@@ -51,7 +51,9 @@ def test_uneven_batches_are_refused(videos):
     train(videos, process_index=2, process_count=2)
 
 
-@pytest.mark.parametrize('workers', [0, 1])
+@pytest.mark.parametrize(
+  'workers', [0, pytest.param(1, marks=pytest.mark.slow)]
+)
 def test_a_damaged_frame_stops_training_with_its_name(tmp_path, workers):
   clip = sets.make_clip('hurt', frames=20)
   clip._jpegs[7] = clip._jpegs[7][:200]

@@ -9,6 +9,7 @@ from flax import linen as nn
 from dave_jax.kernels.batch_norm import BatchNorm
 from dave_jax.kernels.max_pool import max_pool3d
 
+pytestmark = pytest.mark.usefixtures('quick_to_compile')
 SHAPE = (2, 4, 6, 8, 5)
 
 

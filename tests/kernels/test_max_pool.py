@@ -8,6 +8,8 @@ from jax import lax
 
 from dave_jax.kernels.max_pool import max_pool3d
 
+pytestmark = pytest.mark.usefixtures('quick_to_compile')
+
 
 def _lax(x):
   return lax.reduce_window(

@@ -171,6 +171,7 @@ def test_kind_is_enforced(tmp_path, published, capsys):
   )
 
 
+@pytest.mark.usefixtures('quick_to_compile')
 def test_decoder_batch_norm_is_folded(tmp_path, published):
   """Folded weights give the maps of the network with batch norm."""
   plain, _ = conversion.dave_from_torch(published)
