@@ -84,7 +84,8 @@ def gradient(args) -> list[Row]:
   last = torch_inputs(video, audio, torch.channels_last_3d)
   twin_last = channels_last(networks()[0])
   torch_targets = torch.from_numpy(targets)
-  arrays = *variables.values(), video, audio, targets
+  weights = variables['params'], variables['batch_stats']
+  arrays = *weights, video, audio, targets
   torch_gradient(twin, *first, torch_targets)
   theirs = twin.video_branch.conv1.weight.grad.permute(2, 3, 4, 1, 0).numpy()
   kernel = ours(*arrays)[1]['video_encoder']['stem']['kernel']
