@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from dave_jax.kernels import conv_gpu, tiling, winograd
+from dave_jax.kernels import conv_gpu, tiling
 from dave_jax.kernels.conv3d import (
   Conv3D,
   conv3d,
@@ -332,34 +332,3 @@ def test_sharded_batch_stays_sharded():
         np.testing.assert_allclose(a, b, atol=1e-4 * scale, rtol=0)
   """)
   subprocess.run([sys.executable, '-c', script], check=True, timeout=300)
-
-
-@pytest.mark.parametrize('m, r', [(2, 3), (4, 3), (2, 4), (4, 4)])
-def test_winograd_matrices_compute_the_filter(m, r):
-  """By definition, y[i] = sum over j of g[j] d[i + j]."""
-  a, g, b = winograd.matrices(m, r)
-  rng = np.random.default_rng(0)
-  taps, inputs = rng.standard_normal(r), rng.standard_normal(m + r - 1)
-  expected = np.correlate(inputs, taps, 'valid')
-  np.testing.assert_allclose(a @ ((g @ taps) * (b @ inputs)), expected)
-
-
-def test_module_has_one_parameter():
-  module = Conv3D(features=8, size=3, stride=2)
-  x = jnp.ones((2, 4, 6, 8, 5), jnp.bfloat16)
-  variables = jax.jit(module.init)(jax.random.key(0), x)
-  shapes = jax.tree.map(lambda a: (a.shape, a.dtype.name), variables)
-  assert shapes == {'params': {'kernel': ((3, 3, 3, 5, 8), 'float32')}}
-  y = jax.eval_shape(module.apply, variables, x)
-  assert (y.shape, y.dtype) == ((2, 2, 3, 4, 8), jnp.float32)
-  y = jax.eval_shape(module.clone(dtype=jnp.bfloat16).apply, variables, x)
-  assert y.dtype == jnp.bfloat16
-
-
-def test_module_has_he_initialisation():
-  """Variance 2 / (taps x features): He et al. (2015), equation 14."""
-  module = Conv3D(features=64, size=3)
-  x = jnp.ones((1, 3, 3, 3, 32))
-  kernel = jax.jit(module.init)(jax.random.key(0), x)
-  kernel = kernel['params']['kernel']
-  np.testing.assert_allclose(kernel.var(), 2 / (27 * 64), rtol=0.05)
