@@ -143,7 +143,7 @@ def test_maps_are_distributions(forward, variables):
 @pytest.mark.parametrize(
   ('fields', 'message'),
   [
-    ({'video_backbone': 'vgg'}, 'expected video_backbone to be one of'),
+    ({'video_backbone': 'vgg'}, 'video_backbone: expected one of'),
     ({'modality': 'audio'}, 'audio-only'),
   ],
 )

@@ -24,7 +24,11 @@ class _Task:
 
 
 def _buffer(rows):
-  return MetricBuffer(_Task(), types.SimpleNamespace(train=rows.extend))
+  def write(group, *new):
+    assert group == 'train'
+    rows.extend(new)
+
+  return MetricBuffer(_Task(), types.SimpleNamespace(write=write))
 
 
 def _add(buffer, step, loss, gradient_norm=1.0):

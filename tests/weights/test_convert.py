@@ -110,7 +110,9 @@ def test_converted_weights_give_the_originals_maps(
 )
 def test_kinetics_networks_are_recognised(depth, shortcut, classes):
   state_dict = _encoder_state_dict(depth, shortcut, classes)
-  variables, fields, unused = conversion.encoder_from_torch(state_dict)
+  variables, fields, unused = conversion.encoder_from_torch(
+    state_dict, 'resnet3d'
+  )
   assert fields == {'depth': depth, 'shortcut': shortcut}
   counters = {key for key in unused if key.endswith('.num_batches_tracked')}
   assert unused.keys() - counters == {'fc.weight', 'fc.bias'}
