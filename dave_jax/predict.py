@@ -35,8 +35,10 @@ the same command again with --resume to predict what is missing.
 
 import argparse
 import dataclasses
+import math
 import pathlib
 import sys
+import time
 
 import av
 import jax.numpy as jnp
@@ -82,7 +84,7 @@ def main(argv: list[str] | None = None) -> int:
     model = load(args.checkpoint, dtype=DTYPES[args.dtype])
   except (ValueError, OSError) as error:
     return _fail(error)
-  failures = {}
+  failures, listed = {}, -math.inf
   for video, folder in folders.items():
     try:
       with tqdm(desc=pathlib.Path(video).name, unit='frame') as progress:
@@ -95,7 +97,8 @@ def main(argv: list[str] | None = None) -> int:
       for problem in problems:
         print(f'{video}: {problem}', file=sys.stderr)
       print(f'Written: {folder}', file=sys.stderr)
-      _list_pages(args.out)
+      if time.monotonic() - listed > _SECONDS_BETWEEN_LISTS:
+        listed = _list_pages(args.out, quiet=True)
     except (ValueError, OSError, av.error.FFmpegError) as error:
       failures[video] = str(error)
       _fail(error)
@@ -104,7 +107,9 @@ def main(argv: list[str] | None = None) -> int:
         'predict: interrupted; run the same command with --resume to continue',
         file=sys.stderr,
       )
+      _list_pages(args.out)
       return INTERRUPTED
+  _list_pages(args.out)
   failed = _report_failures(failures, folders, args)
   if failed or not args.submission:
     return FAILED if failed else DONE
@@ -159,15 +164,30 @@ def _report_failures(failures, folders, args) -> bool:
   return bool(failures)
 
 
-def _list_pages(out: str) -> None:
-  """Writes the page that lists all predictions in a folder."""
+# The page of all predictions reads a file of each, so it is not written after
+# every one of many short videos.
+_SECONDS_BETWEEN_LISTS = 60
+
+
+def _list_pages(out: str, *, quiet: bool = False) -> float:
+  """Writes the page that lists all predictions in a folder.
+
+  Args:
+    out: The folder.
+    quiet: Whether to say nothing about it.
+
+  Returns:
+    When it was written, by `time.monotonic`.
+  """
   try:
-    page = write_gallery(out)
-  except OSError as error:
+    page, error = write_gallery(out), None
+  except OSError as e:
+    page, error = None, e
+  if error is not None and not quiet:
     print(f'predict: {error}', file=sys.stderr)
-    return
-  if page is not None:
+  if page is not None and not quiet:
     print(f'To look at: {page}', file=sys.stderr)
+  return time.monotonic()
 
 
 def _settings(args) -> Settings:
