@@ -52,6 +52,19 @@ def _flat(config, prefix=''):
   return names
 
 
+@pytest.mark.slow
+def test_the_bundled_network_trains_on_own_photographs(tmp_path):
+  """On made-up ones, without `TINY`'s smaller network."""
+  config = _config('small', 'own')
+  assert config.start.network == str(BUNDLED)
+  config.update_from_flattened_dict(
+    {'fake_data': True, 'train.batch_size': 1, 'train.steps': 1}
+  )
+  assert train(config, tmp_path)
+  text = (tmp_path / 'runs.jsonl').read_text()
+  assert str(BUNDLED) in text
+
+
 def test_unknown_variant_is_refused():
   with pytest.raises(ValueError, match=r"variant.*got 'smell'"):
     _config('davos', 'smell')
@@ -64,6 +77,7 @@ def test_small_is_the_recipe_of_the_bundled_network():
     module = store.load(BUNDLED).module
     fields = store.network_fields(module)
     assert fields == {name: config.model[name] for name in fields}
+  assert _config('small', 'own').model == photographs.model
   assert photographs.start.video_encoder and not photographs.data.audio_visual
   assert sound.start.network == 'runs/small/best'
   assert sound.optimizer.video_encoder_rate == 0
