@@ -103,7 +103,10 @@ class SaliencyBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 def builder_class(
   name: str, configs: tuple[Config, ...]
 ) -> type[SaliencyBuilder]:
-  """Returns the TFDS builder of a data set."""
+  """Defines and registers the TFDS builder of a data set, once for each name.
+
+  `tfds.builder(name)` finds it from then on.
+  """
   body = {'name': name, 'BUILDER_CONFIGS': configs, '__module__': __name__}
-  kind = type(SaliencyBuilder)
-  return kind(name, (SaliencyBuilder,), body, skip_registration=True)
+  title = ''.join(part.capitalize() for part in name.split('_'))
+  return type(SaliencyBuilder)(title, (SaliencyBuilder,), body)

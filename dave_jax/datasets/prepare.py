@@ -21,47 +21,12 @@ import textwrap
 from absl import logging
 
 from dave_jax.arguments import DONE, FAILED, INTERRUPTED, make_parser
-from dave_jax.datasets import (
-  action_videos,
-  davos,
-  dhf1k,
-  folder,
-  images,
-  ledov,
-  mouse_tracks,
-  mvva,
-  photographs,
-  salicon,
-  stavis,
-)
 from dave_jax.datasets import build_report as report_lib
 from dave_jax.datasets.build import build
-from dave_jax.datasets.builder import Config, SaliencyBuilder, builder_class
+from dave_jax.datasets.builder import SaliencyBuilder
 from dave_jax.datasets.records import Storage
-from dave_jax.datasets.simulation import sounding_shapes
+from dave_jax.datasets.sets import BUILDERS, SETS
 
-# {name: its configurations, the first of which is the default}.
-SETS: dict[str, tuple[Config, ...]] = {
-  'davos': davos.DAVOS,
-  'stavis': stavis.STAVIS,
-  'dhf1k': (dhf1k.DHF1K,),
-  'crowdsal': (mouse_tracks.CROWDSAL,),
-  'ntire2026': (mouse_tracks.NTIRE2026,),
-  'avimos': (mouse_tracks.AVIMOS,),
-  'mvva': (mvva.MVVA,),
-  'ledov': (ledov.LEDOV,),
-  'hollywood2': (action_videos.HOLLYWOOD2,),
-  'ucf_sports': (action_videos.UCF_SPORTS,),
-  'salicon': (salicon.SALICON,),
-  'osie': (photographs.OSIE,),
-  'scene500': (photographs.SCENE500,),
-  'eyecrowd': (photographs.EYECROWD,),
-  'mit1003': (images.MIT1003,),
-  'cat2000': (images.CAT2000,),
-  'folder': (folder.FOLDER,),
-  'sounding_shapes': (sounding_shapes.SOUNDING_SHAPES,),
-  'sounding_images': (sounding_shapes.SOUNDING_IMAGES,),
-}
 _TYPES = {int: 'a whole number', float: 'a number', str: 'text'}
 
 
@@ -201,7 +166,7 @@ def make_builder(
   elif changes:
     changed = re.sub(r'[^\w.]', '_', '_'.join([config.name, *changes]))
     config = dataclasses.replace(config, name=changed, source=source)
-  kind = builder_class(set_name, SETS[set_name])
+  kind = BUILDERS[set_name]
   return kind(config=config, data_dir=data_dir, file_format='array_record')
 
 

@@ -8,6 +8,7 @@ import tensorflow_datasets as tfds
 
 from dave_jax.datasets import shards, store
 from dave_jax.datasets.prepare import make_builder
+from dave_jax.datasets.sets import BUILDERS
 from tests.datasets.building import DEGREE, VIDEOS, assert_same, build_into
 
 
@@ -33,9 +34,20 @@ def test_download_and_prepare_builds_the_same_set(tmp_path, photographs):
   assert len(builder.as_data_source(split='val')) == 5
 
 
+def test_tfds_finds_the_builders_of_davos_and_of_photographs(tmp_path):
+  for name, config in {
+    'davos': 'raw',
+    'davos/stavis': 'stavis',
+    'osie': 'default',
+  }.items():
+    builder = tfds.builder(name, data_dir=tmp_path)
+    assert isinstance(builder, BUILDERS[name.partition('/')[0]])
+    assert builder.builder_config.name == config
+
+
 def test_built_set_is_readable_with_tfds_alone(tmp_path, photographs):
   build_into('mit1003', photographs, tmp_path)
-  builder = tfds.builder('mit1003/default', data_dir=tmp_path, try_gcs=False)
+  builder = tfds.builder('mit1003', data_dir=tmp_path, try_gcs=False)
   assert builder.info.citation.startswith('@inproceedings{judd2009')
   assert builder.info.redistribution_info.license
   source = builder.as_data_source(split='train[:10]')
