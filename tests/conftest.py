@@ -114,12 +114,11 @@ def quick_to_compile():
 
 
 @pytest.fixture
-def optimised():
+def optimised(quick_to_compile):
   """Undoes `quick_to_compile` for a test that computes much."""
-  before = jax.config.jax_disable_most_optimizations
   jax.config.update('jax_disable_most_optimizations', False)
   yield
-  jax.config.update('jax_disable_most_optimizations', before)
+  jax.config.update('jax_disable_most_optimizations', True)
 
 
 @pytest.fixture(scope='session')

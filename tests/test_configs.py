@@ -14,15 +14,11 @@ from dave_jax.weights.bundled import BUNDLED
 from tests.runs import TINY
 
 FOLDER = pathlib.Path(__file__).resolve().parents[1] / 'configs'
-VARIANTS = {'davos': ('', 'video', 'audio'), 'small': ('', 'sound')}
-STUDIES = {'demo', 'sounding_shapes'}  # See test_study.py.
-NAMES = sorted({path.stem for path in FOLDER.glob('[!_]*.py')} - STUDIES)
-CASES = [
-  # Compiling the gradient of the frames' encoder takes longest.
-  pytest.param(name, v, marks=[pytest.mark.slow] * ((name, v) == ('small', '')))
-  for name in NAMES
-  for v in VARIANTS.get(name, ('',))
-]
+VARIANTS = {'davos': ('', 'video', 'audio')}
+# See test_study.py, test_small.py, and below.
+ELSEWHERE = {'demo', 'sounding_shapes', 'small', 'crowdsal'}
+NAMES = sorted({path.stem for path in FOLDER.glob('[!_]*.py')} - ELSEWHERE)
+CASES = [(name, v) for name in NAMES for v in VARIANTS.get(name, ('',))]
 
 
 def _config(name, variant) -> ConfigDict:

@@ -35,7 +35,7 @@ def _run(command, environment, cwd=ROOT):
 # {wrong flags: what `main` says about them}.
 WRONG = {
   '': 'main: expected --config=FILE, got none',
-  '--config=nope.py': 'one of davos, demo, small, .*; got .nope.py.',
+  '--config=nope.py': 'one of crowdsal, davos, demo, .*; got .nope.py.',
   '--config=davos --config.model.depht=1': 'no field .depht.. .*"depth"',
   '--config=davos --config.train.steps=x': 'config.train.steps=x: invalid',
   '--config=davos:smell': "main: expected .* got 'smell'",

@@ -69,7 +69,7 @@ def _assert_close(actual, expected):
   'name, size, batch',
   [
     ('resnet3d', (64, 96), 1),
-    ('resnet3d', (96, 64), 2),
+    pytest.param('resnet3d', (96, 64), 2, marks=pytest.mark.slow),
     ('video', (64, 64), 1),
     ('audio', (64, 64), 1),
     pytest.param('bundled', (64, 96), 1, marks=pytest.mark.slow),
