@@ -114,7 +114,11 @@ class Table:
       number = float(plain)
     except ValueError as error:
       advice = ''
-      if ',' in text:
+      if ':' in text:
+        advice = '; write times in seconds or milliseconds'
+      elif '%' in text:
+        advice = '; write shares of the picture as numbers from 0 to 1'
+      elif ',' in text:
         advice = '; save numbers with a decimal point and no other separator'
       raise ValueError(
         f"{self.path}, line {line}: expected a number, got '{text}'{advice}"

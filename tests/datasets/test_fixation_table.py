@@ -43,6 +43,20 @@ _TABLES = {
 }
 
 
+@pytest.mark.parametrize(
+  ('row', 'advice'),
+  [
+    ('a.mp4,00:00:01.5,v,10.5,20', 'write times in seconds'),
+    ('a.mp4,1.5,v,12%,20', 'numbers from 0 to 1'),
+  ],
+)
+def test_what_is_no_number_is_refused_with_advice(tmp_path, row, advice):
+  path = tmp_path / 'fixations.csv'
+  path.write_text(f'name,time,viewer,x,y\n{row}\n')
+  with pytest.raises(ValueError, match=f'line 2: expected a number.*{advice}'):
+    read_fixations(path, Units()).gaze(['a.mp4'], CLIP, Units())
+
+
 @pytest.mark.parametrize('text', _TABLES.values(), ids=_TABLES.keys())
 @pytest.mark.parametrize('encoding', ['utf-8', 'utf-16'])
 def test_one_fixation_is_read_alike(tmp_path, text, encoding):
