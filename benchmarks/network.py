@@ -43,14 +43,9 @@ from dave_jax.training.steps import AUDIO_VISUAL, VISUAL
 
 
 def forward(args) -> list[Row]:
-  twin, variables = networks()
-  video, audio, _ = inputs(args.batch, args.height, args.width)
-  ours, plain = (
-    jitted_forward(lax_kernels=lax_kernels) for lax_kernels in (False, True)
-  )
-  first = torch_inputs(video, audio, torch.contiguous_format)
-  last = torch_inputs(video, audio, torch.channels_last_3d)
-  twin_last = channels_last(networks()[0])
+  twin, twin_last, variables = _networks()
+  (video, audio, _), first, last = _inputs(args)
+  ours, plain = _ours_and_plain(jitted_forward)
   expected = torch_forward(twin, *first)
   error = np.abs(ours(variables, video, audio) - expected).max()
   print(f'largest difference: {error / np.ptp(expected):.1e} of the range')
@@ -75,14 +70,9 @@ def forward(args) -> list[Row]:
 
 
 def gradient(args) -> list[Row]:
-  twin, variables = networks()
-  video, audio, targets = inputs(args.batch, args.height, args.width)
-  ours, plain = (
-    jitted_gradient(lax_kernels=lax_kernels) for lax_kernels in (False, True)
-  )
-  first = torch_inputs(video, audio, torch.contiguous_format)
-  last = torch_inputs(video, audio, torch.channels_last_3d)
-  twin_last = channels_last(networks()[0])
+  twin, twin_last, variables = _networks()
+  (video, audio, targets), first, last = _inputs(args)
+  ours, plain = _ours_and_plain(jitted_gradient)
   torch_targets = torch.from_numpy(targets)
   weights = variables['params'], variables['batch_stats']
   arrays = *weights, video, audio, targets
@@ -105,6 +95,23 @@ def gradient(args) -> list[Row]:
     args.rounds,
   )
   return list(_compared('forward and backward, a window', seconds, args.batch))
+
+
+def _networks():
+  """Returns PyTorch's network, the same channels last, and its weights."""
+  twin, variables = networks()
+  return twin, channels_last(networks()[0]), variables
+
+
+def _inputs(args):
+  """Returns the inputs, and PyTorch's with channels first and last."""
+  arrays = inputs(args.batch, args.height, args.width)
+  forms = torch.contiguous_format, torch.channels_last_3d
+  return arrays, *(torch_inputs(*arrays[:2], form) for form in forms)
+
+
+def _ours_and_plain(make):
+  return (make(lax_kernels=lax_kernels) for lax_kernels in (False, True))
 
 
 def _compared(name, seconds, batch):
