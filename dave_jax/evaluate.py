@@ -13,7 +13,6 @@ processes, start each with the same --out, --process_index=I and
 """
 
 import argparse
-import os
 import sys
 
 from dave_jax.arguments import (
@@ -23,16 +22,17 @@ from dave_jax.arguments import (
   add_fields,
   make_parser,
 )
-from dave_jax.datasets.schema import GAZE_KINDS
 from dave_jax.evaluation.options import BASELINES, SOUNDS, Options
-from dave_jax.evaluation.run import evaluate
-from dave_jax.evaluation.run_folder import METRICS
 from dave_jax.scoring.settings import ScoreSettings
 
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command line; returns the exit status."""
   args = vars(_parser().parse_args(argv))
+  # Data sets take half a second to import, which --help does not need.
+  from dave_jax.evaluation.run import evaluate
+  from dave_jax.evaluation.summary import print_metrics
+
   try:
     scoring = {key: args.pop(key) for key in ScoreSettings.__annotations__}
     metrics = evaluate(Options(**args, settings=ScoreSettings(**scoring)))
@@ -47,38 +47,6 @@ def main(argv: list[str] | None = None) -> int:
   if metrics:
     print_metrics(metrics, args['out'])
   return DONE
-
-
-def print_metrics(metrics: dict, out: str) -> None:
-  """Prints the mean scores of an evaluation, and where they are.
-
-  Args:
-    metrics: See `evaluation.run.evaluate`.
-    out: Folder of the run.
-  """
-  path = os.path.join(out, METRICS)
-  counts = metrics['counts']
-  print(
-    f'{metrics["run"]["name"]}: {counts["videos"]} videos, {counts["frames"]} '
-    f'frames scored, {counts["empty"]} without fixations skipped'
-  )
-  kinds = metrics['run']['data']['gaze_kinds']
-  print(f'ground truth: {" and ".join(GAZE_KINDS[kind] for kind in kinds)}')
-  for key, what in (
-    ('missing', 'without a map'),
-    ('broken', 'whose map contains NaN or infinity'),
-  ):
-    if counts[key]:
-      print(f'{counts[key]} frames {what}: not scored, listed in {path}')
-  for name in metrics['scores']:
-    value = metrics['overall'][name]
-    shown = 'undefined' if value is None else f'{value:.4f}'
-    spread = metrics['overall'].get('spread', {}).get(name)
-    shown += f' +- {spread:.4f}' if spread is not None else ''
-    undefined = counts['undefined'][name]
-    shown += f'  (undefined in {undefined} frames)' if undefined else ''
-    print(f'  {name:10} {shown}')
-  print(f'Wrote {path}')
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,26 +8,17 @@ scores the best weights on data.test, into runs/davos/evaluation. Each field of
 the config can be overridden: --config.train.batch_size=20.
 """
 
-import faulthandler
 import logging
 import os
 import pathlib
-import socket
 import sys
-import time
 import traceback
 
-import jax
 from absl import flags
 from absl import logging as absl_logging
 from ml_collections import ConfigDict
 
 from dave_jax import command_line
-from dave_jax.compile_cache import enable_compilation_cache
-from dave_jax.requirements import check_requirements
-from dave_jax.train import train
-from dave_jax.training.metrics import NonFiniteError
-from dave_jax.training.saliency_data import parse_splits
 
 _LOG = logging.getLogger('dave_jax.main')
 
@@ -71,6 +62,15 @@ _LOST_STATUS = 75
 def main(argv: list[str]) -> int:
   """Does what the flags say; returns the exit status."""
   del argv  # Flags only.
+  # These take two seconds, which --help does not need.
+  import jax
+
+  from dave_jax.compile_cache import enable_compilation_cache
+  from dave_jax.requirements import check_requirements
+  from dave_jax.train import train
+  from dave_jax.training.connection import connect
+  from dave_jax.training.metrics import NonFiniteError
+
   # Orbax and JAX log every operation at level INFO.
   absl_logging.set_verbosity(absl_logging.WARNING)
   enable_compilation_cache()
@@ -79,7 +79,13 @@ def main(argv: list[str]) -> int:
     _WORKDIR.value or pathlib.Path('runs', command_line.config_name())
   )
   try:
-    _connect()
+    connect(
+      distributed=_DISTRIBUTED.value,
+      coordinator=_COORDINATOR.value,
+      processes=_PROCESSES.value,
+      process=_PROCESS.value,
+      timeout=_WAIT.value,
+    )
   except TimeoutError as error:
     print(f'main: {error}', file=sys.stderr)
     return _LOST_STATUS
@@ -117,73 +123,6 @@ def main(argv: list[str]) -> int:
   return 0
 
 
-def _connect() -> None:
-  """Connects the processes of a run that has several.
-
-  Raises:
-    ValueError: The flags do not say how.
-  """
-  if not _DISTRIBUTED.value:
-    given = [
-      f'--{flag.name}'
-      for flag in (_COORDINATOR, _PROCESSES, _PROCESS)
-      if flag.value is not None
-    ]
-    if given:
-      raise ValueError(f'expected --distributed with {", ".join(given)}')
-    return
-  if _COORDINATOR.value and _PROCESS.value:
-    _wait_for_coordinator(_COORDINATOR.value, _WAIT.value)
-  # JAX aborts without an exception; print the likely cause first.
-  print(
-    'main: connecting to the other processes'
-    + (f' at {_COORDINATOR.value}' if _COORDINATOR.value else '')
-    + f'; if this ends the program, one of them did not start, or was not '
-    f'reached within {_WAIT.value} s',
-    file=sys.stderr,
-    flush=True,
-  )
-  faulthandler.disable()  # Its stack would hide the cause.
-  try:
-    jax.distributed.initialize(
-      coordinator_address=_COORDINATOR.value,
-      num_processes=_PROCESSES.value,
-      process_id=_PROCESS.value,
-      initialization_timeout=_WAIT.value,
-      heartbeat_timeout_seconds=_WAIT.value,
-    )
-  except (ValueError, TypeError) as error:
-    raise ValueError(
-      f'cannot connect to the other processes: {error} Give --coordinator, '
-      '--processes and --process, or leave out --distributed'
-    ) from error
-  faulthandler.enable()
-
-
-def _wait_for_coordinator(address: str, seconds: float) -> None:
-  """Waits until something listens at HOST:PORT.
-
-  Raises:
-    ValueError: The address is not HOST:PORT.
-    TimeoutError: Nothing does.
-  """
-  host, _, port = address.rpartition(':')
-  if not host or not port.isdecimal():
-    raise ValueError(f'expected --coordinator=HOST:PORT, got {address!r}')
-  deadline = time.monotonic() + seconds
-  while True:
-    try:
-      socket.create_connection((host, int(port)), timeout=seconds).close()
-      return
-    except OSError as error:
-      if time.monotonic() > deadline:
-        raise TimeoutError(
-          f'no process 0 at --coordinator={address} within {seconds} s '
-          f'({error}); start it there, or raise --wait'
-        ) from error
-    time.sleep(0.2)
-
-
 def _log_to_stderr(is_primary: bool) -> None:
   """Prints the package's log; of other processes, warnings only."""
   logger = logging.getLogger('dave_jax')
@@ -195,9 +134,12 @@ def _log_to_stderr(is_primary: bool) -> None:
 
 def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> None:
   """Scores the best weights of a run on the test sets of its config."""
-  from dave_jax.evaluate import print_metrics
+  import jax
+
   from dave_jax.evaluation.options import options_from
   from dave_jax.evaluation.run import evaluate
+  from dave_jax.evaluation.summary import print_metrics
+  from dave_jax.training.saliency_data import parse_splits
 
   if config.task != 'saliency':
     raise ValueError(

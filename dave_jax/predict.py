@@ -35,14 +35,8 @@ the same command again with --resume to predict what is missing.
 
 import argparse
 import dataclasses
-import math
 import pathlib
 import sys
-import time
-
-import av
-import jax.numpy as jnp
-from tqdm import tqdm
 
 from dave_jax.arguments import (
   DONE,
@@ -51,65 +45,55 @@ from dave_jax.arguments import (
   add_fields,
   make_parser,
 )
-from dave_jax.compile_cache import enable_compilation_cache
 from dave_jax.media.clock import ALIGNMENTS
-from dave_jax.media.overlay import COLORMAPS, STYLES, Style
-from dave_jax.pages.gallery import write_gallery
-from dave_jax.prediction import maps, submission
-from dave_jax.prediction.loading import load
-from dave_jax.prediction.saliency_model import SIZES
-from dave_jax.prediction.settings import FORMATS, Settings
-from dave_jax.prediction.video_job import Job
-from dave_jax.prediction.video_list import (
-  assign_folders,
-  find_videos,
-  read_list,
-  take_share,
-  write_failures,
+from dave_jax.media.drawing_style import COLORMAPS, STYLES, Style
+from dave_jax.prediction.settings import (
+  FORMATS,
+  MAP_FORMATS,
+  SIZES,
+  SUBMISSIONS,
+  VALUES,
+  VIDEO_BITS,
+  Settings,
 )
 from dave_jax.weights.bundled import NOTE
 
-DTYPES = {'float32': jnp.float32, 'bfloat16': jnp.bfloat16}
+DTYPES = ('float32', 'bfloat16')
 
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command line; returns the exit status."""
   args = _parser().parse_args(argv)
+  # JAX and FFmpeg take a second to import, which --help does not need.
+  from dave_jax.compile_cache import enable_compilation_cache
+  from dave_jax.prediction.loading import load
+  from dave_jax.prediction.run import predict_videos
+
   enable_compilation_cache()
   try:
     settings = _settings(args)
     folders = _folders(args)
     if args.checkpoint is None:
       print(f'predict: {NOTE}', file=sys.stderr)
-    model = load(args.checkpoint, dtype=DTYPES[args.dtype])
+    model = load(args.checkpoint, dtype=args.dtype)
   except (ValueError, OSError) as error:
     return _fail(error)
-  failures, listed = {}, -math.inf
-  for video, folder in folders.items():
-    try:
-      with tqdm(desc=pathlib.Path(video).name, unit='frame') as progress:
-        problems = Job(model, video, folder, settings).run(
-          batch_size=args.batch_size,
-          overwrite=args.overwrite,
-          resume=args.resume,
-          progress=progress,
-        )
-      for problem in problems:
-        print(f'{video}: {problem}', file=sys.stderr)
-      print(f'Written: {folder}', file=sys.stderr)
-      if time.monotonic() - listed > _SECONDS_BETWEEN_LISTS:
-        listed = _list_pages(args.out, quiet=True)
-    except (ValueError, OSError, av.error.FFmpegError) as error:
-      failures[video] = str(error)
-      _fail(error)
-    except KeyboardInterrupt:
-      print(
-        'predict: interrupted; run the same command with --resume to continue',
-        file=sys.stderr,
-      )
-      _list_pages(args.out)
-      return INTERRUPTED
-  _list_pages(args.out)
+  try:
+    failures = predict_videos(
+      model,
+      folders,
+      settings,
+      out=args.out,
+      batch_size=args.batch_size,
+      overwrite=args.overwrite,
+      resume=args.resume,
+    )
+  except KeyboardInterrupt:
+    print(
+      'predict: interrupted; run the same command with --resume to continue',
+      file=sys.stderr,
+    )
+    return INTERRUPTED
   failed = _report_failures(failures, folders, args)
   if failed or not args.submission:
     return FAILED if failed else DONE
@@ -118,9 +102,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _submit(args, folders) -> int:
   """Writes the zip of a challenge; returns the exit status."""
+  from dave_jax.prediction.submission import submit
+
   path = pathlib.Path(args.out) / f'{args.submission}.zip'
   try:
-    submission.submit(path, folders, args.sample)
+    submit(path, folders, args.sample)
   except (ValueError, OSError) as error:
     return _fail(error)
   print(f'Written: {path}', file=sys.stderr)
@@ -129,7 +115,9 @@ def _submit(args, folders) -> int:
 
 def _folders(args) -> dict[str, pathlib.Path]:
   """Returns {video: folder of its results} of this process's share."""
-  videos = find_videos(args.videos + read_list(args.list))
+  from dave_jax.prediction import video_list
+
+  videos = video_list.find_videos(args.videos + video_list.read_list(args.list))
   if not videos:
     raise ValueError('expected VIDEO... or --videos=LIST.txt, got no video')
   if args.submission and args.process_count > 1:
@@ -139,13 +127,15 @@ def _folders(args) -> dict[str, pathlib.Path]:
     )
   # Folders are named before the videos are shared out, so that the names do
   # not depend on the number of processes.
-  folders = assign_folders(videos, pathlib.Path(args.out))
-  share = take_share(videos, args.process_index, args.process_count)
+  folders = video_list.assign_folders(videos, pathlib.Path(args.out))
+  share = video_list.take_share(videos, args.process_index, args.process_count)
   return {video: folders[video] for video in share}
 
 
 def _report_failures(failures, folders, args) -> bool:
   """Writes which videos failed and why; returns whether any did."""
+  from dave_jax.prediction.video_list import write_failures
+
   name = 'failures.csv'
   if args.process_count > 1:
     name = f'failures_{args.process_index}.csv'
@@ -164,32 +154,6 @@ def _report_failures(failures, folders, args) -> bool:
   return bool(failures)
 
 
-# The page of all predictions reads a file of each, so it is not written after
-# every one of many short videos.
-_SECONDS_BETWEEN_LISTS = 60
-
-
-def _list_pages(out: str, *, quiet: bool = False) -> float:
-  """Writes the page that lists all predictions in a folder.
-
-  Args:
-    out: The folder.
-    quiet: Whether to say nothing about it.
-
-  Returns:
-    When it was written, by `time.monotonic`.
-  """
-  try:
-    page, error = write_gallery(out), None
-  except OSError as e:
-    page, error = None, e
-  if error is not None and not quiet:
-    print(f'predict: {error}', file=sys.stderr)
-  if page is not None and not quiet:
-    print(f'To look at: {page}', file=sys.stderr)
-  return time.monotonic()
-
-
 def _settings(args) -> Settings:
   # The others have other names or types on the command line.
   same = {f.name for f in dataclasses.fields(Settings)} - {'style'}
@@ -204,14 +168,14 @@ def _settings(args) -> Settings:
 def _formats(args) -> tuple[str, ...]:
   if args.format is not None:
     formats = tuple(args.format.split(','))
-    if args.submission and not set(formats) & set(maps.VIDEOS):
+    if args.submission and not set(formats) & VIDEO_BITS.keys():
       raise ValueError(
-        f'--submission: expected a --format of {" or ".join(maps.VIDEOS)}, got '
+        f'--submission: expected a --format of {" or ".join(VIDEO_BITS)}, got '
         f'{args.format}; leave it out'
       )
     return formats
   if args.submission:
-    return (submission.SUBMISSIONS[args.submission],)
+    return (SUBMISSIONS[args.submission],)
   return Settings.formats
 
 
@@ -263,12 +227,12 @@ def _parser() -> argparse.ArgumentParser:
   group.add_argument(
     '--format',
     help=f'Comma-separated from {",".join(FORMATS)}; at most one of '
-    f'{", ".join(maps.FORMATS)} (default: {",".join(Settings.formats)}, or mp4 '
+    f'{", ".join(MAP_FORMATS)} (default: {",".join(Settings.formats)}, or mp4 '
     'for a submission)',
   )
   group.add_argument(
     '--submission',
-    choices=tuple(submission.SUBMISSIONS),
+    choices=tuple(SUBMISSIONS),
     help='Challenge whose zip is written when all videos are done',
   )
   group.add_argument(
@@ -276,7 +240,7 @@ def _parser() -> argparse.ArgumentParser:
     help='Sample submission, a folder or zip, that names, frames and sizes are '
     'checked against (default: the videos)',
   )
-  add_fields(group, Settings, 'size values', size=SIZES, values=maps.VALUES)
+  add_fields(group, Settings, 'size values', size=SIZES, values=VALUES)
   group = parser.add_argument_group('drawings')
   add_fields(
     group, Style, 'style opacity colormap', style=STYLES, colormap=COLORMAPS
@@ -296,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     default=4,
     help='Windows per batch; the maps do not depend on it',
   )
-  add_fields(group, Settings, 'dtype', dtype=tuple(DTYPES))
+  add_fields(group, Settings, 'dtype', dtype=DTYPES)
   return parser
 
 

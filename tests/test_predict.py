@@ -4,8 +4,6 @@ import csv
 import json
 import pathlib
 import shutil
-import subprocess
-import sys
 
 import av
 import cv2
@@ -331,15 +329,3 @@ def test_sound_of_another_file(checkpoint, clip, tmp_path):
   assert (maps[0] != maps[1]).any() and (maps[1] != maps[2]).any()
   with av.open(str(tmp_path / 'tone/noise/overlay.mp4')) as overlay:
     assert overlay.streams.audio[0].name == 'aac'
-
-
-@pytest.mark.slow
-def test_runs_as_a_module():
-  """`--help` comes without JAX having to be set up."""
-  done = subprocess.run(
-    [sys.executable, '-m', 'dave_jax.predict', '--help'],
-    capture_output=True,
-    text=True,
-    check=True,
-  )
-  assert '--checkpoint' in done.stdout

@@ -21,12 +21,14 @@
 - frames, if asked for: {video: {'frame': [...], score: [...]}}.
 """
 
+import os
 import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
-from dave_jax.evaluation.run_folder import VideoScores
+from dave_jax.datasets.schema import GAZE_KINDS
+from dave_jax.evaluation.run_folder import METRICS, VideoScores
 from dave_jax.scoring.settings import Average
 
 FORMAT = 'dave-jax metrics 1'
@@ -134,3 +136,35 @@ def _mean(videos, average):
 def _json(values):
   """Returns a list of numbers, with None for NaN and infinity."""
   return [v if np.isfinite(v) else None for v in values.tolist()]
+
+
+def print_metrics(metrics: dict, out: str) -> None:
+  """Prints the mean scores of an evaluation, and where they are.
+
+  Args:
+    metrics: See `evaluation.run.evaluate`.
+    out: Folder of the run.
+  """
+  path = os.path.join(out, METRICS)
+  counts = metrics['counts']
+  print(
+    f'{metrics["run"]["name"]}: {counts["videos"]} videos, {counts["frames"]} '
+    f'frames scored, {counts["empty"]} without fixations skipped'
+  )
+  kinds = metrics['run']['data']['gaze_kinds']
+  print(f'ground truth: {" and ".join(GAZE_KINDS[kind] for kind in kinds)}')
+  for key, what in (
+    ('missing', 'without a map'),
+    ('broken', 'whose map contains NaN or infinity'),
+  ):
+    if counts[key]:
+      print(f'{counts[key]} frames {what}: not scored, listed in {path}')
+  for name in metrics['scores']:
+    value = metrics['overall'][name]
+    shown = 'undefined' if value is None else f'{value:.4f}'
+    spread = metrics['overall'].get('spread', {}).get(name)
+    shown += f' +- {spread:.4f}' if spread is not None else ''
+    undefined = counts['undefined'][name]
+    shown += f'  (undefined in {undefined} frames)' if undefined else ''
+    print(f'  {name:10} {shown}')
+  print(f'Wrote {path}')

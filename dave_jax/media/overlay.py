@@ -12,13 +12,10 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from PIL import Image
 
-from dave_jax.checks import check_choice
 from dave_jax.media.container import is_utf8
+from dave_jax.media.drawing_style import Style
 from dave_jax.media.sound_track import SoundTrack
 from dave_jax.media.video import VideoInfo
-
-STYLES = ('heat', 'contour', 'side_by_side')
-COLORMAPS = ('inferno', 'hot', 'jet', 'magma', 'plasma', 'turbo', 'viridis')
 
 # Holds 24, 25, 30, 60 and 30000/1001 frames per second without rounding, and is
 # coarse enough for MPEG-4, which counts in 16 bits.
@@ -26,32 +23,6 @@ _TIME_BASE = Fraction(1, 60_000)
 _GIF_TIME_BASE = Fraction(1, 100)
 _CONTOURS = (0.25, 0.5, 0.75)  # Between the mean of a map, 0, and its peak, 1.
 _GAZE_COLOUR = (0, 255, 120)
-
-
-@dataclasses.dataclass(frozen=True)
-class Style:
-  """How saliency is drawn.
-
-  Attributes:
-    style: How maps are drawn: colours over the picture (heat); lines at a
-      quarter, half and three quarters of the way from the mean of the map to
-      its peak (contour); or the picture beside heat on it (side_by_side).
-    opacity: Opacity of the colours at the peak, 0 to 1.
-    colormap: Colours of low to high saliency.
-
-  Raises:
-    ValueError: A choice is unknown.
-  """
-
-  style: str = 'heat'
-  opacity: float = 0.75
-  colormap: str = 'inferno'
-
-  def __post_init__(self):
-    check_choice('style', self.style, STYLES)
-    check_choice('colormap', self.colormap, COLORMAPS)
-    if not 0 <= self.opacity <= 1:
-      raise ValueError(f'opacity: expected 0 to 1, got {self.opacity}')
 
 
 def draw(

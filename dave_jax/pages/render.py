@@ -13,7 +13,7 @@ import numpy as np
 from markupsafe import Markup
 
 from dave_jax.files import write_text
-from dave_jax.media.overlay import COLORMAPS
+from dave_jax.media.drawing_style import COLORMAPS
 
 _STATIC = pathlib.Path(__file__).parent / 'static'
 # Whatever a page holds, browsers load nothing for it from any network.

@@ -8,7 +8,7 @@ import numpy as np
 
 from dave_jax.files import write_json
 from dave_jax.media.areas import Area
-from dave_jax.media.overlay import Style
+from dave_jax.media.drawing_style import Style
 from dave_jax.pages.pieces import write_data, write_maps
 from dave_jax.pages.render import as_base64, colormaps, write_page
 

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from dave_jax.media.drawing_style import Style
 from dave_jax.media.frame_folder import IMAGE_SUFFIXES
 from dave_jax.media.image_file import write_image
-from dave_jax.media.overlay import OverlayWriter, Style, draw
+from dave_jax.media.overlay import OverlayWriter, draw
 from dave_jax.media.video import VideoInfo
 from dave_jax.prediction.maps import MapFiles
 
-DRAWINGS = ('overlay', 'gif', 'stills')
 _GIF_WIDTH, _GIF_RATE = 480, 10.0  # Pixels; frames per second.
 
 

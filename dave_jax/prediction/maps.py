@@ -11,12 +11,8 @@ import numpy as np
 from dave_jax.files import write_atomically
 from dave_jax.media.image_file import read_image, write_image
 from dave_jax.media.map_video import write_maps
+from dave_jax.prediction.settings import VIDEO_BITS
 
-# Bits of a video of maps.
-_BITS = {'mp4': 8, 'mp4_10bit': 10}
-VIDEOS = tuple(_BITS)
-FORMATS = ('png', 'npz', 'mat', *VIDEOS)
-VALUES = ('probability', 'minmax', 'network')
 _WHITE = 65535  # Largest value of a 16-bit PNG.
 _LARGEST_MAT = 2**31 - 1  # Bytes of an array in a MATLAB 5 file.
 
@@ -62,7 +58,7 @@ class MapFiles:
 
   Attributes:
     folder: The folder of the video's results.
-    format: One of `FORMATS`.
+    format: One of `settings.MAP_FORMATS`.
   """
 
   folder: pathlib.Path
@@ -78,7 +74,7 @@ class MapFiles:
     """The file of all maps; None if each has its own."""
     if self.format == 'png':
       return None
-    if self.format in _BITS:
+    if self.format in VIDEO_BITS:
       return self.folder / f'{self.folder.name}.mp4'
     return self.folder / f'maps.{self.format}'
 
@@ -138,9 +134,9 @@ class MapFiles:
       'frame': np.array([row['frame'] for row in rows], np.int32),
     }
     with write_atomically(self.joined) as partial:
-      if self.format in _BITS:
+      if self.format in VIDEO_BITS:
         maps = self._every_frame(rows)
-        write_maps(partial, maps, rate=rate, bits=_BITS[self.format])
+        write_maps(partial, maps, rate=rate, bits=VIDEO_BITS[self.format])
         return
       if self.format == 'npz':
         _write_npz(partial, maps, shape, others)

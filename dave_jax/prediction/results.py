@@ -12,11 +12,11 @@ from tqdm import tqdm
 from dave_jax.media.areas import Area
 from dave_jax.media.audio import Sound
 from dave_jax.media.video import VideoInfo
-from dave_jax.prediction.drawings import DRAWINGS, Drawings, GazePoints
+from dave_jax.prediction.drawings import Drawings, GazePoints
 from dave_jax.prediction.frame_table import Screen, write_numbers
 from dave_jax.prediction.maps import MapFiles
 from dave_jax.prediction.page import write_page
-from dave_jax.prediction.settings import PAGE, Settings
+from dave_jax.prediction.settings import DRAWINGS, PAGE, Settings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,7 +19,8 @@ from dave_jax.models import frame_features, stem_stream
 from dave_jax.models.dave import DAVE
 from dave_jax.models.normalisation import normalise
 from dave_jax.prediction.background import batched, in_background
-from dave_jax.prediction.maps import VALUES, finish_map
+from dave_jax.prediction.maps import finish_map
+from dave_jax.prediction.settings import SIZES, VALUES
 from dave_jax.prediction.sliding_windows import (
   FrameChoice,
   read_windows,
@@ -33,7 +34,6 @@ _PLAIN_STRIDE = 3
 _PLAIN_STRIDE_OF_FRAMES = 16
 # Frames of a window before the one that is predicted.
 LEAD = clock.WINDOW_FRAMES - 1
-SIZES = ('video', 'network')
 # What the prediction of a video is continued from.
 VideoState = stem_stream.StemState | frame_features.FrameStream
 

@@ -4,13 +4,16 @@ import dataclasses
 
 from dave_jax.checks import check_choice
 from dave_jax.media.clock import ALIGNMENTS
-from dave_jax.media.overlay import Style
-from dave_jax.prediction import maps
-from dave_jax.prediction.drawings import DRAWINGS
-from dave_jax.prediction.saliency_model import SIZES
+from dave_jax.media.drawing_style import Style
 
+VIDEO_BITS = {'mp4': 8, 'mp4_10bit': 10}  # Bits of a video of maps.
+MAP_FORMATS = ('png', 'npz', 'mat', *VIDEO_BITS)
+DRAWINGS = ('overlay', 'gif', 'stills')
 PAGE = 'page'
-FORMATS = (*maps.FORMATS, *DRAWINGS, PAGE)
+FORMATS = (*MAP_FORMATS, *DRAWINGS, PAGE)
+VALUES = ('probability', 'minmax', 'network')  # See `maps.finish_map`.
+SIZES = ('video', 'network')
+SUBMISSIONS = {'ntire2026': 'mp4'}  # {challenge: format of its maps}.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,12 +76,12 @@ class Settings:
   def __post_init__(self):
     for name in self.formats:
       check_choice('format', name, FORMATS)
-    check_choice('values', self.values, maps.VALUES)
+    check_choice('values', self.values, VALUES)
     check_choice('size', self.size, SIZES)
     check_choice('alignment', self.alignment, ALIGNMENTS)
-    if len(set(self.formats) & set(maps.FORMATS)) > 1:
+    if len(set(self.formats) & set(MAP_FORMATS)) > 1:
       raise ValueError(
-        f'format: expected at most one of {", ".join(maps.FORMATS)}, got '
+        f'format: expected at most one of {", ".join(MAP_FORMATS)}, got '
         f'{",".join(self.formats)}'
       )
     if self.stride < 1 or (self.fps is not None and self.fps <= 0):
@@ -95,7 +98,7 @@ class Settings:
         f'expected 0 <= start < end in seconds, got start {self.start}, end '
         f'{self.end}'
       )
-    if set(self.formats) & set(maps.VIDEOS) and (
+    if set(self.formats) & VIDEO_BITS.keys() and (
       self.stride > 1 or self.fps or self.start or self.end is not None
     ):
       raise ValueError(
@@ -116,4 +119,4 @@ class Settings:
   @property
   def map_format(self) -> str | None:
     """Format of the maps; None if none are kept."""
-    return next((f for f in self.formats if f in maps.FORMATS), None)
+    return next((f for f in self.formats if f in MAP_FORMATS), None)

@@ -11,9 +11,6 @@ from dave_jax.media import map_video
 from dave_jax.media.source import VIDEO_SUFFIXES
 from dave_jax.media.video import probe
 
-# {challenge: format of its maps}.
-SUBMISSIONS = {'ntire2026': 'mp4'}
-
 
 def submit(
   path: str | os.PathLike,

@@ -17,7 +17,7 @@ from dave_jax.prediction.journal import MAP_LOG, SILENT_LOG, Journal
 from dave_jax.prediction.map_log import MapLog
 from dave_jax.prediction.results import Results
 from dave_jax.prediction.saliency_model import LEAD, SaliencyModel
-from dave_jax.prediction.settings import Settings
+from dave_jax.prediction.settings import VIDEO_BITS, Settings
 from dave_jax.weights.model_folder import network_fields
 
 FORMAT = 'dave-jax prediction 2'
@@ -173,7 +173,7 @@ class Job:
       if self.settings.fps is not None and info.duration is not None:
         count = round(info.duration * self.settings.fps)
       maps.check_mat_size((count, *size))
-    if self.settings.map_format in maps.VIDEOS and self.folder.name in (
+    if self.settings.map_format in VIDEO_BITS and self.folder.name in (
       'overlay',
       'video',
     ):

@@ -13,14 +13,16 @@ import argparse
 import sys
 
 from dave_jax.arguments import DONE, FAILED, make_parser
-from dave_jax.report.runs import read_runs
-from dave_jax.report.write import write_report
 from dave_jax.scoring.settings import SCORES
 
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command line; returns the exit status."""
   args = _parser().parse_args(argv)
+  # Figures and statistics take seconds to import, which --help does not need.
+  from dave_jax.report.runs import read_runs
+  from dave_jax.report.write import write_report
+
   try:
     path = write_report(
       read_runs(args.runs),

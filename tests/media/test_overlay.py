@@ -6,7 +6,8 @@ import pytest
 
 from dave_jax.media.audio import load_waveform
 from dave_jax.media.container import StreamFrames
-from dave_jax.media.overlay import OverlayWriter, Style, draw
+from dave_jax.media.drawing_style import Style
+from dave_jax.media.overlay import OverlayWriter, draw
 from dave_jax.media.source import open_source
 
 PEAK = np.zeros((8, 12), np.float32)
