@@ -91,6 +91,7 @@ def _whole(dataset, args):
     augmentations=(),
     views=None,
     weights=None,
+    sound='own',
   )
   for _ in range(2 * max(1, args.workers)):  # Workers start.
     next(batches)

@@ -99,6 +99,12 @@ def get_config(variant: str = '') -> ConfigDict:
   # Time of a window's sound relative to its frames: 'exact', 'causal' or
   # 'reference', see media/clock.py.
   data.alignment = 'exact'
+  # Sound of windows in training and validation: 'own'; 'none', silence; or
+  # 'other', that of another clip, drawn for each window. The last two are
+  # controls, with the layers of the audio-visual network and nothing to learn
+  # from sound. `dave_jax.evaluate` gives a network the sound it was trained
+  # with, which its weights record.
+  data.sound = 'own'
   # Standard deviation of the Gaussian that blurs fixations, in pixels of the
   # original; None for the one that the data set was prepared with.
   data.sigma = config_dict.placeholder(float)

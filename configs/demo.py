@@ -58,6 +58,8 @@ def get_config() -> ConfigDict:
   options.size = '128x160'  # The size of the frames.
   options.batch_size = 8
   options.scoring.splits = 10
+  # Intervals of differences between networks, see dave_jax/report/bootstrap.py.
+  config.bootstrap = ConfigDict({'resamples': 10000, 'level': 0.95, 'seed': 0})
   return config
 
 

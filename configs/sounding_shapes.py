@@ -1,8 +1,10 @@
-"""What sound adds on the simulated sounding_shapes, over three seeds.
+"""What sound adds on the simulated sounding_shapes: three seeds and controls.
 
   python -m dave_jax.main --config=configs/sounding_shapes.py
 
-The study of configs/demo.py with three seeds and longer training.
+The study of configs/demo.py with three seeds, longer training, and two controls
+that have the layers of the audio-visual network and no sound to learn from:
+what they gain over the video-only network is not due to sound.
 """
 
 from ml_collections import ConfigDict
@@ -14,6 +16,12 @@ def get_config() -> ConfigDict:
   """Returns the config."""
   config = demo.get_config()
   config.seeds = (0, 1, 2)
-  for network in (config.networks.audio_visual, config.networks.video):
+  networks = config.networks
+  for network in (networks.audio_visual, networks.video):
     network.train.steps = 1000
+  # Each is validated and scored with the sound that it is trained with: deaf
+  # with silence, shuffled with the sound of other clips.
+  for name, sound in (('deaf', 'none'), ('shuffled', 'other')):
+    networks[name] = networks.audio_visual.copy_and_resolve_references()
+    networks[name].data.sound = sound
   return config

@@ -16,8 +16,13 @@ from dave_jax.datasets.simulation.voices import write_voices
 from dave_jax.datasets.store import open_dataset
 from dave_jax.evaluation.options import BASELINES, options_from
 from dave_jax.evaluation.run import evaluate
+from dave_jax.report.bootstrap import Bootstrap
 from dave_jax.report.runs import Run, read_runs
-from dave_jax.report.sound_gain import gain_table, seeds_table
+from dave_jax.report.sound_gain import (
+  differences_table,
+  gain_table,
+  seeds_table,
+)
 from dave_jax.report.write import write_report, write_tables
 from dave_jax.train import train
 
@@ -27,9 +32,19 @@ _NAMES = {
   'audio_visual': 'Audio-visual',
   'video': 'Video only',
   'audio': 'Audio only',
+  'deaf': 'Trained deaf',
+  'shuffled': 'Trained on shuffled sound',
 }
 # The audio-visual network with the sound of another clip.
 _SWAPPED = 'Sound swapped'
+# What a difference shows, and the models that it is between.
+_DIFFERENCES = (
+  ('network with sound', 'Audio-visual', 'Video only'),
+  ('sound, net of its layers', 'Audio-visual', 'Trained deaf'),
+  ('the right sound', 'Audio-visual', _SWAPPED),
+  ('layers without sound', 'Trained deaf', 'Video only'),
+  ('layers with unrelated sound', 'Trained on shuffled sound', 'Video only'),
+)
 _BASELINES = ('human_infinite', 'mean_eye_position')
 
 
@@ -56,7 +71,7 @@ class Study:
     self._workdir = pathlib.Path(workdir)
     self._data_dir = self._workdir / 'data'
     self._boxes = self._workdir / 'boxes.csv'
-    self._modalities = [name for name in _NAMES if name in config.networks]
+    self._networks = [name for name in _NAMES if name in config.networks]
 
   def run(self) -> bool:
     """Runs the stages in order.
@@ -83,10 +98,10 @@ class Study:
     yield 'Pre-train the audio encoder', self._pretrain_audio
     yield 'Pre-train on still images', self._pretrain_video
     for seed in self._config.seeds:
-      for modality in self._modalities:
+      for network in self._networks:
         yield (
-          f'Train {_NAMES[modality]}, seed {seed}',
-          lambda modality=modality, seed=seed: self._train(modality, seed),
+          f'Train {_NAMES[network]}, seed {seed}',
+          lambda network=network, seed=seed: self._train(network, seed),
         )
     yield 'Locate sound sources', self._write_boxes
     for name, fields in self._evaluations():
@@ -122,20 +137,20 @@ class Study:
     config.data.data_dir = str(self._data_dir)
     return train(config, self._workdir / 'pretrain_video')
 
-  def _train(self, modality, seed):
-    config = self._config.networks[modality].copy_and_resolve_references()
+  def _train(self, network, seed):
+    config = self._config.networks[network].copy_and_resolve_references()
     config.seed = seed
     config.data.data_dir = str(self._data_dir)
-    if modality != 'audio':
+    if config.model.modality != 'audio':
       config.start.network = str(self._workdir / 'pretrain_video' / 'best')
-    if modality != 'video':
+    if config.model.modality != 'video':
       config.start.audio_encoder = str(
         self._workdir / 'pretrain_audio' / 'best'
       )
-    return train(config, self._run_folder(modality, seed))
+    return train(config, self._run_folder(network, seed))
 
-  def _run_folder(self, modality, seed):
-    return self._workdir / 'networks' / f'{modality}_{seed}'
+  def _run_folder(self, network, seed):
+    return self._workdir / 'networks' / f'{network}_{seed}'
 
   def _write_boxes(self):
     dataset = open_dataset(self._data_dir, self._config.test.set)
@@ -146,18 +161,22 @@ class Study:
     for baseline in _BASELINES:
       yield BASELINES[baseline], {'baseline': baseline}
     for seed in self._config.seeds:
-      for modality in self._modalities:
-        network = {'checkpoint': str(self._run_folder(modality, seed) / 'best')}
-        yield self._with_seed(_NAMES[modality], seed), network
-        if modality == 'audio_visual':
-          yield self._with_seed(_SWAPPED, seed), network | {'sound': 'other'}
+      for network in self._networks:
+        # Each gets the sound that it was trained with.
+        fields = {
+          'checkpoint': str(self._run_folder(network, seed) / 'best'),
+          'sound': self._config.networks[network].data.sound,
+        }
+        yield self._with_seed(_NAMES[network], seed), fields
+        if network == 'audio_visual':
+          yield self._with_seed(_SWAPPED, seed), fields | {'sound': 'other'}
 
   def _with_seed(self, name, seed):
     return name if len(self._config.seeds) == 1 else f'{name}, seed {seed}'
 
   def _evaluate(self, name, fields):
     test = self._config.test
-    network = self._config.networks[self._modalities[0]]
+    network = self._config.networks[self._networks[0]]
     evaluate(
       options_from(
         test.options,
@@ -181,7 +200,7 @@ class Study:
   def _report(self):
     """Reports the first seed in full, and all seeds in `sound.md`."""
     out = self._workdir / 'report'
-    networks = [_NAMES[modality] for modality in self._modalities]
+    networks = [_NAMES[network] for network in self._networks]
     people, mean = (BASELINES[baseline] for baseline in _BASELINES)
     by_name = {
       name: [self._with_seed(name, seed) for seed in self._config.seeds]
@@ -198,6 +217,13 @@ class Study:
     gain = gain_table(
       models[_NAMES['audio_visual']], models[_NAMES['video']], models[_SWAPPED]
     )
+    differences = differences_table(
+      models,
+      [pair for pair in _DIFFERENCES if set(pair[1:]) <= models.keys()],
+      Bootstrap(**self._config.bootstrap),
+    )
     sound = out / 'sound.md'
-    write_tables(sound, 'What sound adds', [gain, seeds_table(models)])
+    write_tables(
+      sound, 'What sound adds', [gain, differences, seeds_table(models)]
+    )
     _LOG.info('%s\nDone: %s and %s', gain.markdown(), path, sound)

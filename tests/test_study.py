@@ -1,6 +1,7 @@
 """A study from nothing to its report."""
 
 import csv
+import json
 
 import pytest
 
@@ -36,6 +37,9 @@ def config():
     {key: TINY[key] for key in known} | {'train.steps': 2}
   )
   del config.networks['audio']  # Takes as long to compile, and shows no more.
+  config.networks.deaf = config.networks.video.copy_and_resolve_references()
+  config.networks.deaf.model.modality = 'audio_visual'
+  config.networks.deaf.data.sound = 'none'
   for network in (config.pretrain_video, *config.networks.values()):
     network.update_from_flattened_dict(_NETWORK | _STEPS)
   options = config.test.options
@@ -64,6 +68,20 @@ def test_study_goes_from_nothing_to_the_report(config, tmp_path, caplog):
   for row in rows:
     gain = float(row['audio-visual']) - float(row['video only'])
     assert float(row['gain']) == pytest.approx(gain, abs=1e-9)
+  with (report / 'sound_differences.csv').open() as file:
+    rows = list(csv.DictReader(file))
+  assert {row['shows'] for row in rows} == {
+    'network with sound',
+    'sound, net of its layers',
+    'the right sound',
+    'layers without sound',
+  }
+  deaf = tmp_path / 'networks' / 'deaf_0' / 'best' / 'model.json'
+  assert json.loads(deaf.read_text())['origin']['sound'] == 'none'
+  metrics = json.loads(
+    (tmp_path / 'scores' / 'trained_deaf' / 'metrics.json').read_text()
+  )
+  assert metrics['run']['maps']['sound'] == 'none'
 
   times = {p: p.stat().st_mtime_ns for p in tmp_path.glob('networks/*/best/*')}
   assert len(times) > 0

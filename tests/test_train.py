@@ -256,6 +256,11 @@ def test_resumed_run_with_another_seed_is_refused(whole, tmp_path):
     ({'task': 'cooking'}, "expected task in .*, got 'cooking'"),
     ({'train.schedule': 'days'}, r"train\.schedule: expected .*, got 'days'"),
     ({'train.accumulate': 3}, 'divide the batch size 2, got 3'),
+    ({'data.sound': 'loud'}, "data.sound: expected .*, got 'loud'"),
+    (
+      {'data.sound': 'none', 'model.modality': 'video'},
+      "data.sound 'own' with a video-only network",
+    ),
     ({'mesh.data': 3}, 'expected mesh.data of 1 to 1'),
     (
       {'data.audio_visual': '', 'data.images': ''},

@@ -20,6 +20,7 @@ import numpy as np
 
 from dave_jax.data.augmentation import Augmentation
 from dave_jax.data.batches import EPOCHS, Batches, Loading
+from dave_jax.data.sounds import draw_other, silenced, with_sound
 from dave_jax.data.transforms import Reading, WindowReader
 from dave_jax.data.windows import Windows, find_windows, is_still
 from dave_jax.datasets.store import Dataset
@@ -40,6 +41,7 @@ def train_batches(
   augmentations: Sequence[Augmentation],
   views: 'Views | None',
   weights: Sequence[float] | None,
+  sound: str,
 ) -> Batches:
   """Returns endless shuffled batches of the frames that have fixations.
 
@@ -54,6 +56,8 @@ def train_batches(
     weights: Relative frequency of the examples of each source; each source
       then has epochs of its own. None concatenates the sources, so that each
       example occurs once per epoch.
+    sound: One of `sounds.SOUNDS`. It changes neither the order of examples nor
+      anything else in them.
 
   Raises:
     ValueError: The arguments do not fit each other or the data.
@@ -87,7 +91,9 @@ def train_batches(
       ],
       list(weights),
     )
-  chosen = numbers.random_map(SampleWindow(windows, ends), seed=frame_seed)
+  chosen = numbers.random_map(
+    SampleWindow(windows, ends, sound), seed=frame_seed
+  )
   settings = _settings(
     sources,
     chosen,
@@ -96,10 +102,11 @@ def train_batches(
       'stride': stride,
       'random_frames': random_frames,
       'weights': None if weights is None else [float(w) for w in weights],
+      'sound': sound,
     },
   )
   examples = chosen.random_map(
-    LoadWindow(readers, tuple(augmentations), views), seed=read_seed
+    LoadWindow(readers, tuple(augmentations), views, sound), seed=read_seed
   )
   return Batches(
     examples,
@@ -118,6 +125,7 @@ def evaluation_batches(
   *,
   stride: int,
   fixated_only: bool,
+  sound: str,
 ) -> Batches:
   """Returns batches of each window of a split once, in order.
 
@@ -128,6 +136,7 @@ def evaluation_batches(
     dataset, split: The split to read.
     reading, loading: How windows and batches are read.
     stride, fixated_only: See `windows.find_windows`.
+    sound: One of `sounds.SOUNDS`; of 'other' the same in each pass.
 
   Raises:
     ValueError: The arguments do not fit each other or the data.
@@ -140,12 +149,14 @@ def evaluation_batches(
   count = len(windows[0])
   padded = -(-count // loading.batch_size) * loading.batch_size
   chosen = grain.MapDataset.range(padded).random_map(
-    SampleWindow(windows, [count]), seed=0
+    SampleWindow(windows, [count], sound), seed=0
   )
   settings = _settings(
-    sources, chosen, {'stride': stride, 'fixated_only': fixated_only}
+    sources,
+    chosen,
+    {'stride': stride, 'fixated_only': fixated_only, 'sound': sound},
   )
-  load = LoadWindow(readers, (), views=None, evaluation=True)
+  load = LoadWindow(readers, (), None, sound, evaluation=True)
   examples = chosen.random_map(load, seed=0)
   return Batches(
     examples,
@@ -173,16 +184,26 @@ class Views:
 
 @dataclasses.dataclass(frozen=True)
 class SampleWindow(grain.transforms.RandomMap):
-  """Maps the index of a window to (source, clip, frame, mask).
+  """Maps the index of a window to (source, clip, frame, mask, heard).
+
+  `heard` is the index of another clip of the source and its frame, whose sound
+  the window gets; None leaves it its own.
 
   Attributes:
     windows: The windows of each source.
     ends: Index after the last window of each source. Later indices are padding:
       they give the last window and a mask of False.
+    sound: One of `sounds.SOUNDS`.
   """
 
   windows: tuple[Windows, ...]
   ends: list[int]
+  sound: str
+
+  def __post_init__(self):
+    for part in self.windows:
+      if not is_still(part.clips[0]):
+        with_sound(part.clips, self.sound)  # Raises if they are too few.
 
   def random_map(self, number, rng):
     mask = number < self.ends[-1]
@@ -190,7 +211,12 @@ class SampleWindow(grain.transforms.RandomMap):
     source = bisect.bisect_right(self.ends, number)
     windows = self.windows[source]
     first = self.ends[source] - len(windows)
-    return source, *windows.pick(number - first, rng), mask
+    clip, frame = windows.pick(number - first, rng)
+    heard = None
+    if self.sound == 'other' and windows.clips[clip].has_sound:
+      # Drawn last, so that the frame does not depend on it.
+      heard = draw_other(windows.clips, clip, rng)
+    return source, clip, frame, mask, heard
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,10 +226,11 @@ class LoadWindow(grain.transforms.RandomMap):
   readers: tuple[WindowReader, ...]
   augmentations: tuple[Augmentation, ...]
   views: Views | None
+  sound: str
   evaluation: bool = False
 
   def random_map(self, chosen, rng):
-    source, clip, frame, mask = chosen
+    source, clip, frame, mask, heard = chosen
     reader = self.readers[source]
     example = reader(reader.clips[clip], frame)
     augmentations = self.augmentations
@@ -211,6 +238,11 @@ class LoadWindow(grain.transforms.RandomMap):
       augmentations = self.views.augmentations + augmentations
     for augment in augmentations:
       example = augment(example, rng)
+    if heard is not None:
+      other, moment = heard
+      example |= reader.sound(reader.clips[other], moment)
+    if self.sound == 'none':
+      example = silenced(example)
     example |= {
       'source': np.int32(source),
       'clip': np.int32(clip),

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 import jax
 import numpy as np
 
+from dave_jax.data.sounds import silenced, with_sound
 from dave_jax.data.transforms import Reading, WindowReader
 from dave_jax.data.windows import is_still
 from dave_jax.datasets.schema import Clip
 from dave_jax.datasets.store import Dataset
-from dave_jax.media import clock
 from dave_jax.models.inputs import predict_batch
 from dave_jax.prediction.background import in_background
 from dave_jax.prediction.saliency_model import SaliencyModel
@@ -93,8 +93,8 @@ class NetworkMaps:
 
   def _window(self, clip, frame):
     window = self._reader(clip, frame)
-    if self._sound == 'none' and 'log_mel' in window:
-      window['log_mel'] = np.full_like(window['log_mel'], clock.SILENCE)
+    if self._sound == 'none':
+      window = silenced(window)
     if clip.name in self._others:
       other = self._others[clip.name]
       window |= self._reader.sound(other, frame % other.frames)
@@ -103,11 +103,7 @@ class NetworkMaps:
 
 def _swapped(clips: Sequence[Clip]) -> dict[str, Clip]:
   """Returns {name of a clip with sound: clip whose sound it gets}."""
-  sounding = [clip for clip in clips if clip.has_sound]
-  if len(sounding) < 2:
-    raise ValueError(
-      f"sound='other' expected 2 or more clips with sound, got {len(sounding)}"
-    )
+  sounding = [clips[n] for n in with_sound(clips, 'other')]
   half = len(sounding) // 2
   others = sounding[half:] + sounding[:half]
   return {

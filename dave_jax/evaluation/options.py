@@ -58,7 +58,8 @@ class Options:
       height and width.
     batch_size: Windows per batch of a network.
     alignment: Which sound belongs to a frame, see media/clock.py.
-    sound: Sound that the network gets: the clip's own, another clip's or none.
+    sound: Sound that the network gets: the clip's own, another clip's or none
+      (default: what the network was trained with, by its own record).
     dtype: Type of the network's computation.
     process_index: Index of this process, which scores every n-th video.
     process_count: Number of processes.
@@ -88,7 +89,7 @@ class Options:
   centre_sigma: float = 0.25
   batch_size: int = 4
   alignment: str = 'exact'
-  sound: str = 'own'
+  sound: str | None = None
   dtype: str = 'float32'
   process_index: int = 0
   process_count: int = 1
@@ -115,7 +116,6 @@ _IN_CONFIGS = (
   'frames',
   'overwrite',
   'batch_size',
-  'sound',
 )
 
 
@@ -123,6 +123,7 @@ def options_section() -> ConfigDict:
   """Returns the section of a config that `options_from` takes, of defaults."""
   section = ConfigDict({name: getattr(Options, name) for name in _IN_CONFIGS})
   section.boxes = config_dict.placeholder(str)
+  section.sound = config_dict.placeholder(str)
   section.scoring = ConfigDict(dataclasses.asdict(ScoreSettings()))
   return section
 

@@ -169,13 +169,15 @@ def _open_network(options, dataset, truth):
   weights = [n for n in ('best', 'last') if (checkpoint / n).is_dir()]
   checkpoint = checkpoint.joinpath(*weights[:1])
   model = dave_jax.load(checkpoint, dtype=options.dtype)
+  # A network that was trained without sound is scored without.
+  sound = options.sound or model.origin.get('sound', 'own')
   maps = NetworkMaps(
     model,
     dataset,
     options.split,
     batch_size=options.batch_size,
     alignment=options.alignment,
-    sound=options.sound,
+    sound=sound,
   )
   stored = tuple(dataset.settings['frame_size'])
   if stored != model.frame_size and model.uses_video:
@@ -195,7 +197,7 @@ def _open_network(options, dataset, truth):
     'trained_on': seen,
     'stored_frames': stored,
     'alignment': options.alignment,
-    'sound': options.sound,
+    'sound': sound,
     'dtype': options.dtype,
   }
 

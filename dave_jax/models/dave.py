@@ -36,7 +36,9 @@ class DAVE(nn.Module):
   Deep Audio-Visual Embedding for dynamic saliency prediction, Tavakoli et al.,
   arXiv 1905.10693, section 3: two 3D residual encoders, whose features are
   concatenated and mixed by a 1x1 convolution, and a decoder of two upsampling
-  blocks. A single-modality network has one encoder and no mixing layer.
+  blocks. A single-modality network has one encoder and no mixing layer. The
+  audio-only network, whose features are the same everywhere, has a learned
+  `Position` before its decoder.
 
   Attributes:
     modality: 'audio_visual', 'video' or 'audio'.
@@ -131,7 +133,8 @@ class DAVE(nn.Module):
       x = x.mean(axis=(1, 2, 3))
       self.sow('intermediates', 'audio_features', x)
       b, c = x.shape
-      features.append(jnp.broadcast_to(x[:, None, None], (b, h, w, c)))
+      x = jnp.broadcast_to(x[:, None, None], (b, h, w, c))
+      features.append(x if self.uses_video else Position(name='position')(x))
     x = features[0]
     if len(features) == 2:
       self.sow('intermediates', 'video_features', x)
@@ -263,6 +266,20 @@ class DAVE(nn.Module):
         f'expected features of 16 frames of shapes [b, 16, h, w, {c}] and '
         f'[b, 2 h, 2 w, {FINE_FEATURES}], got {shapes}'
       )
+
+
+class Position(nn.Module):
+  """Adds what is learned of 6x8 places, stretched, to features.
+
+  It starts with zeros.
+  """
+
+  @nn.compact
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """Adds to [b, h, w, c]."""
+    _, h, w, c = x.shape
+    places = self.param('map', nn.initializers.zeros, (6, 8, c))
+    return x + jax.image.resize(places, (h, w, c), 'linear').astype(x.dtype)
 
 
 class Upscale(nn.Module):

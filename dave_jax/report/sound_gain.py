@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from dave_jax.report.anova import anova
+from dave_jax.report.bootstrap import Bootstrap, interval
 from dave_jax.report.runs import Run
 from dave_jax.report.table import Table
 
@@ -64,6 +66,82 @@ def gain_table(
     rows=rows,
     digits=2,
   )
+
+
+def differences_table(
+  models: Mapping[str, Sequence[Run]],
+  pairs: Sequence[tuple[str, str, str]],
+  bootstrap: Bootstrap,
+  score: str = 'NSS',
+) -> Table:
+  """Returns differences between models, with intervals and tests.
+
+  Args:
+    models: {name: runs}, one run for each seed, the same seeds for each name.
+    pairs: (what the difference shows, first model, second model).
+    bootstrap: How intervals are computed.
+    score: The name of the score.
+
+  Returns:
+    A row for each category and pair: the number of videos, the mean difference,
+    its interval over videos and seeds, and p of the paired t-test over videos
+    that follows the analysis of variance of all models in `pairs`, their scores
+    averaged over seeds (see `anova.anova`).
+  """
+  names = list(dict.fromkeys(name for _, *pair in pairs for name in pair))
+  seeds = len(models[names[0]])
+  rows = []
+  for category in (*models[names[0]][0].categories, None):
+    scores = {
+      name: np.array([run.of_videos(score, category) for run in models[name]])
+      for name in names
+    }
+    p_values = _p_values({name: x.mean(axis=0) for name, x in scores.items()})
+    for shows, first, second in pairs:
+      difference = scores[first] - scores[second]
+      rows.append(
+        [
+          category or _ALL,
+          shows,
+          f'{first} - {second}',
+          difference.shape[1],
+          float(np.nanmean(difference)),
+          *interval(difference, bootstrap),
+          p_values.get(frozenset((first, second))),
+        ]
+      )
+  level = f'{100 * bootstrap.level:g}%'
+  return Table(
+    name='sound_differences',
+    title=f'Differences in {score}, and whether they are significant',
+    note=f'Intervals ({level}) are of a bootstrap of {bootstrap.resamples} '
+    f'resamples of {seeds} seeds and, independently, of the clips. p is that '
+    'of paired t-tests over clips, scores averaged over seeds, with the '
+    f'correction of Holm for every two of {len(names)} models.',
+    columns=[
+      'category',
+      'shows',
+      'difference',
+      'clips',
+      'mean',
+      f'{level} low',
+      f'{level} high',
+      'p',
+    ],
+    rows=rows,
+    digits=2,
+    p_values=(7,),
+    groups=[len(pairs)] * (len(rows) // len(pairs)),
+  )
+
+
+def _p_values(scores):
+  """Returns {two names: p}; empty with fewer than two comparable videos."""
+  known = ~np.isnan(list(scores.values())).any(axis=0)
+  if known.sum() < 2:
+    return {}
+  found = anova(scores, design='repeated')
+  return {frozenset((pair.first, pair.second)): pair.p for pair in found.pairs}
 
 
 def seeds_table(models: Mapping[str, Sequence[Run]]) -> Table:

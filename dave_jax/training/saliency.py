@@ -157,6 +157,8 @@ class SaliencyTask:
   ) -> None:
     variables = jax.tree.map(np.asarray, state.variables)
     origin = origin | {'trained_on': self._trained_on}
+    if self.model.uses_audio:
+      origin['sound'] = self._config.data.sound
     store.save(folder, self.model, variables, origin=origin)
 
 

@@ -16,6 +16,7 @@ from dave_jax.data.augmentation import (
 from dave_jax.data.batches import Batches, Loading, batch_shapes
 from dave_jax.data.fake import fake_batches
 from dave_jax.data.pipeline import Views, evaluation_batches, train_batches
+from dave_jax.data.sounds import SOUNDS
 from dave_jax.data.transforms import Reading
 from dave_jax.data.unrelated_sound import UnrelatedSound, read_speech
 from dave_jax.datasets import overlap
@@ -70,6 +71,13 @@ class SaliencyData:
       ValueError, OSError: A setting is wrong, or data is missing.
     """
     check_choice('train.schedule', config.train.schedule, SCHEDULES)
+    check_choice('data.sound', config.data.sound, SOUNDS)
+    if config.model.modality == 'video' and config.data.sound != 'own':
+      raise ValueError(
+        "expected data.sound 'own' with a video-only network, which uses no "
+        f'sound, got {config.data.sound!r}; leave it, or use '
+        "model.modality 'audio_visual'"
+      )
     self._config = config
     self._open = functools.cache(
       functools.partial(open_dataset, config.data.data_dir)
@@ -163,6 +171,7 @@ class SaliencyData:
       self._loading(evaluation.batch_size),
       stride=evaluation.stride,
       fixated_only=True,
+      sound=self._config.data.sound,
     )
     truth = read_ground_truth(
       dataset,
@@ -207,6 +216,8 @@ class SaliencyData:
       augmentations=self._augmentations(),
       views=self._views(windows=stream != 'images'),
       weights=[float(w) for w in weights.split(',')] if weights else None,
+      # The visual route uses none.
+      sound=data.sound if stream == 'audio_visual' else 'own',
     )
     expected = stream == 'images'
     if batches.still != expected:

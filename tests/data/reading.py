@@ -28,6 +28,7 @@ TRAINING = READING | {
   'augmentations': (),
   'views': None,
   'weights': None,
+  'sound': 'own',
 }
 AUGMENTATIONS = (HorizontalFlip(0.5), BrightnessContrast(0.1, 0.1))
 # Frames with a fixation: 50, 14 and 20 of the three clips.
@@ -40,7 +41,12 @@ def train(*datasets, **changes):
 
 
 def evaluate(dataset, split='train', **changes):
-  settings = {'batch_size': 12, 'stride': 1, 'fixated_only': False}
+  settings = {
+    'batch_size': 12,
+    'stride': 1,
+    'fixated_only': False,
+    'sound': 'own',
+  }
   return evaluation_batches(
     dataset, split, **split_settings(READING | settings | changes)
   )

@@ -1,5 +1,6 @@
 """`evaluate` of a network: its maps, its sound, its batches."""
 
+import jax
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from dave_jax.datasets.store import open_dataset
 from dave_jax.evaluation import network_maps
 from dave_jax.evaluation.network_maps import NetworkMaps
 from dave_jax.media import clock
+from dave_jax.weights import model_folder as store
 from tests.data import sets
 from tests.evaluation.command import read_metrics, run_evaluate
 
@@ -88,6 +90,30 @@ def test_network_gets_the_sound_of_another_clip_or_silence(
     )
     np.testing.assert_allclose(shown[sound], expected, rtol=1e-3, atol=1e-4)
   assert not np.allclose(shown['own'], shown['none'], rtol=1e-2)
+
+
+def test_network_gets_the_sound_that_it_was_trained_with(
+  watched_dir, checkpoint, tmp_path
+):
+  """By its own record; expected: the scores of the same sound, asked for."""
+  stored = store.load(checkpoint)
+  deaf = tmp_path / 'deaf'
+  variables = jax.tree.map(np.asarray, stored.variables)
+  store.save(deaf, stored.module, variables, origin={'sound': 'none'})
+  found = {}
+  for name, arguments in {
+    'recorded': [f'--checkpoint={deaf}'],
+    'none': [f'--checkpoint={checkpoint}', '--sound=none'],
+    'own': [f'--checkpoint={deaf}', '--sound=own'],
+  }.items():
+    out = tmp_path / name
+    arguments += ['--scores=NSS', '--stride=2']
+    assert run_evaluate(watched_dir, out, *arguments) == 0
+    found[name] = read_metrics(out)
+  sounds = [metrics['run']['maps']['sound'] for metrics in found.values()]
+  assert sounds == ['none', 'none', 'own']
+  recorded, none, own = (x['overall']['NSS'] for x in found.values())
+  assert recorded == none != own
 
 
 def test_sound_of_another_clip_takes_two_clips(

@@ -107,6 +107,28 @@ def test_maps_are_an_eighth_of_the_frame(modality, decoder_batch_norm):
   assert has_batch_norm == decoder_batch_norm
 
 
+def test_audio_only_map_depends_on_position_by_what_was_learned():
+  """Fresh, it is flat but for the borders; a place raised shows in the map."""
+  model = DAVE(modality='audio', width=4, depth=10, frame_size=(192, 256))
+  variables = random_variables(model)
+  places = np.zeros((6, 8, 32), np.float32)
+  assert variables['params']['position']['map'].shape == places.shape
+  _, audio = _inputs()
+
+  def predict(places):
+    params = variables['params'] | {'position': {'map': places}}
+    return _apply(model, variables | {'params': params}, None, audio)[0]
+
+  flat = predict(places)
+  inside = flat[6:-6, 6:-6]
+  np.testing.assert_allclose(inside, inside[0, 0], rtol=1e-4, atol=1e-5)
+  places[2, 5] = 1.0
+  change = np.abs(predict(places) - flat)
+  row, column = np.unravel_index(change.argmax(), change.shape)
+  # Each place covers 4x4 of the 24x32 outputs.
+  assert abs(row - 9.5) < 4 and abs(column - 21.5) < 4
+
+
 def test_visual_only_route_skips_audio_encoder_and_mixing():
   """It equals the video-only network with the remaining modules' weights."""
   model = DAVE(width=4, depth=10)

@@ -3,9 +3,15 @@
 import pathlib
 
 import pytest
+from scipy import stats
 
+from dave_jax.report.bootstrap import Bootstrap
 from dave_jax.report.runs import Run
-from dave_jax.report.sound_gain import gain_table, seeds_table
+from dave_jax.report.sound_gain import (
+  differences_table,
+  gain_table,
+  seeds_table,
+)
 
 
 def _run(name, social, nature):
@@ -45,6 +51,40 @@ def test_one_seed_has_no_spread_and_no_gain_no_share():
   social = table.rows[1]
   assert social[3] == -1.0
   assert social[4] is None and social[6] is None
+
+
+def test_differences_have_intervals_and_tests():
+  """Social: 1 and 2 in each of two videos, so that only seeds vary.
+
+  The mean of two resampled seeds is 1, 1.5 or 2. p: paired t-tests over the
+  videos' means over seeds, by SciPy; Holm multiplies the least p of three by 3
+  and the next by 2, and lets none fall below one before it. Nature has one
+  video: no test.
+  """
+  models = {'hearing': HEARING, 'seeing': SEEING, 'swapped': SWAPPED}
+  pairs = [
+    ('sound', 'hearing', 'seeing'),
+    ('right sound', 'hearing', 'swapped'),
+  ]
+  table = differences_table(models, pairs, Bootstrap(1000, 0.95, 0))
+  places = [row[:3] for row in table.rows]
+  assert places[2:4] == [
+    ['Social', 'sound', 'hearing - seeing'],
+    ['Social', 'right sound', 'hearing - swapped'],
+  ]
+  nature, _, social, right, everything, _ = table.rows
+  assert social[3:7] == [2, 1.5, 1.0, 2.0]
+  assert right[3:7] == [2, 0.75, 0.5, 1.0]
+  assert nature[3:5] == [1, 0.5] and nature[7] is None
+  first, second, other = (3.5, 5.5, 2), (2, 4, 1.5), (2.75, 4.75, 2)
+  raw = [
+    stats.ttest_rel(first, second).pvalue,
+    stats.ttest_rel(first, other).pvalue,
+    stats.ttest_rel(second, other).pvalue,
+  ]
+  multiplied = [k * p for k, p in zip((3, 2, 1), sorted(raw), strict=True)]
+  expected = max(multiplied[: sorted(raw).index(raw[0]) + 1])
+  assert everything[7] == pytest.approx(expected) and expected < 1
 
 
 def test_models_are_listed_per_category():
