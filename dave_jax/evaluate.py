@@ -23,12 +23,14 @@ from dave_jax.arguments import (
   make_parser,
 )
 from dave_jax.evaluation.options import BASELINES, SOUNDS, Options
+from dave_jax.garbage import collect_garbage_rarely
 from dave_jax.scoring.settings import ScoreSettings
 
 
 def main(argv: list[str] | None = None) -> int:
   """Runs the command line; returns the exit status."""
   args = vars(_parser().parse_args(argv))
+  collect_garbage_rarely()
   # Data sets take half a second to import, which --help does not need.
   from dave_jax.evaluation.run import evaluate
   from dave_jax.evaluation.summary import print_metrics

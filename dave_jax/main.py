@@ -19,6 +19,7 @@ from absl import logging as absl_logging
 from ml_collections import ConfigDict
 
 from dave_jax import command_line
+from dave_jax.garbage import collect_garbage_rarely
 
 _LOG = logging.getLogger('dave_jax.main')
 
@@ -62,6 +63,7 @@ _LOST_STATUS = 75
 def main(argv: list[str]) -> int:
   """Does what the flags say; returns the exit status."""
   del argv  # Flags only.
+  collect_garbage_rarely()
   # These take two seconds, which --help does not need.
   import jax
 

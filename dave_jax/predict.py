@@ -45,6 +45,7 @@ from dave_jax.arguments import (
   add_fields,
   make_parser,
 )
+from dave_jax.garbage import collect_garbage_rarely
 from dave_jax.media.clock import ALIGNMENTS
 from dave_jax.media.drawing_style import COLORMAPS, STYLES, Style
 from dave_jax.prediction.settings import (
@@ -64,6 +65,7 @@ DTYPES = ('float32', 'bfloat16')
 def main(argv: list[str] | None = None) -> int:
   """Runs the command line; returns the exit status."""
   args = _parser().parse_args(argv)
+  collect_garbage_rarely()
   # JAX and FFmpeg take a second to import, which --help does not need.
   from dave_jax.compile_cache import enable_compilation_cache
   from dave_jax.prediction.loading import load

@@ -19,8 +19,8 @@ from dave_jax.models.frame_features import (
   FrameMixing,
 )
 from dave_jax.models.initialisation import (
-  FAN_IN,
   abstract_variables,
+  drawn_on_host,
   fresh_variables,
 )
 from dave_jax.models.resnet3d import ResNet3D
@@ -141,12 +141,12 @@ class DAVE(nn.Module):
       mix = nn.Conv(
         x.shape[-1],
         (1, 1),
-        kernel_init=FAN_IN,
+        kernel_init=drawn_on_host,
         dtype=self.dtype,
         name='combined_embedding',
       )
       x = nn.relu(mix(jnp.concatenate(features, axis=-1)))
-    head = nn.Conv(1, (1, 1), kernel_init=FAN_IN, name='saliency')
+    head = nn.Conv(1, (1, 1), kernel_init=drawn_on_host, name='saliency')
     if fine is not None:
       x = self._upscale(4 * self.width, 'upscale1')(x, fine, train=train)
       logits = head(x.astype(jnp.float32))[..., 0]
@@ -320,7 +320,7 @@ class _Conv3x3(nn.Module):
   @nn.compact
   def __call__(self, x: jax.Array) -> jax.Array:
     shape = (3, 3, x.shape[-1], self.features)
-    kernel = self.param('kernel', FAN_IN, shape)
+    kernel = self.param('kernel', drawn_on_host, shape)
     bias = self.param('bias', nn.initializers.zeros, (self.features,))
     x = conv3d(
       x[:, None].astype(self.dtype),

@@ -9,7 +9,7 @@ from jax import lax
 
 from dave_jax.kernels.conv3d import conv3d
 from dave_jax.kernels.depthwise import depthwise_conv
-from dave_jax.models.initialisation import FAN_OUT
+from dave_jax.models.initialisation import drawn_on_host
 from dave_jax.models.normalisation import MEAN, STANDARD_DEVIATION
 
 
@@ -132,7 +132,7 @@ class _Stem(nn.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [n, h, w, c] to [n, h / 2, w / 2, features]."""
     shape = (3, 3, x.shape[-1], self.features)
-    kernel = self.param('kernel', FAN_OUT, shape)
+    kernel = self.param('kernel', drawn_on_host, shape)
     y = conv3d(
       x[:, None],
       kernel[None].astype(self.dtype),
@@ -155,7 +155,7 @@ class _Depthwise(nn.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [n, h, w, c] to [n, h / stride, w / stride, c]."""
     shape = (self.size, self.size, x.shape[-1], 1)
-    kernel = self.param('kernel', FAN_OUT, shape)[..., 0]
+    kernel = self.param('kernel', drawn_on_host, shape)[..., 0]
     return depthwise_conv(
       x,
       kernel.astype(self.dtype),
@@ -174,7 +174,7 @@ class Pointwise(nn.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     """Maps [..., c] to [..., features]."""
     shape = (x.shape[-1], self.features)
-    return x @ self.param('kernel', FAN_OUT, shape).astype(self.dtype)
+    return x @ self.param('kernel', drawn_on_host, shape).astype(self.dtype)
 
 
 class FrozenBatchNorm(nn.Module):

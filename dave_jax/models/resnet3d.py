@@ -11,7 +11,7 @@ from dave_jax.kernels.batch_norm import BatchNorm
 from dave_jax.kernels.conv3d import Conv3D, conv3d
 from dave_jax.kernels.max_pool import max_pool3d
 from dave_jax.models.constant_clip import convolve_constant_clip
-from dave_jax.models.initialisation import FAN_OUT
+from dave_jax.models.initialisation import drawn_on_host
 
 BLOCKS = {
   10: (1, 1, 1, 1),
@@ -113,7 +113,7 @@ class Stem(nn.Module):
 
     A single frame stands for 16 copies of it.
     """
-    kernel = self.param('kernel', FAN_OUT, (7, 7, 7, 3, self.features))
+    kernel = self.param('kernel', drawn_on_host, (7, 7, 7, 3, self.features))
     if x.shape[-1] == 1:
       # Convolving three equal channels equals convolving one of them with the
       # sum of the kernels, at a third of the cost.

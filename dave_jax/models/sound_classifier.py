@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from dave_jax.models.initialisation import (
-  FAN_IN,
   abstract_variables,
+  drawn_on_host,
   fresh_variables,
 )
 from dave_jax.models.resnet3d import ResNet3D
@@ -49,7 +49,7 @@ class SoundClassifier(nn.Module):
       name='audio_encoder',
     )
     features = encoder(audio[..., None], train=train).mean(axis=(1, 2, 3))
-    head = nn.Dense(self.labels, kernel_init=FAN_IN, name='classifier')
+    head = nn.Dense(self.labels, kernel_init=drawn_on_host, name='classifier')
     return head(features.astype(jnp.float32))
 
   @nn.nowrap

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 import cv2
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
@@ -89,6 +88,8 @@ def colormaps() -> dict[str, str]:
 
 @functools.cache
 def _environment():
+  import jinja2  # Takes 0.1 s, which a prediction waits for only at its end.
+
   return jinja2.Environment(
     loader=jinja2.PackageLoader('dave_jax.pages'),
     autoescape=True,
