@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
   add_fields(
     group,
     Options,
-    'batch_size alignment sound dtype',
+    'batch_size alignment sound sound_shift dtype',
     alignment=('exact', 'causal'),
     sound=SOUNDS,
     dtype=('float32', 'bfloat16'),

@@ -34,6 +34,7 @@ class NetworkMaps:
     batch_size: int,
     alignment: str,
     sound: str,
+    sound_shift: float,
   ):
     """Opens the split.
 
@@ -43,9 +44,11 @@ class NetworkMaps:
       batch_size: Windows per batch; the maps do not depend on it.
       alignment: See `data.transforms.WindowReader`.
       sound: One of `options.SOUNDS`.
+      sound_shift: Seconds of 'shifted' sound, see `options.Options`.
 
     Raises:
-      ValueError: `sound` is 'other' and fewer than two clips have sound.
+      ValueError: `sound` is 'other' and fewer than two clips have sound, or it
+        is 'shifted' by less than a frame or by the length of a clip.
     """
     self._model = model
     self._batch_size = batch_size
@@ -54,6 +57,9 @@ class NetworkMaps:
     self._reader = WindowReader(dataset, split, reading)
     self._sound = sound
     self._others = _swapped(self._reader.clips) if sound == 'other' else {}
+    self._shifts = (
+      _shifts(self._reader.clips, sound_shift) if sound == 'shifted' else {}
+    )
 
   def __call__(
     self, jobs: Sequence[tuple[Clip, np.ndarray]]
@@ -98,6 +104,9 @@ class NetworkMaps:
     if clip.name in self._others:
       other = self._others[clip.name]
       window |= self._reader.sound(other, frame % other.frames)
+    if clip.name in self._shifts:
+      moment = (frame + self._shifts[clip.name]) % clip.frames
+      window |= self._reader.sound(clip, moment)
     return window
 
 
@@ -109,6 +118,21 @@ def _swapped(clips: Sequence[Clip]) -> dict[str, Clip]:
   return {
     clip.name: other for clip, other in zip(sounding, others, strict=True)
   }
+
+
+def _shifts(clips: Sequence[Clip], seconds: float) -> dict[str, int]:
+  """Returns {name of a clip with sound: frames that its sound is shifted}."""
+  shifts = {}
+  for clip in clips:
+    if clip.has_sound:
+      shifts[clip.name] = round(seconds * clip.rate)
+      if shifts[clip.name] % clip.frames == 0:
+        raise ValueError(
+          f'expected a sound_shift of a frame or more, and not the length of a '
+          f'clip, got {seconds} s with {clip.name}, which has {clip.frames} '
+          f'frames at {clip.rate:g} per second; choose another'
+        )
+  return shifts
 
 
 def _batched(windows, size):

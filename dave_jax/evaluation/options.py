@@ -1,10 +1,12 @@
 """What to evaluate and how, with every default."""
 
 import dataclasses
+import math
 import re
 
 from ml_collections import ConfigDict, config_dict
 
+from dave_jax.checks import check_choice
 from dave_jax.scoring.settings import ScoreSettings
 
 # {option: name in tables}.
@@ -16,8 +18,9 @@ BASELINES = {
   'seo': 'SEO',
 }
 # The sound that a network gets: the clip's own; that of another clip of the
-# split, half a split further on among those with sound; or none.
-SOUNDS = ('own', 'other', 'none')
+# split, half a split further on among those with sound; none; or the clip's own
+# from `sound_shift` seconds later.
+SOUNDS = ('own', 'other', 'none', 'shifted')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +61,12 @@ class Options:
       height and width.
     batch_size: Windows per batch of a network.
     alignment: Which sound belongs to a frame, see media/clock.py.
-    sound: Sound that the network gets: the clip's own, another clip's or none
-      (default: what the network was trained with, by its own record).
+    sound: Sound that the network gets: the clip's own, another clip's, none, or
+      its own shifted in time (default: what the network was trained with, by
+      its own record).
+    sound_shift: Seconds that shifted sound is taken from later in the clip, or
+      from earlier if negative, to the nearest frame. Past an end of the clip it
+      goes on at the other.
     dtype: Type of the network's computation.
     process_index: Index of this process, which scores every n-th video.
     process_count: Number of processes.
@@ -90,9 +97,26 @@ class Options:
   batch_size: int = 4
   alignment: str = 'exact'
   sound: str | None = None
+  sound_shift: float = 0.0
   dtype: str = 'float32'
   process_index: int = 0
   process_count: int = 1
+
+  def __post_init__(self):
+    if self.sound is not None:
+      check_choice('sound', self.sound, SOUNDS)
+      if self.baseline or self.predictions:
+        raise ValueError(
+          f'expected a network with sound {self.sound!r}, got other maps to '
+          'score; leave out sound'
+        )
+    shifted = self.sound == 'shifted'
+    if not math.isfinite(self.sound_shift) or shifted != bool(self.sound_shift):
+      raise ValueError(
+        "expected sound 'shifted' with a number of seconds in sound_shift, or "
+        f'neither, got {self.sound!r} with {self.sound_shift}; set both, as in '
+        '--sound=shifted --sound_shift=1.0'
+      )
 
 
 def parse_size(text: str) -> tuple[int, int] | None:
@@ -116,6 +140,7 @@ _IN_CONFIGS = (
   'frames',
   'overwrite',
   'batch_size',
+  'sound_shift',
 )
 
 

@@ -178,6 +178,7 @@ def _open_network(options, dataset, truth):
     batch_size=options.batch_size,
     alignment=options.alignment,
     sound=sound,
+    sound_shift=options.sound_shift,
   )
   stored = tuple(dataset.settings['frame_size'])
   if stored != model.frame_size and model.uses_video:
@@ -199,7 +200,7 @@ def _open_network(options, dataset, truth):
     'alignment': options.alignment,
     'sound': sound,
     'dtype': options.dtype,
-  }
+  } | ({'sound_shift': options.sound_shift} if sound == 'shifted' else {})
 
 
 def _seen(origin, clips) -> list[str]:

@@ -20,7 +20,11 @@ from dave_jax.scoring.settings import LOWER_IS_BETTER
 _COMPARED = ('data', 'settings', 'mean_eye_position', 'boxes')
 # Settings of a network that runs may differ in: (key, default, text).
 _DIFFERENCES = (
-  ('sound', 'own', {'other': 'other sound', 'none': 'no sound'}),
+  (
+    'sound',
+    'own',
+    {'other': 'other sound', 'none': 'no sound', 'shifted': 'shifted sound'},
+  ),
   ('alignment', 'exact', {'causal': 'causal'}),
   ('dtype', 'float32', {'bfloat16': 'bfloat16'}),
 )

@@ -1,5 +1,7 @@
 """`evaluate` of a network: its maps, its sound, its batches."""
 
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -33,6 +35,7 @@ def test_network_scores_as_its_maps_do(watched_dir, checkpoint, tmp_path):
     batch_size=4,
     alignment='exact',
     sound='own',
+    sound_shift=0.0,
   )
   reading = Reading(model.frame_size, 'exact', None, fixation_map=False)
   reader = WindowReader(dataset, 'test', reading)
@@ -64,29 +67,32 @@ def test_network_gets_the_sound_of_another_clip_or_silence(
 ):
   """Expected: the network itself, given that sound with those frames.
 
-  Three clips sound, so the clip one (half of three) further on is heard.
+  Three clips sound, so the clip one (half of three) further on is heard. At 25
+  frames per second, 0.2 s after the last of 20 frames is frame 4.
   """
   dataset = open_dataset(watched_dir, 'made/videos')
   model = dave_jax.load(checkpoint)
-  options = {'alignment': 'exact'}
+  options = {'alignment': 'exact', 'batch_size': 1}
   reading = Reading(model.frame_size, 'exact', None, fixation_map=False)
   reader = WindowReader(dataset, 'test', reading)
   first, second, *_ = dataset.clips('test')
   window, heard = reader(first, 19), reader(second, 19)
   silence = np.full_like(window['log_mel'], clock.SILENCE)
   wanted = {
-    'own': window['log_mel'],
-    'other': heard['log_mel'],
-    'none': silence,
+    'own': window,
+    'other': heard,
+    'none': window | {'log_mel': silence},
+    'shifted': reader(first, 4),
   }
   shown = {}
-  for sound, log_mel in wanted.items():
+  for sound, hears in wanted.items():
+    shift = 0.2 if sound == 'shifted' else 0.0
     maps = NetworkMaps(
-      model, dataset, 'test', batch_size=1, sound=sound, **options
+      model, dataset, 'test', sound=sound, sound_shift=shift, **options
     )
     (shown[sound],) = maps([(first, np.array([19]))])
     (expected,) = model.maps(
-      [window['frames']], log_mel, window['offsets'][None]
+      [window['frames']], hears['log_mel'], hears['offsets'][None]
     )
     np.testing.assert_allclose(shown[sound], expected, rtol=1e-3, atol=1e-4)
   assert not np.allclose(shown['own'], shown['none'], rtol=1e-2)
@@ -130,6 +136,41 @@ def test_sound_of_another_clip_takes_two_clips(
     run_evaluate(watched_dir, tmp_path / 'run', *arguments) == evaluate.FAILED
   )
   assert '2 or more clips with sound, got 1' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+  'arguments, message',
+  [
+    (['--sound=shifted'], '--sound=shifted --sound_shift=1.0'),
+    (['--sound_shift=1'], '--sound=shifted --sound_shift=1.0'),
+    (['--sound=shifted', '--sound_shift=nan'], 'got .shifted. with nan'),
+    (['--sound=shifted', '--sound_shift=0.01'], 'sound_shift of a frame'),
+    (['--sound=shifted', '--sound_shift=-1.6'], 'not the length of a clip'),
+  ],
+)
+def test_impossible_shifts_are_refused(
+  arguments, message, watched_dir, checkpoint, tmp_path, capsys
+):
+  arguments += [f'--checkpoint={checkpoint}', '--scores=NSS']
+  out = tmp_path / 'run'
+  assert run_evaluate(watched_dir, out, *arguments) == evaluate.FAILED
+  assert re.search(message, capsys.readouterr().err)
+
+
+def test_shift_is_recorded(watched_dir, checkpoint, tmp_path):
+  arguments = ['--sound=shifted', '--sound_shift=0.2', '--scores=NSS']
+  arguments += [f'--checkpoint={checkpoint}', '--stride=9']
+  assert run_evaluate(watched_dir, tmp_path / 'run', *arguments) == 0
+  maps = read_metrics(tmp_path / 'run')['run']['maps']
+  assert (maps['sound'], maps['sound_shift']) == ('shifted', 0.2)
+
+
+def test_baselines_have_no_sound(watched_dir, tmp_path, capsys):
+  arguments = ('--baseline=chance', '--sound=none')
+  assert run_evaluate(watched_dir, tmp_path / 'run', *arguments) == (
+    evaluate.FAILED
+  )
+  assert "a network with sound 'none'" in capsys.readouterr().err
 
 
 def test_still_images_take_the_visual_route(
