@@ -1,15 +1,15 @@
-import types
+import gc
 
+import av
 import clips
 import numpy as np
 import pytest
-from av.sidedata.sidedata import Type
 
-from dave_jax.media.picture import orientation
-
-
-class DisplayMatrix(bytes):
-  type = Type.DISPLAYMATRIX
+from dave_jax.media.picture import (
+  PictureMaker,
+  matrix_orientation,
+  orientation,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,7 @@ class DisplayMatrix(bytes):
 def test_display_matrix_says_how_to_turn(a, b, c, d, expected):
   one = 1 << 16
   matrix = np.array([a * one, b * one, 0, c * one, d * one, 0, 0, 0, 1 << 30])
-  frame = types.SimpleNamespace(
-    side_data=[DisplayMatrix(matrix.astype(np.int32).tobytes())]
-  )
-  transposed, mirrored, upside_down = orientation(frame)
+  transposed, mirrored, upside_down = matrix_orientation(matrix)
   image = picture = clips.picture(3)
   if transposed:
     image = image.transpose(1, 0, 2)
@@ -43,5 +40,22 @@ def test_display_matrix_says_how_to_turn(a, b, c, d, expected):
 
 
 def test_frame_without_a_display_matrix_is_not_turned():
-  frame = types.SimpleNamespace(side_data=[])
+  frame = av.VideoFrame(64, 48, 'yuv420p')
   assert orientation(frame) == (False, False, False)
+
+
+def test_frames_are_freed_without_the_garbage_collector():
+  """Those of a film would fill the memory before it runs."""
+  make_picture = PictureMaker((24, 32))
+  before = _frames_in_memory()
+  gc.disable()
+  try:
+    for _ in range(3):
+      make_picture(av.VideoFrame(64, 48, 'yuv420p'))
+    assert _frames_in_memory() == before
+  finally:
+    gc.enable()
+
+
+def _frames_in_memory():
+  return sum(type(value) is av.VideoFrame for value in gc.get_objects())

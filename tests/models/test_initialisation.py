@@ -19,8 +19,6 @@ from dave_jax.models.sound_classifier import SoundClassifier
 def test_has_the_distribution_of_he_et_al(model):
   """To four standard errors of what JAX draws; batch norm is the identity."""
   actual = traverse_util.flatten_dict(model.initialise(0))
-  shapes = traverse_util.flatten_dict(model.abstract_variables())
-  assert shapes.keys() == actual.keys()
   # JAX's fastest generator: which one does not matter here.
   key = jax.random.key(0, impl='unsafe_rbg')
   for path, values in actual.items():
