@@ -5,7 +5,8 @@
 
 The first trains in runs/davos; run the same command to resume. The second
 scores the best weights on data.test, into runs/davos/evaluation. Each field of
-the config can be overridden: --config.train.batch_size=20.
+the config can be overridden: --config.train.batch_size=20. --workdir may lie in
+a bucket: gs://BUCKET/runs/davos.
 """
 
 import logging
@@ -19,6 +20,7 @@ from absl import logging as absl_logging
 from ml_collections import ConfigDict
 
 from dave_jax import command_line
+from dave_jax.buckets import is_bucket
 from dave_jax.garbage import collect_garbage_rarely
 
 _LOG = logging.getLogger('dave_jax.main')
@@ -68,8 +70,6 @@ def main(argv: list[str]) -> int:
   import jax
 
   from dave_jax.compile_cache import enable_compilation_cache
-  from dave_jax.requirements import check_requirements
-  from dave_jax.train import train
   from dave_jax.training.connection import connect
   from dave_jax.training.metrics import NonFiniteError
 
@@ -77,9 +77,7 @@ def main(argv: list[str]) -> int:
   absl_logging.set_verbosity(absl_logging.WARNING)
   enable_compilation_cache()
   config = command_line.config()
-  workdir = pathlib.Path(
-    _WORKDIR.value or pathlib.Path('runs', command_line.config_name())
-  )
+  workdir = _WORKDIR.value or f'runs/{command_line.config_name()}'
   try:
     connect(
       distributed=_DISTRIBUTED.value,
@@ -97,20 +95,11 @@ def main(argv: list[str]) -> int:
   try:
     _log_to_stderr(jax.process_index() == 0)
     if _MODE.value == 'evaluate':
-      _evaluate(config, workdir)
+      finished = _evaluate(config, workdir)
     elif config.task == 'study':
-      # Drawing and data sets take seconds to import.
-      from dave_jax.study import Study
-
-      if not Study(config, workdir).run():
-        return _STOPPED_STATUS.value
+      finished = _study(config, workdir)
     else:
-      check_requirements(config, workdir)
-      before = _checkpoints(workdir)
-      if not train(config, workdir):
-        return _STOPPED_STATUS.value
-      news = 'Done' if _checkpoints(workdir) != before else 'Already finished'
-      _LOG.info('%s: %s', news, _describe(workdir))
+      finished = _train(config, workdir)
   except (jax.errors.JaxRuntimeError, TimeoutError) as error:
     if jax.process_count() == 1:
       raise
@@ -122,7 +111,7 @@ def main(argv: list[str]) -> int:
   except (ValueError, OSError, NonFiniteError) as error:
     print(f'main: {error}', file=sys.stderr)
     return _FAILED
-  return 0
+  return 0 if finished else _STOPPED_STATUS.value
 
 
 def _log_to_stderr(is_primary: bool) -> None:
@@ -134,13 +123,40 @@ def _log_to_stderr(is_primary: bool) -> None:
     logger.addHandler(logging.StreamHandler())
 
 
-def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> None:
+def _train(config: ConfigDict, workdir: str) -> bool:
+  """Trains; returns False after a requested shutdown."""
+  from dave_jax.requirements import check_requirements
+  from dave_jax.train import train
+  from dave_jax.training.mirror import mirrored
+
+  with mirrored(workdir) as (folder, upload):
+    check_requirements(config, folder)
+    before = _checkpoints(folder)
+    finished = train(config, folder, after_save=upload)
+    if finished:
+      news = 'Already finished' if _checkpoints(folder) == before else 'Done'
+      _LOG.info('%s: %s', news, _describe(folder, workdir))
+  return finished
+
+
+def _study(config: ConfigDict, workdir: str) -> bool:
+  """Runs a study; returns False after a requested shutdown."""
+  # Drawing and data sets take seconds to import.
+  from dave_jax.study import Study
+
+  if is_bucket(workdir):
+    raise ValueError(f'expected the --workdir of a study on a disk: {workdir}')
+  return Study(config, pathlib.Path(workdir)).run()
+
+
+def _evaluate(config: ConfigDict, workdir: str) -> bool:
   """Scores the best weights of a run on the test sets of its config."""
   import jax
 
   from dave_jax.evaluation.options import options_from
   from dave_jax.evaluation.run import evaluate
   from dave_jax.evaluation.summary import print_metrics
+  from dave_jax.training.mirror import CHECKPOINTS, mirrored
   from dave_jax.training.saliency_data import parse_splits
 
   if config.task != 'saliency':
@@ -150,33 +166,43 @@ def _evaluate(config: ConfigDict, workdir: pathlib.Path) -> None:
   test = parse_splits(config.data.test)
   if not test:
     raise ValueError('data.test is empty; set it to NAME:SPLIT')
-  weights = workdir / 'best'
-  if not weights.exists() and (workdir / 'last').exists():
-    weights = workdir / 'last'  # The run had no validation data.
-  for name, split in test:
-    options = options_from(
-      config.evaluation.test,
-      dataset=name,
-      split=split,
-      data_dir=config.data.data_dir,
-      checkpoint=str(weights),
-      out=str(workdir / 'evaluation' / f'{name}-{split}'),
-      sigma=config.data.sigma,
-      alignment=config.data.alignment,
-      dtype=config.model.dtype,
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
+  if is_bucket(workdir) and jax.process_count() > 1:
+    raise ValueError(
+      f'{workdir}: evaluate a run in a bucket with one process, or copy it to '
+      'a disk that all processes share'
     )
-    metrics = evaluate(options)
-    if metrics:
-      print_metrics(metrics, options.out)
+  with mirrored(workdir, without=CHECKPOINTS) as (folder, upload):
+    weights = folder / 'best'
+    if not weights.exists() and (folder / 'last').exists():
+      weights = folder / 'last'  # The run had no validation data.
+    for name, split in test:
+      results = f'evaluation/{name}-{split}'
+      options = options_from(
+        config.evaluation.test,
+        dataset=name,
+        split=split,
+        data_dir=config.data.data_dir,
+        checkpoint=str(weights),
+        out=str(folder / results),
+        sigma=config.data.sigma,
+        alignment=config.data.alignment,
+        dtype=config.model.dtype,
+        process_index=jax.process_index(),
+        process_count=jax.process_count(),
+      )
+      metrics = evaluate(options)
+      if upload:
+        upload()
+      if metrics:
+        print_metrics(metrics, f'{workdir}/{results}')
+  return True
 
 
-def _checkpoints(workdir):
-  return {path.name for path in workdir.glob('checkpoints/[0-9]*')}
+def _checkpoints(folder):
+  return {path.name for path in folder.glob('checkpoints/[0-9]*')}
 
 
-def _describe(workdir):
+def _describe(folder, workdir):
   """Returns what lies in the folder of a finished run."""
   contents = {
     'best': 'weights of the best validation score',
@@ -185,9 +211,9 @@ def _describe(workdir):
     'validation.jsonl': 'validation scores',
   }
   found = [
-    f'{workdir / name} ({text})'
+    f'{workdir}/{name} ({text})'
     for name, text in contents.items()
-    if (workdir / name).exists()
+    if (folder / name).exists()
   ]
   return f'{", ".join(found)}; curves: tensorboard --logdir={workdir}'
 

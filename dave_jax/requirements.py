@@ -5,6 +5,7 @@ import pathlib
 
 from ml_collections import ConfigDict
 
+from dave_jax.buckets import files_in, is_bucket
 from dave_jax.datasets.store import open_dataset
 from dave_jax.training.saliency_data import parse_splits
 
@@ -72,12 +73,18 @@ def _missing_weights(config):
       ('video_encoder', 'audio'),
       ('audio_encoder', 'video'),
     )
-    if folder and not unused and not pathlib.Path(folder).exists():
+    if folder and not unused and not _exists(folder):
       missing.append(
         f'{folder} (start.{field}): {_command(config, field, folder)}; '
         f'or start from random weights: --config.start.{field}='
       )
   return missing
+
+
+def _exists(folder):
+  if is_bucket(folder):
+    return bool(files_in(folder))
+  return pathlib.Path(folder).exists()
 
 
 def _command(config, field, folder):

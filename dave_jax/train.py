@@ -5,6 +5,7 @@ import logging
 import os
 import pathlib
 import time
+from collections.abc import Callable
 
 import jax
 from jax.sharding import Mesh
@@ -23,7 +24,12 @@ _LOG = logging.getLogger(__name__)
 TASKS = ('saliency', 'sound_classification')
 
 
-def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
+def train(
+  config: ConfigDict,
+  workdir: str | os.PathLike,
+  *,
+  after_save: Callable[[], None] | None = None,
+) -> bool:
   """Trains what a config describes, resuming from the newest checkpoint.
 
   A resumed run takes the same steps, bit for bit, as one that was not stopped.
@@ -31,6 +37,8 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
   Args:
     config: See configs/.
     workdir: Folder of the run, shared by all processes.
+    after_save: Copies the folder, see `mirror.mirrored`; each process then has
+      a folder of its own.
 
   Returns:
     True at the end of the run, False after a requested shutdown.
@@ -46,7 +54,9 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
     stack.enter_context(run_folder.lock(workdir))
     mesh = sharding.make_mesh(config.mesh.data)
     _log(sharding.describe_devices(mesh))
-    checkpoints = Checkpoints(workdir, keep=config.checkpoint.keep)
+    checkpoints = Checkpoints(
+      workdir, keep=config.checkpoint.keep, after_save=after_save
+    )
     stack.enter_context(contextlib.closing(checkpoints))
     _log(checkpoints.problems, logging.WARNING)
     stack.enter_context(
@@ -63,7 +73,7 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
       _log(run_folder.check_config(workdir, config, steps=task.steps))
       state, position = checkpoints.restore(task.abstract_state())
       data.restore(position)
-      _LOG.info('resuming after step %d of %s', state.step, workdir)
+      _LOG.info('resuming after step %d', state.step)
     first = step = int(state.step)
 
     # Set up what the run records.
@@ -100,6 +110,8 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
       # Evaluate.
       if evaluates:
         scores = task.evaluate(state)
+        # A copy of the folder may still be under way.
+        checkpoints.wait()
         weights.update(step, state, scores)
         pictures = task.pictures(state)
         if writers and scores:
@@ -138,6 +150,7 @@ def train(config: ConfigDict, workdir: str | os.PathLike) -> bool:
         if writers:
           writers.write('progress', {'step': step, **progress.metrics})
 
+    checkpoints.wait()
     if ends:
       weights.finish(step, state)
     else:

@@ -35,7 +35,8 @@ def test_extras_of_the_image_exist():
   named = re.findall(r'EXTRA=(\w+)', DOCKERFILE)
   assert named == ['tpu', 'cuda12']
   assert set(named) <= set(extras)
-  assert ' -e ".[${EXTRA}]"' in DOCKERFILE
+  assert ' -e ".[${EXTRA},cloud]"' in DOCKERFILE
+  assert 'cloud' in extras
 
 
 @pytest.mark.slow

@@ -59,7 +59,7 @@ def test_restart_resumes_after_the_last_saved_step(starts):
   """Of five steps, the second is saved and the fourth may be."""
   first = min(starts[PREEMPTED].frames)
   assert first in (3, 5)
-  assert f'resuming after step {first - 1} ' in starts[PREEMPTED].said[0]
+  assert f'resuming after step {first - 1}\n' in starts[PREEMPTED].said[0]
 
 
 def test_all_processes_stop_after_the_same_step(starts):

@@ -7,6 +7,7 @@ import sys
 import numpy as np
 
 import dave_jax
+from dave_jax.buckets import local_model
 from dave_jax.datasets import overlap
 from dave_jax.datasets.store import Dataset, open_dataset
 from dave_jax.evaluation import baselines
@@ -164,7 +165,9 @@ def _open_network(options, dataset, truth):
   enable_compilation_cache()
   if options.checkpoint is None:
     warn(NOTE)
-  checkpoint = pathlib.Path(options.checkpoint or BUNDLED).resolve()
+  checkpoint = pathlib.Path(
+    local_model(options.checkpoint or BUNDLED)
+  ).resolve()
   # The folder of a training run holds one of these.
   weights = [n for n in ('best', 'last') if (checkpoint / n).is_dir()]
   checkpoint = checkpoint.joinpath(*weights[:1])

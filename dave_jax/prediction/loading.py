@@ -5,6 +5,7 @@ import pathlib
 
 import jax.numpy as jnp
 
+from dave_jax.buckets import local_model
 from dave_jax.prediction.saliency_model import SaliencyModel
 from dave_jax.weights import model_folder as store
 from dave_jax.weights.bundled import BUNDLED
@@ -16,15 +17,16 @@ def load(
   """Reads a checkpoint that was converted or trained.
 
   Args:
-    folder: The checkpoint, or a training run, of which `best` is read; None is
-      the bundled small network that its MODEL_CARD.md describes.
+    folder: The checkpoint, or a training run, of which `best` is read, on a
+      disk or in a bucket (gs://, s3://); None is the bundled small network
+      that its MODEL_CARD.md describes.
     dtype: Type of the network's computation.
 
   Raises:
     FileNotFoundError: There is no checkpoint.
     ValueError: It is damaged, incomplete, or not of a complete network.
   """
-  folder = pathlib.Path(BUNDLED if folder is None else folder)
+  folder = pathlib.Path(BUNDLED if folder is None else local_model(folder))
   if not (folder / store.DESCRIPTION).exists() and (folder / 'best').is_dir():
     folder = folder / 'best'
   stored = store.load(folder, dtype=dtype)

@@ -7,16 +7,18 @@
     WORKDIR/last/                  weights after the last step, without `best`
 
 A checkpoint counts once its checksums are written. Orbax itself restores
-flipped bits without an error.
+flipped bits without an error. Process 0 writes; all processes read.
 """
 
 import json
 import os
 import pathlib
 import shutil
+from collections.abc import Callable
 from concurrent import futures
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
@@ -37,24 +39,35 @@ class Checkpoints:
       moved to WORKDIR/damaged.
   """
 
-  def __init__(self, workdir: str | os.PathLike, *, keep: int):
+  def __init__(
+    self,
+    workdir: str | os.PathLike,
+    *,
+    keep: int,
+    after_save: Callable[[], None] | None = None,
+  ):
     """Verifies the checkpoints of earlier starts. All processes must call it.
 
     Args:
       workdir: Folder of the run, shared by all processes.
       keep: Number of checkpoints to keep. With 2 or more there is one to fall
         back to.
+      after_save: Called in a thread of process 0 when a checkpoint counts. With
+        it, each process has a workdir of its own, with the same checkpoints.
 
     Raises:
       ValueError: `keep` is below 1.
+      OSError: The processes do not have the same checkpoints.
     """
     if keep < 1:
       raise ValueError(f'expected checkpoint.keep of 1 or more, got {keep}')
     self._workdir = pathlib.Path(workdir).absolute()
     self._folder = self._workdir / 'checkpoints'
     self._sums = self._workdir / 'checksums'
+    self._after_save = after_save
+    self._is_primary = jax.process_index() == 0
     self.problems = []
-    if jax.process_index() == 0:
+    if self._is_primary or after_save:
       self._folder.mkdir(parents=True, exist_ok=True)
       self._sums.mkdir(exist_ok=True)
       self._move_damaged()
@@ -64,12 +77,11 @@ class Checkpoints:
     self._manager = self._call(
       ocp.CheckpointManager,
       self._folder,
-      options=ocp.CheckpointManagerOptions(
-        max_to_keep=keep, cleanup_tmp_directories=True
-      ),
+      options=_manager_options(keep),
       item_names=('state', 'position'),
     )
     self._pending = None
+    self._check_agreement()
 
   @property
   def latest(self) -> int | None:
@@ -77,8 +89,15 @@ class Checkpoints:
     return self._call(self._manager.latest_step)
 
   def save(self, step: int, state: TrainState, position: dict) -> None:
-    """Starts to save a step; the state's buffers may be donated on return."""
+    """Starts to save a step; the state's buffers may be donated on return.
+
+    All processes must call it.
+    """
     self.wait()
+    if jax.process_count() > 1:
+      state = _gather(state)
+    if not self._is_primary:
+      return
     args = ocp.args.Composite(
       state=ocp.args.StandardSave(state),
       position=ocp.args.JsonSave({'data': position, 'shapes': _shapes(state)}),
@@ -132,13 +151,27 @@ class Checkpoints:
   def _finish(self, step):
     self._manager.wait_until_finished()
     self._manager.check_for_errors()
-    if jax.process_index() != 0:
-      return
     sums = checksums(self._folder / str(step))
     write_json(self._sums / f'{step}.json', sums)
     for old in self._sums.glob('[!.]*.json'):
       if not (self._folder / old.stem).exists():
         old.unlink()
+    if self._after_save:
+      self._after_save()
+
+  def _check_agreement(self):
+    if jax.process_count() == 1:
+      return
+    latest = self.latest
+    step = np.int32(-1 if latest is None else latest)
+    expected = int(multihost_utils.broadcast_one_to_all(step))
+    if step != expected:
+      shown = [n if n >= 0 else 'none' for n in (expected, int(step))]
+      raise OSError(
+        f'{self._workdir}: expected the newest checkpoint of process 0, '
+        f'{shown[0]}, got {shown[1]} in process {jax.process_index()}; all '
+        'processes must share the folder'
+      )
 
   def _move_damaged(self):
     for folder in sorted(self._folder.iterdir()):
@@ -155,8 +188,8 @@ class Checkpoints:
       _remove(sums)
       shown = '; '.join(damage[:3]) + ('; ...' if len(damage) > 3 else '')
       self.problems.append(
-        f'the checkpoint of step {folder.name} is damaged ({shown}); moved it '
-        f'to {target}'
+        f'the checkpoint of step {folder.name} is damaged ({shown}); moved to '
+        f'{target.relative_to(self._workdir)} in the workdir'
       )
 
 
@@ -224,6 +257,44 @@ class ExportedWeights:
       os.replace(folder, old)
     os.replace(new, folder)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _manager_options(keep):
+  if jax.process_count() == 1:
+    return ocp.CheckpointManagerOptions(
+      max_to_keep=keep, create=False, cleanup_tmp_directories=True
+    )
+  index = jax.process_index()
+  # Orbax would wait for the other processes.
+  alone = ocp.options.MultiprocessingOptions(
+    primary_host=index,
+    active_processes={index},
+    barrier_sync_key_prefix=f'checkpoints_{index}',
+  )
+  writes = index == 0
+  return ocp.CheckpointManagerOptions(
+    max_to_keep=keep if writes else None,
+    create=False,
+    cleanup_tmp_directories=writes,
+    read_only=not writes,
+    multiprocessing_options=alone,
+  )
+
+
+def _gather(state: TrainState) -> TrainState | None:
+  """Returns the state as NumPy arrays in process 0; None in the others.
+
+  All processes must call it.
+  """
+
+  def gather(leaf):
+    if leaf.is_fully_replicated:
+      return np.asarray(leaf) if jax.process_index() == 0 else None
+    whole = multihost_utils.process_allgather(leaf, tiled=True)
+    return whole if jax.process_index() == 0 else None
+
+  gathered = jax.tree.map(gather, state)
+  return gathered if jax.process_index() == 0 else None
 
 
 def _verify(folder: pathlib.Path, sums: pathlib.Path) -> list[str]:

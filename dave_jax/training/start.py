@@ -1,5 +1,6 @@
 """The weights that a run starts from."""
 
+import contextlib
 import json
 import pathlib
 
@@ -7,6 +8,7 @@ import numpy as np
 from flax import traverse_util
 from ml_collections import ConfigDict
 
+from dave_jax.buckets import local_model
 from dave_jax.checks import check_choice
 from dave_jax.models.dave import DAVE
 from dave_jax.weights import model_folder as store
@@ -80,10 +82,12 @@ def recorded_training(start: ConfigDict) -> set[str]:
   """
   found = set()
   for field in ('network', 'video_encoder', 'audio_encoder'):
-    path = pathlib.Path(start[field]) / store.DESCRIPTION
-    if start[field] and path.is_file():
-      origin = json.loads(path.read_text()).get('origin', {})
-      found |= set(origin.get('trained_on', ()))
+    if not start[field]:
+      continue
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+      folder = pathlib.Path(local_model(start[field]))
+      description = json.loads((folder / store.DESCRIPTION).read_text())
+      found |= set(description.get('origin', {}).get('trained_on', ()))
   return found
 
 
@@ -116,7 +120,7 @@ def _encoders(model):
 
 def _load(folder, field):
   try:
-    return store.load(folder)
+    return store.load(local_model(folder))
   except FileNotFoundError as error:
     raise FileNotFoundError(
       f'{error}; create it with python -m dave_jax.convert, use another, or '

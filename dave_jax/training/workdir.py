@@ -63,13 +63,26 @@ def lock(workdir: str | os.PathLike) -> Iterator[None]:
       workdir.mkdir(parents=True, exist_ok=True)
       file = stack.enter_context((workdir / 'lock').open('a+'))
       refused = _try_lock(workdir, file)
-    if jax.process_count() > 1:
-      status = np.int32(refused is not None)
-      if multihost_utils.broadcast_one_to_all(status) and not refused:
-        refused = f'process 0 could not lock {workdir}; its message says why'
-    if refused:
-      raise BlockingIOError(refused)
+    raise_in_all(refused, workdir)
     yield
+
+
+def raise_in_all(refused: str | None, workdir: str | os.PathLike) -> None:
+  """Ends all processes of a run that cannot have its folder.
+
+  Args:
+    refused: Why process 0 could not lock it, or None; of other processes, None.
+    workdir: The folder.
+
+  Raises:
+    BlockingIOError: Process 0 could not.
+  """
+  if jax.process_count() > 1:
+    status = np.int32(refused is not None)
+    if multihost_utils.broadcast_one_to_all(status) and not refused:
+      refused = f'process 0 could not lock {workdir}; its message says why'
+  if refused:
+    raise BlockingIOError(refused)
 
 
 def check_config(
@@ -142,9 +155,10 @@ def nonfinite_guard(
       'the same again, so the next start is refused unless you\n'
       '  lower optimizer.learning_rate or set optimizer.clip_norm, with '
       '--config.allow_changes,\n'
-      f'  delete the newest folders in {path.parent / "checkpoints"} to go '
-      'back further, or\n'
-      f'  delete {path} to try the same again, in case a device was at fault.'
+      '  delete the newest folders in checkpoints/ of the workdir to go back '
+      'further, or\n'
+      f'  delete {path.name} there to try the same again, in case a device was '
+      'at fault.'
     )
     if jax.process_index() == 0:
       record = {'step': error.step, 'latest': latest, 'message': message}

@@ -172,7 +172,8 @@ def test_damaged_checkpoint_is_moved_and_the_one_before_taken(tmp_path, damage):
   assert int(state.step) == 1 and position == {'batch': 1}
   (problem,) = problems
   assert 'the checkpoint of step 2 is damaged' in problem
-  assert str(tmp_path / 'damaged' / '2') in problem
+  assert 'moved to damaged/2 in the workdir' in problem
+  assert (tmp_path / 'damaged' / '2').exists()
   # The step can be saved again.
   _save(tmp_path, 2)
   assert int(_restored(tmp_path)[0].step) == 2
