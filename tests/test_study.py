@@ -71,6 +71,7 @@ def test_study_goes_from_nothing_to_the_report(config, tmp_path, caplog):
   with (report / 'sound_differences.csv').open() as file:
     rows = list(csv.DictReader(file))
   assert {row['shows'] for row in rows} == {
+    'any difference',
     'network with sound',
     'sound, net of its layers',
     'the right sound',

@@ -83,10 +83,10 @@ def differences_table(
     score: The name of the score.
 
   Returns:
-    A row for each category and pair: the number of videos, the mean difference,
-    its interval over videos and seeds, and p of the paired t-test over videos
-    that follows the analysis of variance of all models in `pairs`, their scores
-    averaged over seeds (see `anova.anova`).
+    For each category, a row with p of the analysis of variance over videos of
+    all models in `pairs`, their scores averaged over seeds (see `anova.anova`);
+    then a row for each pair: the number of videos, the mean difference, its
+    interval over videos and seeds, and p of the paired t-test that follows.
   """
   names = list(dict.fromkeys(name for _, *pair in pairs for name in pair))
   seeds = len(models[names[0]])
@@ -96,18 +96,23 @@ def differences_table(
       name: np.array([run.of_videos(score, category) for run in models[name]])
       for name in names
     }
-    p_values = _p_values({name: x.mean(axis=0) for name, x in scores.items()})
+    of_all, of_pairs = _p_values(
+      {name: x.mean(axis=0) for name, x in scores.items()}
+    )
+    place, count = category or _ALL, scores[names[0]].shape[1]
+    what = f'{len(names)} models'
+    rows.append([place, 'any difference', what, count, *[None] * 3, of_all])
     for shows, first, second in pairs:
       difference = scores[first] - scores[second]
       rows.append(
         [
-          category or _ALL,
+          place,
           shows,
           f'{first} - {second}',
-          difference.shape[1],
+          count,
           float(np.nanmean(difference)),
           *interval(difference, bootstrap),
-          p_values.get(frozenset((first, second))),
+          of_pairs.get(frozenset((first, second))),
         ]
       )
   level = f'{100 * bootstrap.level:g}%'
@@ -116,7 +121,8 @@ def differences_table(
     title=f'Differences in {score}, and whether they are significant',
     note=f'Intervals ({level}) are of a bootstrap of {bootstrap.resamples} '
     f'resamples of {seeds} seeds and, independently, of the clips. p is that '
-    'of paired t-tests over clips, scores averaged over seeds, with the '
+    'of the analysis of variance over clips (repeated measures, scores '
+    'averaged over seeds) and of the paired t-tests that follow, with the '
     f'correction of Holm for every two of {len(names)} models.',
     columns=[
       'category',
@@ -131,17 +137,18 @@ def differences_table(
     rows=rows,
     digits=2,
     p_values=(7,),
-    groups=[len(pairs)] * (len(rows) // len(pairs)),
+    groups=[len(pairs) + 1] * (len(rows) // (len(pairs) + 1)),
   )
 
 
 def _p_values(scores):
-  """Returns {two names: p}; empty with fewer than two comparable videos."""
+  """Returns p of all models, None for a single video, and {two names: p}."""
   known = ~np.isnan(list(scores.values())).any(axis=0)
   if known.sum() < 2:
-    return {}
+    return None, {}
   found = anova(scores, design='repeated')
-  return {frozenset((pair.first, pair.second)): pair.p for pair in found.pairs}
+  pairs = {frozenset((x.first, x.second)): x.p for x in found.pairs}
+  return found.p, pairs
 
 
 def seeds_table(models: Mapping[str, Sequence[Run]]) -> Table:

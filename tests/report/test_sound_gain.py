@@ -2,9 +2,11 @@
 
 import pathlib
 
+import numpy as np
 import pytest
 from scipy import stats
 
+from dave_jax.report.anova import anova
 from dave_jax.report.bootstrap import Bootstrap
 from dave_jax.report.runs import Run
 from dave_jax.report.sound_gain import (
@@ -68,11 +70,12 @@ def test_differences_have_intervals_and_tests():
   ]
   table = differences_table(models, pairs, Bootstrap(1000, 0.95, 0))
   places = [row[:3] for row in table.rows]
-  assert places[2:4] == [
+  assert places[3:6] == [
+    ['Social', 'any difference', '3 models'],
     ['Social', 'sound', 'hearing - seeing'],
     ['Social', 'right sound', 'hearing - swapped'],
   ]
-  nature, _, social, right, everything, _ = table.rows
+  _, nature, _, _, social, right, any_difference, everything, _ = table.rows
   assert social[3:7] == [2, 1.5, 1.0, 2.0]
   assert right[3:7] == [2, 0.75, 0.5, 1.0]
   assert nature[3:5] == [1, 0.5] and nature[7] is None
@@ -85,6 +88,12 @@ def test_differences_have_intervals_and_tests():
   multiplied = [k * p for k, p in zip((3, 2, 1), sorted(raw), strict=True)]
   expected = max(multiplied[: sorted(raw).index(raw[0]) + 1])
   assert everything[7] == pytest.approx(expected) and expected < 1
+  scores = dict(zip('abc', map(np.array, (first, second, other)), strict=True))
+  assert any_difference[3:] == [3, None, None, None, pytest.approx(_p(scores))]
+
+
+def _p(scores):
+  return anova(scores, design='repeated').p
 
 
 def test_models_are_listed_per_category():
