@@ -5,9 +5,11 @@
   python -m dave_jax.predict VIDEO... --submission=ntire2026 --out=DIR
   python -m dave_jax.predict --videos=LIST.txt --out=DIR --resume \
       --process_index=0 --process_count=8
+  python -m dave_jax.predict --videos='gs://BUCKET/*.mp4' --out=DIR
 
 VIDEO is a file that FFmpeg reads, an image, a folder of numbered frames with at
-most one WAV, or a folder of videos. OUT/NAME of each holds, by --format:
+most one WAV, or a folder of videos. A file may be in a bucket (gs://, s3://).
+OUT/NAME of each holds, by --format:
 
   maps/000001.png  png: a map for each frame; times `scale` in the manifest, the
                    numbers of the 16-bit image are the map
@@ -190,7 +192,8 @@ def _parser() -> argparse.ArgumentParser:
     '--videos',
     dest='list',
     metavar='LIST.txt',
-    help='Text file of more videos, one path in a line',
+    help='Text file of more videos, one path in a line, or a pattern of videos '
+    'in a bucket: gs://BUCKET/*.mp4',
   )
   parser.add_argument('--out', required=True, help='Folder of the results')
   parser.add_argument(

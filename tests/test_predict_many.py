@@ -10,8 +10,10 @@ import time
 import pytest
 import yaml
 
-from dave_jax import predict
+from dave_jax import buckets, predict
+from dave_jax.prediction.submission import describe_videos
 from dave_jax.prediction.video_list import read_list, take_share
+from tests.bucket_servers import serving
 from tests.runs import ROOT
 
 
@@ -90,6 +92,40 @@ def test_an_indexed_job_has_a_pod_for_each_share():
     [flag.replace('$(JOB_COMPLETION_INDEX)', '3') for flag in flags]
   )
   assert (args.process_index, args.list) == (3, '/shared/list.txt')
+
+
+def test_videos_of_a_bucket(checkpoint, clip, tmp_path, capsys):
+  out = tmp_path / 'out'
+  with serving('gs'):
+    fs = buckets.filesystem('gs://')
+    for name in ('a.mp4', 'b.mp4', 'c.txt'):
+      fs.put_file(str(clip), f'gs://runs/{name}')
+    fs.pipe_file('gs://runs/list.txt', b'gs://runs/b.mp4\n')
+    fs.pipe_file('gs://runs/broken.mp4', b'not a video')
+    assert describe_videos({'a': 'gs://runs/a.mp4'}) == {'a': (40, (64, 96))}
+    command = [f'--checkpoint={checkpoint}', '--stride=20', f'--out={out}']
+    assert predict.main(['--videos=gs://runs/list.txt', *command]) == 0
+    written = (out / 'b' / 'manifest.json').stat().st_mtime_ns
+    command += ['--resume', '--videos=gs://runs/*.mp4']
+    capsys.readouterr()
+    assert predict.main(command) == 1
+    said = capsys.readouterr().err
+    assert '1 of 3 videos failed' in said
+    assert 'gs://runs/broken.mp4: ' in said
+    # What is finished is not read again.
+    fs.pipe_file('gs://runs/b.mp4', b'other')
+    fs.rm_file('gs://runs/broken.mp4')
+    assert predict.main(command) == 0
+    assert predict.main([*command, '--stride=10']) == 1
+    assert 'gs://runs/b.mp4' in capsys.readouterr().err
+    wrong = ['--videos=gs://runs/absent/*.mp4', f'--out={out}']
+    assert predict.main(wrong) == 1
+    assert 'got no match' in capsys.readouterr().err
+  assert (out / 'b' / 'manifest.json').stat().st_mtime_ns == written
+  manifest = json.loads((out / 'a' / 'manifest.json').read_text())
+  assert manifest['source']['file'] == 'a.mp4'
+  assert len(manifest['frames']) == 2
+  assert not [path for path in out.rglob('*') if 'broken' in path.name]
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import av
 from tqdm import tqdm
 
+from dave_jax.buckets import is_bucket, local_file
 from dave_jax.pages.gallery import write_gallery
 from dave_jax.prediction.saliency_model import SaliencyModel
 from dave_jax.prediction.settings import Settings
@@ -50,7 +51,8 @@ def predict_videos(
     for video, folder in folders.items():
       try:
         with tqdm(desc=pathlib.Path(video).name, unit='frame') as progress:
-          problems = Job(model, video, folder, settings).run(
+          problems = _predict(
+            Job(model, video, folder, settings),
             batch_size=batch_size,
             overwrite=overwrite,
             resume=resume,
@@ -69,6 +71,21 @@ def predict_videos(
     raise
   _list_pages(out)
   return failures
+
+
+def _predict(job, **kwargs) -> list[str]:
+  """Runs a job, on a temporary copy of its video if that is in a bucket."""
+  video = job.video
+  if not is_bucket(video):
+    return job.run(**kwargs)
+  if kwargs['resume'] and job.is_finished():
+    return []
+  with local_file(video) as copy:
+    job.video = copy
+    try:
+      return job.run(**kwargs)
+    except (ValueError, OSError, av.error.FFmpegError) as error:
+      raise OSError(str(error).replace(copy, video)) from error
 
 
 def _list_pages(out: str, *, quiet: bool = False) -> float:

@@ -6,6 +6,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 
+from dave_jax.buckets import local_file
 from dave_jax.files import write_atomically
 from dave_jax.media import map_video
 from dave_jax.media.source import VIDEO_SUFFIXES
@@ -93,8 +94,10 @@ def describe_videos(
   """
   described = {}
   for name, path in videos.items():
-    info = probe(path)  # Upright, as maps are.
-    described[name] = map_video.count_frames(path), (info.height, info.width)
+    with local_file(os.fspath(path)) as file:
+      info = probe(file)  # Upright, as maps are.
+      count = map_video.count_frames(file)
+    described[name] = count, (info.height, info.width)
   return described
 
 

@@ -1,6 +1,7 @@
 """One video predicted into a folder: maps, drawings and a manifest."""
 
 import dataclasses
+import json
 import os
 import pathlib
 from importlib import metadata
@@ -13,7 +14,12 @@ from dave_jax.media.audio import load_log_mel
 from dave_jax.media.source import open_source
 from dave_jax.prediction import maps
 from dave_jax.prediction.drawings import GazePoints
-from dave_jax.prediction.journal import MAP_LOG, SILENT_LOG, Journal
+from dave_jax.prediction.journal import (
+  MANIFEST,
+  MAP_LOG,
+  SILENT_LOG,
+  Journal,
+)
 from dave_jax.prediction.map_log import MapLog
 from dave_jax.prediction.results import Results
 from dave_jax.prediction.saliency_model import LEAD, SaliencyModel
@@ -146,6 +152,23 @@ class Job:
       )
     return problems
 
+  def is_finished(self) -> bool:
+    """Returns whether the folder has the results, by the name of the video.
+
+    The video is not read; `run` also compares its size and duration.
+    """
+    try:
+      manifest = json.loads((self.folder / MANIFEST).read_text())
+      name = manifest['source']['file']
+    except (OSError, ValueError, KeyError, TypeError):
+      return False
+    expected = json.loads(json.dumps(self._request()))
+    return (
+      manifest.get('format') == FORMAT
+      and name == pathlib.Path(self.video).name
+      and all(manifest.get(key) == value for key, value in expected.items())
+    )
+
   def _open(self, *, size, lead):
     return open_source(
       self.video,
@@ -216,17 +239,16 @@ class Job:
       'video_stream': info.video_stream,
       'audio_stream': info.audio_stream,
     }
+    return {'format': FORMAT, 'source': source, **self._request()}
+
+  def _request(self):
+    """Returns the part of the heading that does not depend on the video."""
     model = {
       'network': network_fields(self.model.module),
       'origin': self.model.origin,
       'fingerprint': self.model.fingerprint,
     }
-    return {
-      'format': FORMAT,
-      'source': source,
-      'model': model,
-      'settings': dataclasses.asdict(self.settings),
-    }
+    return {'model': model, 'settings': dataclasses.asdict(self.settings)}
 
   def _map_size(self, info):
     """Returns the size of the maps; None keeps the network's."""

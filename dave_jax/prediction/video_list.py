@@ -4,6 +4,7 @@ import collections
 import csv
 import pathlib
 
+from dave_jax import buckets
 from dave_jax.files import write_atomically
 from dave_jax.media.frame_folder import IMAGE_SUFFIXES
 from dave_jax.media.source import videos_in
@@ -12,11 +13,18 @@ from dave_jax.media.source import videos_in
 def find_videos(paths: list[str]) -> list[str]:
   """Returns the paths, with the videos in it in place of a folder of videos.
 
+  Patterns of a bucket, such as gs://BUCKET/*.mp4, stand for what they match.
+
   Raises:
-    ValueError: A folder holds both videos and frames.
+    OSError: A bucket cannot be read.
+    ValueError: A folder holds both videos and frames, or nothing matches.
   """
   videos = []
-  for path in map(pathlib.Path, paths):
+  for name in paths:
+    if buckets.is_bucket(name):
+      videos += _in_bucket(name)
+      continue
+    path = pathlib.Path(name)
     inside = videos_in(path) if path.is_dir() else []
     images = inside and [
       file.name
@@ -32,6 +40,19 @@ def find_videos(paths: list[str]) -> list[str]:
   return list(dict.fromkeys(videos))
 
 
+def _is_pattern(path):
+  return any(character in path for character in '*?[')
+
+
+def _in_bucket(path):
+  if not _is_pattern(path):
+    return [path]
+  found = buckets.matches(path)
+  if not found:
+    raise ValueError(f'{path}: expected a pattern of videos, got no match')
+  return found
+
+
 def read_list(path: str | None) -> list[str]:
   """Returns the paths in a text file, one in a line.
 
@@ -39,7 +60,8 @@ def read_list(path: str | None) -> list[str]:
   relative to the current folder, as `find` and `ls` write them.
 
   Args:
-    path: The file; None gives no paths.
+    path: The file, or a pattern of videos in a bucket, which is returned; None
+      gives no paths.
 
   Raises:
     OSError: The file cannot be read.
@@ -47,8 +69,10 @@ def read_list(path: str | None) -> list[str]:
   """
   if path is None:
     return []
+  if buckets.is_bucket(path) and _is_pattern(path):
+    return [path]
   try:
-    lines = pathlib.Path(path).read_text(encoding='utf-8-sig').splitlines()
+    lines = buckets.read_text(path).splitlines()
   except UnicodeDecodeError as error:
     raise ValueError(
       f'{path}: expected a text file of paths, one in a line; {error}'
