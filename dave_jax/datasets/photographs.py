@@ -146,20 +146,18 @@ class EyeCrowdSource:
   splits: 80, 10 and 10 percent are drawn at random.
 
   Attributes:
-    pixels_per_degree: Pixels of the originals per degree of visual angle.
-    width: Width of the photographs in pixels: 1024, or that to which they and
-      the fixations in fixations.npz were resized.
+    pixels_per_degree: Pixels of the originals, 1024 wide, per degree of visual
+      angle; those of a resized photograph are in proportion.
     seed: Seed of the splits.
   """
 
   pixels_per_degree: float = 30.4
-  width: int = _EYECROWD_WIDTH
   seed: int = 0
 
   def find(self, root: pathlib.Path) -> tuple[list[SourceClip], list[str]]:
     mat = _mat_file(root)
     if mat is None:
-      return self._table().find(root)
+      return self._table(_EYECROWD_WIDTH).find(root)
     stimuli = find_below(root, 'stimuli')
     if stimuli is None:
       return [], [f'{root}: expected data/stimuli/ beside {mat}']
@@ -169,16 +167,16 @@ class EyeCrowdSource:
 
   def gaze(self, clip: SourceClip, picture: Picture) -> Gaze:
     if clip.gaze.suffix != '.mat':
-      return self._table().gaze(clip, picture)
+      return self._table(picture.width).gaze(clip, picture)
     # The file counts pixels of the original, whatever size the image has.
     scale = picture.width / _EYECROWD_WIDTH
     rows = _read_mat(clip.gaze)[clip.picture.name]
     return _gaze_of_rows(rows, picture, self.pixels_per_degree * scale, scale)
 
-  def _table(self):
+  def _table(self, width):
     return TableOfFixations(
       name='eyecrowd',
-      pixels_per_degree=self.pixels_per_degree * self.width / _EYECROWD_WIDTH,
+      pixels_per_degree=self.pixels_per_degree * width / _EYECROWD_WIDTH,
       seed=self.seed,
     )
 
@@ -254,7 +252,7 @@ EYECROWD = Config(
   licence='MIT',
   homepage='https://www-users.cse.umn.edu/~qzhao/crowd.html',
   download='data/stimuli/ and data/eye/fixations.mat; or resized '
-  'photographs in stimuli/ with fixations.npz and --set width=PIXELS.',
+  'photographs in stimuli/ with fixations.npz.',
   citation="""@inproceedings{jiang2014saliency,
   title={Saliency in crowd},
   author={Jiang, Ming and Xu, Juan and Zhao, Qi},

@@ -14,6 +14,13 @@ from dave_jax.media.picture import exif_orientation
 # restarted, files that were joined, or a counter that wrapped around.
 _JUMP = 1.0
 _LONGEST_HOLE = 3600.0
+# PyAV 18 refuses metadata that is not UTF-8 unless told what to do with it; 19,
+# for Python 3.12 and later, reads it without an argument.
+_ANY_METADATA = (
+  {'metadata_errors': 'replace'}
+  if int(av.__version__.split('.')[0]) < 19
+  else {}
+)
 
 
 def open_media(path: str | os.PathLike) -> av.container.InputContainer:
@@ -32,9 +39,7 @@ def open_media(path: str | os.PathLike) -> av.container.InputContainer:
     # is not UTF-8 cannot be passed to FFmpeg: it reads through Python instead.
     source = f'file:{path}' if is_utf8(path) else path.open('rb')
     return av.open(
-      source,
-      metadata_errors='replace',
-      options={'protocol_whitelist': 'file'},
+      source, options={'protocol_whitelist': 'file'}, **_ANY_METADATA
     )
   except av.error.FFmpegError as error:
     if isinstance(error, PermissionError):

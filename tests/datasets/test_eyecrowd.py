@@ -60,6 +60,23 @@ def test_release_is_read_in_pixels_of_the_image(tmp_path, width):
   assert second.counts == {'missing': 1}
 
 
+def test_resized_photographs_are_blurred_by_their_size(tmp_path):
+  """A degree is 30.4 pixels of 1024, so 19 of 640."""
+  (tmp_path / 'stimuli').mkdir()
+  image = np.zeros((480, 640, 3), np.uint8)
+  cv2.imwrite(str(tmp_path / 'stimuli/001.jpg'), image)
+  np.savez(
+    tmp_path / 'fixations.npz',
+    table=np.array([[0, 0, 320.0, 240.0, 200.0]]),
+    image=np.array(['001.jpg']),
+  )
+  source = EyeCrowdSource()
+  (clip,), _ = source.find(tmp_path)
+  gaze = source.gaze(clip, Picture(height=480, width=640, rate=0))
+  assert gaze.sigma == pytest.approx(19.0)
+  np.testing.assert_array_equal(gaze.fixations.xy, [[320, 240]])
+
+
 def test_missing_photographs_are_reported(tmp_path):
   _write_release(tmp_path, 768, 1024)
   (tmp_path / 'data/stimuli/002.jpg').unlink()
@@ -77,7 +94,7 @@ def test_mat_file_of_another_layout_is_refused(tmp_path):
 
 def test_real_photographs_are_split(data):
   """500 photographs, 80, 10 and 10 percent."""
-  clips, problems = EyeCrowdSource(width=640).find(data / 'eyecrowd')
+  clips, problems = EyeCrowdSource().find(data / 'eyecrowd')
   assert not problems
   splits = [clip.split for clip in clips]
   assert {s: splits.count(s) for s in set(splits)} == {
