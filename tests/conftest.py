@@ -58,7 +58,8 @@ def pytest_configure(config):
       os.environ['JAX_COMPILATION_CACHE_DIR'] = folder.name
     os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0'
     quick = _QUICK_EMITTERS if _xla_knows(_QUICK_EMITTERS) else ''
-    os.environ['XLA_FLAGS'] = f'{os.environ.get("XLA_FLAGS", "")} {quick}'
+    flags = f'{os.environ.get("XLA_FLAGS", "")} {quick}'
+    os.environ['XLA_FLAGS'] = flags.strip()  # A blank is the name of a file.
   jax.config.update(
     'jax_compilation_cache_dir', os.environ['JAX_COMPILATION_CACHE_DIR']
   )
@@ -67,7 +68,8 @@ def pytest_configure(config):
 
 def _xla_knows(flag):
   """Returns whether XLA has a flag; a process with an unknown one aborts."""
-  name = flag.removeprefix('--').partition('=')[0].encode()
+  # The names of flags that are gone remain, the functions that set them do not.
+  name = f'set_{flag.removeprefix("--").partition("=")[0]}'.encode()
   for library in pathlib.Path(jaxlib.__file__).parent.glob('*.so'):
     with (
       library.open('rb') as file,

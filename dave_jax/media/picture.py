@@ -111,7 +111,7 @@ def orientation(frame: av.VideoFrame, exif: int = 0) -> tuple[bool, bool, bool]:
   try:
     # `frame.side_data` would refer to its frame and be referred to by it, so
     # that 3 MB of each 1080p frame wait for the garbage collector.
-    side_data = list(SideDataContainer(frame))
+    matrix = SideDataContainer(frame).get(Type.DISPLAYMATRIX)
   except ValueError:
     # PyAV reads none of it if one kind, such as Exif, is unknown to it; the
     # rotation it reads by itself.
@@ -119,10 +119,9 @@ def orientation(frame: av.VideoFrame, exif: int = 0) -> tuple[bool, bool, bool]:
       return _EXIF_TURNS[exif]
     quarter = round(frame.rotation / 90) % 4
     return quarter % 2 == 1, quarter in (2, 3), quarter in (1, 2)
-  for data in side_data:
-    if data.type == Type.DISPLAYMATRIX:
-      return matrix_orientation(np.frombuffer(bytes(data), np.int32))
-  return False, False, False
+  if matrix is None:
+    return False, False, False
+  return matrix_orientation(np.frombuffer(bytes(matrix), np.int32))
 
 
 def matrix_orientation(matrix: np.ndarray) -> tuple[bool, bool, bool]:
