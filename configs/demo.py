@@ -107,7 +107,8 @@ def _network(variant):
   config.train.schedule = 'steps'
   config.optimizer.learning_rate = 4e-3
   config.evaluation.batch_size = 16
-  config.evaluation.every = 200
+  # Once, at the end: scoring takes as long as 50 steps.
+  config.evaluation.every = config.train.steps
   config.evaluation.scoring.scores = 'NSS,CC'
   config.checkpoint.every = 100
   return config
