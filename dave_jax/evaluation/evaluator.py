@@ -12,8 +12,12 @@ Training scores batches in any order instead (`training.validation`):
 of all processes. The score of a frame depends on neither batch nor process.
 """
 
+import contextlib
+import functools
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -29,6 +33,7 @@ from dave_jax.evaluation.run_folder import (
   VideoScores,
 )
 from dave_jax.evaluation.scorer import FrameScorer
+from dave_jax.prediction.background import computed_ahead
 
 # Takes clips, each with the ascending numbers of some of its frames; returns a
 # map [h, w] of any size for each frame of each clip in order, None if missing.
@@ -38,6 +43,9 @@ Maps = Callable[
 # Takes indices of clips, and a progress bar to advance by each frame; yields
 # the scores of each clip.
 ScoreVideos = Callable[[Sequence[int], tqdm], Iterator[VideoScores]]
+# Each thread that scores 1080p frames takes about 100 MB.
+_MOST_THREADS = 4
+_FRAMES_AHEAD = 8  # Scored while the next maps are predicted.
 
 
 def evaluate_videos(
@@ -106,12 +114,20 @@ def score_maps(
 
   def score(numbers, progress):
     truth = scorer.truth
-    frames = [truth.frame[truth.rows(number)] for number in numbers]
+    rows = [truth.rows(number).tolist() for number in numbers]
     clips = [truth.clips[number] for number in numbers]
+    frames = [truth.frame[rows_of_clip] for rows_of_clip in rows]
     left = iter(maps(list(zip(clips, frames, strict=True))))
-    for number in numbers:
-      progress.set_description(truth.clips[number].name, refresh=False)
-      yield _score_video(left, scorer, number, progress, keeper)
+    scored = computed_ahead(
+      functools.partial(_score_frame, scorer, _shown(rows)),
+      zip(itertools.chain(*rows), left, strict=False),
+      threads=min(_MOST_THREADS, os.cpu_count() or 1),
+      ahead=_FRAMES_AHEAD,
+    )
+    with contextlib.closing(scored):
+      for number in numbers:
+        progress.set_description(truth.clips[number].name, refresh=False)
+        yield _score_video(scored, scorer, number, progress, keeper)
     if next(left, left) is not left:
       raise ValueError(
         f'expected {sum(map(len, frames))} maps, one for each frame, got more'
@@ -120,50 +136,85 @@ def score_maps(
   return score
 
 
-def _score_video(maps, scorer, number, progress, keeper) -> VideoScores:
-  """Scores the next maps of an iterator as those of a video."""
+class _ScoredFrame(NamedTuple):
+  """What is kept of a frame.
+
+  Attributes:
+    number: Number of the frame in its clip.
+    density: The ground truth, of the size of mean maps.
+    scores: float64 [scores]; None without a map.
+    small: The map, of the size of mean maps; None if missing or broken.
+    example: The frame, if it is one of those shown.
+  """
+
+  number: int
+  density: np.ndarray
+  scores: np.ndarray | None = None
+  small: np.ndarray | None = None
+  example: Example | None = None
+
+
+def _shown(rows_of_clips) -> frozenset[int]:
+  """Returns the rows of the three frames of each clip that reports show."""
+  return frozenset(
+    rows[(k * len(rows)) // 6]
+    for rows in rows_of_clips
+    for k in (1, 3, 5)
+    if rows
+  )
+
+
+def _score_frame(scorer, shown, row_and_map) -> _ScoredFrame:
+  row, saliency = row_and_map
+  truth = scorer.truth
+  frame = _ScoredFrame(
+    number=int(truth.frame[row]), density=truth.density(row, MEAN_MAP)
+  )
+  if saliency is None:
+    return frame
+  frame = frame._replace(scores=scorer([row], [saliency])[0])
+  if not np.isfinite(saliency).all():
+    return frame
+  frame = frame._replace(small=_small(saliency))
+  if row not in shown:
+    return frame
+  return frame._replace(
+    example=Example(
+      frame=frame.number,
+      picture=truth.picture(row),
+      density=frame.density,
+      prediction=frame.small.astype(np.float32),
+    )
+  )
+
+
+def _score_video(scored, scorer, number, progress, keeper) -> VideoScores:
+  """Collects the next frames of an iterator as those of a video."""
   truth = scorer.truth
   clip = truth.clips[number]
   rows = truth.rows(number).tolist()
   values = np.full((len(rows), len(scorer.names)), np.nan)
-  missing, broken, examples = [], [], []
   predicted, density = np.zeros((2, *MEAN_MAP))
-  shown = {rows[(k * len(rows)) // 6] for k in (1, 3, 5)} if rows else ()
-  given, densities, kept = 0, [], []
-  for place, saliency in enumerate(itertools.islice(maps, len(rows))):
+  frames = []
+  for frame in itertools.islice(scored, len(rows)):
     progress.update()
-    row, given = rows[place], place + 1
-    frame = int(truth.frame[row])
-    small_density = truth.density(row, MEAN_MAP)
-    density += small_density
-    densities.append(small_density)
-    kept.append(None)
-    if saliency is None:
-      missing.append(frame)
-      continue
-    values[place] = scorer([row], [saliency])[0]
-    if not np.isfinite(saliency).all():
-      broken.append(frame)
-      continue
-    small = _small(saliency)
-    predicted += small
-    kept[-1] = small
-    if row in shown:
-      examples.append(
-        Example(
-          frame=frame,
-          picture=truth.picture(row),
-          density=small_density,
-          prediction=small.astype(np.float32),
-        )
-      )
-  if given < len(rows):
+    density += frame.density
+    if frame.scores is not None:
+      values[len(frames)] = frame.scores
+    if frame.small is not None:
+      predicted += frame.small
+    frames.append(frame)
+  if len(frames) < len(rows):
     raise ValueError(
       f'clip {clip.name}: expected {len(rows)} maps, one for each frame, got '
-      f'{given}'
+      f'{len(frames)}'
     )
+  missing = tuple(f.number for f in frames if f.scores is None)
+  broken = tuple(
+    f.number for f in frames if f.scores is not None and f.small is None
+  )
   if keeper is not None:
-    keeper.write(number, kept, densities)
+    keeper.write(number, [f.small for f in frames], [f.density for f in frames])
   count = max(1, len(rows) - len(missing) - len(broken))
   return VideoScores(
     clip=clip.name,
@@ -174,11 +225,11 @@ def _score_video(maps, scorer, number, progress, keeper) -> VideoScores:
     times=np.array([truth.gaze(row).time for row in rows]),
     values=values,
     empty=truth.empty(number),
-    missing=tuple(missing),
-    broken=tuple(broken),
+    missing=missing,
+    broken=broken,
     prediction=(predicted / count).astype(np.float32),
     density=(density / max(1, len(rows))).astype(np.float32),
-    examples=tuple(examples),
+    examples=tuple(f.example for f in frames if f.example is not None),
     repeats=None,
   )
 

@@ -1,6 +1,7 @@
 """Human fixations of a split: the frames that can be scored."""
 
 import dataclasses
+import threading
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -272,13 +273,17 @@ def read_ground_truth(
 
 
 class _Records:
-  """Reads records; keeps the gaze of all and the frames of the last one."""
+  """Reads records; keeps the gaze of all and the frames of the last one.
+
+  Several threads may read at once.
+  """
 
   def __init__(self, records, sigma):
     self._records = records
     self._sigma = sigma
     self._gaze: dict[int, list[Gaze]] = {}
     self._last = None, None
+    self._lock = threading.RLock()
 
   def gaze(self, clip, frame) -> Gaze:
     number, place = clip.record_of(frame)
@@ -292,9 +297,10 @@ class _Records:
   def record(self, clip, frame):
     """Returns the record that holds a frame, and the frame's place in it."""
     number, place = clip.record_of(frame)
-    if self._last[0] != number:
-      self._last = number, self._records[number]
-    return self._last[1], place
+    with self._lock:
+      if self._last[0] != number:
+        self._last = number, self._records[number]
+      return self._last[1], place
 
   def _gaze_of(self, record, place):
     chosen = record['fixation_frame'] == place

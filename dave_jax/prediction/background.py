@@ -1,13 +1,16 @@
-"""Prefetching: iteration in a thread, a few items ahead of the consumer."""
+"""Prefetching: work in threads, a few items ahead of the consumer."""
 
+import collections
+import concurrent.futures
 import contextlib
 import itertools
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar('T')
+R = TypeVar('R')
 _END = object()
 
 
@@ -49,6 +52,41 @@ def in_background(items: Iterable[T], ahead: int) -> Iterator[T]:
   finally:
     stopped.set()
     thread.join()
+
+
+def computed_ahead(
+  function: Callable[[T], R], items: Iterable[T], *, threads: int, ahead: int
+) -> Iterator[R]:
+  """Yields `function` of each item, in order, computed in threads.
+
+  Items are drawn in the consumer's thread. An exception is raised after the
+  results before it. Closing the iterator waits for what is being computed.
+
+  Args:
+    function: Computes a result; it may run in several threads at once.
+    items: What it is computed of.
+    threads: Number of threads.
+    ahead: Items drawn ahead of the result that the consumer has.
+  """
+  items, waiting = iter(items), collections.deque()
+  with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+    try:
+      while True:
+        try:
+          waiting.append(pool.submit(function, next(items)))
+        except StopIteration:
+          break
+        except BaseException:  # Also the interrupt of the user.
+          while waiting:
+            yield waiting.popleft().result()
+          raise
+        if len(waiting) > ahead:
+          yield waiting.popleft().result()
+      while waiting:
+        yield waiting.popleft().result()
+    finally:
+      for future in waiting:
+        future.cancel()
 
 
 def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:

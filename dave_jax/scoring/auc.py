@@ -11,6 +11,7 @@ from dave_jax.scoring.frames import (
   fixated_pixels,
   read_fixated,
 )
+from dave_jax.scoring.sorted_near import SortedNear
 
 # As Octave's 0:0.1:1 has them. The original stops at the largest value
 # sampled; a threshold above it only repeats the curve's start.
@@ -52,12 +53,10 @@ def auc_judd(
     return np.nan
   weights = weights[np.argsort(frame.values[pixels])]
   thresholds = np.sort(frame.values[pixels])
-  # Sorting 82,000 float32 takes 0.2 ms, a search of each among 60 0.8 ms.
-  ordered = np.sort(frame.values)
   if jitter is None:
-    above = _at_least(ordered, thresholds)
+    above = p - SortedNear(frame.values, thresholds, thresholds).below
   else:
-    thresholds, above = _jittered(frame, ordered, thresholds, jitter)
+    thresholds, above = _jittered(frame, thresholds, jitter)
     order = np.argsort(thresholds)
     thresholds, above = thresholds[order], above[order]
     weights = weights[order]
@@ -196,7 +195,7 @@ def _negative_pixels(given, size, *, repeated):
   return given if repeated else np.unique(given)
 
 
-def _jittered(frame, ordered, thresholds, rng):
+def _jittered(frame, thresholds, rng):
   """Adds noise to a map where it can change a rank.
 
   Noise of 1e-7 of the range matters only for values within that of a threshold;
@@ -204,7 +203,6 @@ def _jittered(frame, ordered, thresholds, rng):
 
   Args:
     frame: The map.
-    ordered: Its values, ascending.
     thresholds: Values of the fixated pixels, ascending.
     rng: Draws the noise.
 
@@ -215,7 +213,8 @@ def _jittered(frame, ordered, thresholds, rng):
   span = frame.high - frame.low
   exact = thresholds.astype(np.float64)
   # Twice the noise, as sums round.
-  first = np.searchsorted(ordered, exact - 2e-7 * span)
+  found = SortedNear(frame.values, exact - 2e-7 * span, exact + 2e-7 * span)
+  ordered, first = found.values, found.first
   last = np.searchsorted(ordered, exact + 2e-7 * span, side='right')
   near = np.zeros(len(ordered), bool)
   for start, stop in zip(first, last, strict=True):
@@ -227,7 +226,8 @@ def _jittered(frame, ordered, thresholds, rng):
   # The thresholds are among them: the first of as many equal values.
   ties = np.arange(len(thresholds)) - np.searchsorted(thresholds, thresholds)
   noisy_thresholds = noisy[np.searchsorted(values, thresholds) + ties]
-  far_above = (len(ordered) - first) - _at_least(places, first)
+  not_below = len(frame.values) - found.below
+  far_above = not_below - _at_least(places, first)
   return noisy_thresholds, far_above + _at_least(
     np.sort(noisy), noisy_thresholds
   )
