@@ -20,7 +20,7 @@ def _running(command, url):
   quiet = {'stdout': subprocess.DEVNULL, 'stderr': subprocess.DEVNULL}
   process = subprocess.Popen(command, **quiet)
   try:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
       try:
         urllib.request.urlopen(url).close()

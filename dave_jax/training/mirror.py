@@ -1,10 +1,10 @@
 """Runs in buckets: a run works on a copy of its folder on this machine.
 
-The copy is brought up to date at the start, and what has changed is copied back
-after each checkpoint and at the end. At any moment the bucket holds what a run
-needs to resume: the checksums of a checkpoint, with which it counts, are copied
-after its files and after all rows up to its step, and model.json of `best`
-after its weights.
+The copy is made at the start, and what has changed is copied back after each
+checkpoint and at the end. At any moment the bucket holds what a run needs to
+resume. A checkpoint counts with its checksums, and weights with their
+model.json: these are removed before the files that they belong to change, and
+copied after them, the checksums after everything else.
 """
 
 import contextlib
@@ -26,6 +26,8 @@ _LOG = logging.getLogger(__name__)
 _WRITTEN_ONLY = ('damaged', 'pictures', 'profile', 'tensorboard')
 # What training needs, besides files, and an evaluation does not.
 CHECKPOINTS = ('checkpoints', 'checksums')
+_WEIGHTS = ('best', 'last')
+_DESCRIPTIONS = tuple(f'{folder}/{DESCRIPTION}' for folder in _WEIGHTS)
 _LOCK = 'lock'
 
 
@@ -99,15 +101,18 @@ class Mirror:
     self._bucket = bucket
     self._folder = folder
     self._lock = lock
-    skipped = (*_WRITTEN_ONLY, *without)
+    skipped = (_LOCK, *_WRITTEN_ONLY, *without)
     names = [
       name
       for name in buckets.files_in(bucket)
-      if name != _LOCK and name.split('/')[0] not in skipped
+      if name.split('/')[0] not in skipped
     ]
-    buckets.download(bucket, names, folder)
-    # What the bucket holds: {relative path: (bytes, time of change here)}.
-    self._known = self._files()
+    whole = {_part(name) for name in names if _completes(name)}
+    left = [n for n in names if _part(n) not in (None, *whole)]
+    buckets.download(bucket, [n for n in names if n not in left], folder)
+    # What the bucket holds: {relative path: (bytes, time of change here)}. What
+    # is not whole was left by a killed run; the next upload removes it.
+    self._known = dict.fromkeys(left) | self._files()
 
   def upload(self) -> None:
     """Copies what has changed to the bucket, and removes what is gone.
@@ -124,14 +129,16 @@ class Mirror:
     files = self._files()
     changed = [n for n, stat in files.items() if self._known.get(n) != stat]
     gone = [name for name in self._known if name not in files]
-    # Folders do not count while their files change.
-    buckets.remove(
-      self._bucket, [n for n in (*changed, *gone) if _completes(n)]
-    )
-    for last in (False, True):
-      names = [name for name in changed if _completes(name) == last]
-      buckets.upload(self._folder, names, self._bucket)
-    buckets.remove(self._bucket, [n for n in gone if not _completes(n)])
+    renewed = {_part(name) for name in changed if _completes(name)}
+    old = [name for name in gone if _part(name) not in renewed]
+    self._remove(n for n in changed if _completes(n))
+    self._copy(n for n in changed if not _completes(n))
+    self._remove(n for n in gone if _part(n) in renewed)
+    self._copy(n for n in changed if n in _DESCRIPTIONS)
+    self._copy(n for n in changed if n.startswith('checksums/'))
+    # An older checkpoint stays until the new one counts.
+    self._remove(n for n in old if _completes(n))
+    self._remove(n for n in old if not _completes(n))
     self._known = files
 
   def upload_or_warn(self) -> None:
@@ -168,6 +175,12 @@ class Mirror:
         f'{error}; the run is kept in {kept}; copy its files to {self._bucket}'
       ) from error
 
+  def _copy(self, names):
+    buckets.upload(self._folder, list(names), self._bucket)
+
+  def _remove(self, names):
+    buckets.remove(self._bucket, list(names))
+
   def _files(self):
     found = {}
     for path in self._folder.rglob('*'):
@@ -183,5 +196,13 @@ class Mirror:
 
 
 def _completes(name):
-  """Returns whether a folder counts only with this file."""
-  return name.startswith('checksums/') or name.endswith(f'/{DESCRIPTION}')
+  """Returns whether a checkpoint or weights count with this file."""
+  return name.startswith('checksums/') or name in _DESCRIPTIONS
+
+
+def _part(name):
+  """Returns the checkpoint or weights that a file belongs to, or None."""
+  top, _, rest = name.partition('/')
+  if top in CHECKPOINTS:
+    return rest.partition('/')[0].removesuffix('.json')
+  return top if top in _WEIGHTS else None

@@ -79,38 +79,6 @@ def test_what_an_evaluation_does_not_need_stays_in_the_bucket(bucket):
   assert 'checkpoints/5/state/d' in buckets.files_in(bucket)
 
 
-def test_checksums_and_descriptions_are_copied_last(bucket, monkeypatch):
-  """An upload that is killed at any file leaves nothing that looks complete."""
-  _write(bucket, 'best/model.json', b'old')
-  _write(bucket, 'best/variables/d', b'old')
-  put = buckets.upload
-  seen = []
-
-  def upload(folder, names, target):
-    for name in names:
-      put(folder, [name], target)
-      seen.append(set(buckets.files_in(bucket)))
-
-  monkeypatch.setattr(buckets, 'upload', upload)
-  with mirrored(bucket) as (folder, copy):
-    for name in (
-      'checksums/6.json',
-      'checkpoints/6/a',
-      'best/model.json',
-      'best/variables/d',
-    ):
-      (folder / name).parent.mkdir(parents=True, exist_ok=True)
-      (folder / name).write_text('new')
-    with (folder / 'train.jsonl').open('a') as file:
-      file.write('6\n')
-    copy()
-  assert _read(bucket, 'best/variables/d') == b'new'
-  for names in seen[:3]:
-    assert not {'checksums/6.json', 'best/model.json'} & names
-  assert {'checkpoints/6/a', 'best/variables/d'} <= seen[2]
-  assert {'checksums/6.json', 'best/model.json'} <= seen[-1]
-
-
 def test_an_upload_that_fails_is_made_up_for(bucket, monkeypatch, caplog):
   def fail(*_):
     raise OSError('no network')
