@@ -131,6 +131,8 @@ class Mirror:
     gone = [name for name in self._known if name not in files]
     renewed = {_part(name) for name in changed if _completes(name)}
     old = [name for name in gone if _part(name) not in renewed]
+    # If this fails, the bucket may hold any version of these, or none.
+    self._known |= dict.fromkeys(changed)
     self._remove(n for n in changed if _completes(n))
     self._copy(n for n in changed if not _completes(n))
     self._remove(n for n in gone if _part(n) in renewed)

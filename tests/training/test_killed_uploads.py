@@ -1,5 +1,6 @@
 """Uploads that are killed at any file."""
 
+import contextlib
 import shutil
 
 import pytest
@@ -96,6 +97,24 @@ def _files(folder):
 
 def _with(files, *tops):
   return {n: text for n, text in files.items() if n.split('/')[0] in tops}
+
+
+def test_an_upload_that_failed_leaves_nothing_behind(kill_after, tmp_path):
+  third = {
+    name.replace('2', '3'): text.replace('2', '3')
+    for name, text in SECOND.items()
+  }
+  for count in range(len(SECOND)):
+    bucket, folder = f'{BUCKET}{count}', tmp_path / f'{count}'
+    mirror = Mirror(bucket, folder, Lock())
+    for files, left in ((FIRST, 100), (SECOND, count), (third, 100)):
+      _write(folder, files)
+      kill_after(left)
+      with contextlib.suppress(Killed):
+        mirror.upload()
+    assert buckets.files_in(bucket).keys() == third.keys()
+    Mirror(bucket, tmp_path / f'{count}_again', Lock())
+    assert _files(tmp_path / f'{count}_again') == third
 
 
 def test_what_a_killed_upload_leaves_can_be_resumed(kill_after, tmp_path):
