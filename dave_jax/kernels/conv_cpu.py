@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from dave_jax.kernels import conv_stem
 from dave_jax.kernels.tiling import choose_tiling, pad
 
 # Compiler options for a training step on a CPU. The default schedule runs
@@ -58,9 +59,17 @@ def forward(
     return _frame_by_frame(
       x, kernel, strides, padding, out[0], flipped, precise
     )
+  if conv_stem.applies(kernel.shape, strides, out[0]) and not flipped:
+    return conv_stem.forward(x, kernel, strides, padding, out)
   n = kernel.shape[3 if flipped else 4]
   tiling = choose_tiling(
-    x.shape, out, kernel.shape[:3], n, strides, precise=precise
+    x.shape,
+    out,
+    kernel.shape[:3],
+    n,
+    strides,
+    precise=precise,
+    gradient=flipped,
   )
   padded = tiling.pad_input(x, padding)
   # [points, taps * c, n], or flipped [points, n, taps * c], which copies whole
@@ -100,7 +109,9 @@ def kernel_gradient(
   out, n = dy.shape[1:4], dy.shape[4]
   if kernel_shape[0] > 1 and out[0] <= 2:
     return _kernel_frame_by_frame(x, dy, kernel_shape, strides, padding)
-  tiling = choose_tiling(x.shape, out, kernel_shape[:3], n, strides)
+  tiling = choose_tiling(
+    x.shape, out, kernel_shape[:3], n, strides, gradient=True
+  )
   padded = tiling.pad_input(x, padding)
   dy = tiling.pad_output(dy)
 

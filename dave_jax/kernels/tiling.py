@@ -190,6 +190,7 @@ def choose_tiling(
   strides: tuple[int, int, int],
   *,
   precise: bool = False,
+  gradient: bool = False,
 ) -> Tiling:
   """Chooses how to split a convolution.
 
@@ -200,9 +201,11 @@ def choose_tiling(
     n: Number of output channels.
     strides: Strides.
     precise: Whether to avoid the Winograd tiles that lose a decimal digit.
+    gradient: Whether to use the largest tiles, which lose a little more, as
+      gradients allow.
   """
   b, c = x_shape[0], x_shape[4]
-  tiles, parts = _tiles(b, out, kernel, min(c, n), strides, precise)
+  tiles, parts = _tiles(b, out, kernel, min(c, n), strides, precise, gradient)
   each = 4 * c  # Bytes gathered for one output.
   for axis, (k, m) in enumerate(zip(kernel, tiles, strict=True)):
     r = -(-k // parts) if axis == 0 else k
@@ -222,19 +225,34 @@ def choose_tiling(
   h = max(1, int(rows / t / steps[1])) * steps[1]
   piece, grid = [], []
   for total, size, step in zip(out, (t, h, w), steps, strict=True):
-    number = -(-total // size)
-    piece.append(_round_up(-(-total // number), step))
+    piece.append(step * even_size(-(-total // step), max(1, size // step)))
     grid.append(-(-total // piece[-1]))
   return Tiling(kernel, strides, tiles, tuple(piece), tuple(grid), parts)
 
 
-def _tiles(b, out, kernel, channels, strides, precise):
+def even_size(total: int, most: int) -> int:
+  """Returns the size, at most `most`, of equal pieces of `total`.
+
+  Pieces down to half of `most` are preferred if they leave no rest, because
+  cutting the rest off copies the whole result.
+  """
+  for size in range(min(most, total), most // 2, -1):
+    if total % size == 0:
+      return size
+  return -(-total // -(-total // most))
+
+
+def _tiles(b, out, kernel, channels, strides, precise, gradient):
   """Returns the tiles and parts, with Winograd where it saves time.
 
   Measured, gathered against Winograd, in ms:
 
   - 3x3x3: 8x64x80x64: 106, 22; 4x32x40x128: 40, 12; 8x16x16x64: 4.6, 1.4;
     8x32x40x8: 1.9, 0.6.
+  - 3x3x3, precise, tiles of 2x2x2 against 2x2x4: 8x64x80x64: 80, 57;
+    4x32x40x128: 24, 29.
+  - 3x3x3, gradients, tiles in two axes against three: of the input, 8x64x80x64:
+    66, 45; 4x32x40x128: 26, 29; of the kernel: 97, 60; 36, 40.
   - 1x3x3: 32x40x256: 9, 5; 16x20x256: 1.8, 2.6; 8x8x512: 8, 51. With few tiles
     the cost of the kernel, which grows fourfold, dominates.
   - 7x7x7 at strides 1, 2, 2: 16x256x320x3: 2180, 210; 16x64x64x1: 7, 3.
@@ -242,11 +260,14 @@ def _tiles(b, out, kernel, channels, strides, precise):
   if kernel[1:] == (3, 3) and strides == (1, 1, 1):
     count = b * out[0] * -(-out[1] // 4) * -(-out[2] // 4)
     if channels >= 8 and min(out[1:]) >= 8 and count >= channels / 4:
+      many_frames = kernel[0] == 3 and out[0] % 8 == 0
       if precise:
-        return (2 if kernel[0] == 3 else 0, 2, 2), 1
+        return (2 if kernel[0] == 3 else 0, 2, 4 if many_frames else 2), 1
+      if gradient and many_frames:
+        return (4, 4, 4), 1
       return (0, 4, 4), 1
   if kernel[0] == 7 and strides[0] == 1 and out[0] >= 4:
-    return (2 if precise else 4, 0, 0), 2
+    return (4, 0, 0), 2
   return (0, 0, 0), 1
 
 

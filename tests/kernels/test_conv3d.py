@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from dave_jax.kernels import conv_gpu, tiling
+from dave_jax.kernels import conv_gpu, conv_stem, tiling
 from dave_jax.kernels.conv3d import (
   Conv3D,
   conv3d,
@@ -24,6 +24,12 @@ STEM = ((3, 3),) * 3
 # Shapes of x and kernel, strides, padding. Each takes another code path.
 CASES = {
   'winograd': ((1, 3, 24, 28, 16), (3, 3, 3, 16, 24), (1, 1, 1), SAME),
+  'winograd, larger tiles in time': (
+    (1, 8, 12, 16, 8),
+    (3, 3, 3, 8, 8),
+    (1, 1, 1),
+    SAME,
+  ),
   'winograd, broken tiles': (
     (2, 4, 25, 27, 16),
     (3, 3, 3, 16, 16),
@@ -124,6 +130,7 @@ def _assert_close(actual, expected, relative):
 def test_value_and_gradients_agree_with_lax(case, monkeypatch):
   # Small pieces, so that even these arrays are split into several.
   monkeypatch.setattr(tiling, 'PIECE_BYTES', 1 << 16)
+  monkeypatch.setattr(conv_stem, '_PIECE_BYTES', 1 << 14)
   *_, strides, padding = CASES[case]
   arrays = _arrays(*CASES[case])
   ours = _value_and_gradients(conv3d, strides, padding)(*arrays)
@@ -148,6 +155,11 @@ def test_convolution_for_gpus_agrees_with_lax(case):
     _assert_close(a, b, 1e-5)
 
 
+def _ranks_of_convolutions(text):
+  found = re.findall(r'stablehlo\.convolution.*-> tensor<([\dx]+)xf32>', text)
+  return [shape.count('x') + 1 for shape in found]
+
+
 def test_only_gpus_convolve_few_channels_in_two_dimensions():
   """Lowers both passes of a stem and reads the ranks of its convolutions."""
   *_, strides, padding = CASES['stem']
@@ -157,8 +169,7 @@ def test_only_gpus_convolve_few_channels_in_two_dimensions():
 
   def ranks(platform):
     text = traced.lower(lowering_platforms=(platform,)).as_text()
-    found = re.findall(r'stablehlo\.convolution.*-> tensor<([\dx]+)xf32>', text)
-    return {shape.count('x') + 1 for shape in found}
+    return set(_ranks_of_convolutions(text))
 
   assert ranks('cuda') == {4}
   assert ranks('tpu') == {5}
@@ -187,13 +198,20 @@ def _float64(case, seed=0):
 
 
 @pytest.mark.parametrize(
-  'case', ['winograd', 'winograd, one tap in time', 'stem']
+  'case',
+  [
+    'winograd',
+    'winograd, larger tiles in time',
+    'winograd, one tap in time',
+    'stem',
+  ],
 )
 def test_under_differentiation_rounds_about_as_plain_sums(case):
-  """At most 3 times the deviation of lax from float64.
+  """At most 4 times the deviation of lax from float64.
 
-  The 4x4 Winograd tiles that are used without differentiation have 4 times.
-  Gradients of a network jump where rounding moves a ReLU or a maximum.
+  The Winograd tiles of 4x4 that are used without differentiation have 4.1
+  times, those of gradients 11 times. Gradients of a network jump where rounding
+  moves a ReLU or a maximum.
   """
   *_, strides, padding = CASES[case]
   arrays = _arrays(*CASES[case])
@@ -202,7 +220,7 @@ def test_under_differentiation_rounds_about_as_plain_sums(case):
     np.std(_value_and_gradients(form, strides, padding)(*arrays)[0] - exact)
     for form in (conv3d, lax_conv3d)
   ]
-  assert rounding[0] < 3 * rounding[1]
+  assert rounding[0] < 4 * rounding[1]
 
 
 @pytest.mark.parametrize('case', ['winograd', 'stem', 'strided', 'one frame'])
@@ -254,12 +272,11 @@ def test_each_platform_gets_its_implementation(case, platform):
     .lower(lowering_platforms=(platform,))
     .as_text()
   )
-  convolutions = text.count('stablehlo.convolution')
   ours = text.count('dot_general') + text.count('stablehlo.while')
   if platform == 'cpu':
-    assert convolutions == 0 and ours > 0
+    assert 5 not in _ranks_of_convolutions(text) and ours > 0
   else:
-    assert convolutions == 3 and ours == 0
+    assert text.count('stablehlo.convolution') == 3 and ours == 0
 
 
 def test_lax_kernels_are_part_of_the_jit_cache_key():
