@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from dave_jax import main
+from dave_jax import buckets, evaluate, main
 from dave_jax.configs import davos, speech_commands
 from dave_jax.requirements import check_requirements
 from dave_jax.weights import model_folder as store
+from tests.bucket_servers import serving
 from tests.data import sets
 from tests.evaluation.gaze_clips import crowd, watched_clip
 from tests.runs import ROOT, TINY, main_command, tiny_config
@@ -125,24 +126,28 @@ def test_run_without_workdir_is_named_after_its_config(environment, tmp_path):
   assert 'Already finished' in again.stderr
 
 
-@pytest.mark.parametrize('name', ['best', 'last'])
-def test_evaluate_scores_the_weights_of_a_run_on_the_test_set(
-  name, checkpoint, tmp_path, capsys
-):
+def _config_to_evaluate(folder):
+  """Writes a test set of three photographs, and returns a config with it."""
   stills = [watched_clip(f'{n}', crowd(1, 3, seed=n)) for n in range(3)]
-  sets.write_set(tmp_path / 'data', 'images', stills)
-  workdir = tmp_path / 'run'
-  shutil.copytree(checkpoint, workdir / name)
-  config = tiny_config(
+  sets.write_set(folder, 'images', stills)
+  return tiny_config(
     **{
-      'data.data_dir': str(tmp_path / 'data'),
+      'data.data_dir': str(folder),
       'data.test': 'made/images:test',
       'evaluation.test.size': '40x60',
       'evaluation.test.scoring.scores': 'NSS',
       'evaluation.test.mean_eye_position': 'none',
     }
   )
-  main._evaluate(config, workdir)
+
+
+@pytest.mark.parametrize('name', ['best', 'last'])
+def test_evaluate_scores_the_weights_of_a_run_on_the_test_set(
+  name, checkpoint, tmp_path, capsys
+):
+  workdir = tmp_path / 'run'
+  shutil.copytree(checkpoint, workdir / name)
+  main._evaluate(_config_to_evaluate(tmp_path / 'data'), workdir)
   path = workdir / 'evaluation' / 'made' / 'images-test' / 'metrics.json'
   assert str(path) in capsys.readouterr().out
   found = json.loads(path.read_text())
@@ -152,6 +157,44 @@ def test_evaluate_scores_the_weights_of_a_run_on_the_test_set(
   assert (
     found['run']['maps']['fingerprint'] == store.load(checkpoint).fingerprint
   )
+
+
+def test_evaluate_scores_a_run_in_a_bucket(checkpoint, model, tmp_path, capsys):
+  config = _config_to_evaluate(tmp_path / 'data')
+  names = [
+    path.relative_to(checkpoint).as_posix()
+    for path in checkpoint.rglob('*')
+    if path.is_file()
+  ]
+  results = 'evaluation/made/images-test'
+  with serving('gs'):
+    buckets.upload(checkpoint, names, 'gs://runs/one/best')
+    main._evaluate(config, 'gs://runs/one')
+    assert f'gs://runs/one/{results}' in capsys.readouterr().out
+    path = f'gs://runs/one/{results}/metrics.json'
+    found = json.loads(buckets.read_text(path))
+    # The same weights for the other command.
+    command = [
+      '--dataset=made/images',
+      '--split=test',
+      '--size=40x60',
+      '--scores=NSS',
+    ]
+    command += [f'--data_dir={tmp_path / "data"}', '--mean_eye_position=none']
+    command += ['--checkpoint=gs://runs/one', f'--out={tmp_path / "other"}']
+    assert evaluate.main(command) == 0
+    other = json.loads((tmp_path / 'other' / 'metrics.json').read_text())
+    # A flipped bit in the bucket.
+    fs = buckets.filesystem('gs://')
+    largest = max(names, key=lambda name: (checkpoint / name).stat().st_size)
+    content = bytearray((checkpoint / largest).read_bytes())
+    content[len(content) // 2] ^= 1
+    fs.pipe_file(f'gs://runs/one/best/{largest}', bytes(content))
+    with pytest.raises(ValueError, match=r'^gs://runs/one/best: damaged'):
+      main._evaluate(config, 'gs://runs/one')
+  assert found['run']['maps']['name'] == other['run']['maps']['name'] == 'one'
+  assert found['run']['maps']['fingerprint'] == model.fingerprint
+  assert found['overall'] == other['overall']
 
 
 def test_the_log_is_printed_once_however_often_main_runs(capsys):
