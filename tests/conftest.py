@@ -28,6 +28,7 @@ _QUICK_EMITTERS = '--xla_cpu_use_fusion_emitters=false'
 _LONGEST = (
   'test_train.py',
   'test_distributed.py',
+  'test_bucket_runs.py',
   'test_preemption.py',
   'test_sharding.py',
   'test_study.py',
