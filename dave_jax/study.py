@@ -1,21 +1,26 @@
 """A study: data sets, trained networks, their scores and a report in one go."""
 
+import itertools
 import logging
 import os
 import pathlib
 import re
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
+import jax
 from ml_collections import ConfigDict
 
 from dave_jax.datasets import boxes
 from dave_jax.datasets.build import build
+from dave_jax.datasets.contact_sheets import contact_sheet
 from dave_jax.datasets.prepare import make_builder
 from dave_jax.datasets.records import Storage
 from dave_jax.datasets.simulation.voices import write_voices
 from dave_jax.datasets.store import open_dataset
 from dave_jax.evaluation.options import BASELINES, options_from
 from dave_jax.evaluation.run import evaluate
+from dave_jax.media.image_file import write_image
 from dave_jax.report.bootstrap import Bootstrap
 from dave_jax.report.runs import Run, read_runs
 from dave_jax.report.sound_gain import (
@@ -25,6 +30,7 @@ from dave_jax.report.sound_gain import (
 )
 from dave_jax.report.write import write_report, write_tables
 from dave_jax.train import train
+from dave_jax.worker_processes import run_at_once
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,12 +54,27 @@ _DIFFERENCES = (
 _BASELINES = ('human_infinite', 'mean_eye_position')
 
 
+class _Stage(NamedTuple):
+  """A part of a study.
+
+  Attributes:
+    title: What it does.
+    run: Does it; returns False if it was asked to stop.
+    group: Consecutive stages of a group may run at once; '' is none.
+  """
+
+  title: str
+  run: Callable[[], bool | None]
+  group: str = ''
+
+
 class Study:
   """Runs the study of a config such as configs/demo.py.
 
   It writes
 
       WORKDIR/data            data sets
+      WORKDIR/sheets          examples of each data set, to look at first
       WORKDIR/voices          sound files to pre-train the audio encoder on
       WORKDIR/boxes.csv       where the sound sources are
       WORKDIR/pretrain_audio  the audio encoder trained to classify them
@@ -83,33 +104,50 @@ class Study:
       ValueError, OSError, NonFiniteError: See `train`.
     """
     stages = list(self._stages())
-    for number, (title, stage) in enumerate(stages, 1):
-      _LOG.info('[%d/%d] %s', number, len(stages), title)
-      # Only training can be interrupted; it then returns False.
-      if stage() is False:
+    # On an accelerator one process takes all memory.
+    processes = self._config.processes if jax.default_backend() == 'cpu' else 1
+    numbered = enumerate(stages, 1)
+    for group, members in itertools.groupby(numbered, lambda s: s[1].group):
+      at_once = []
+      for number, stage in members:
+        _LOG.info('[%d/%d] %s', number, len(stages), stage.title)
+        if group and processes > 1:
+          at_once.append(stage.title)
+        # Only training can be interrupted; it then returns False.
+        elif stage.run() is False:
+          return False
+      if at_once and not run_at_once(self.run_stage, at_once, processes):
         return False
     return True
 
-  def _stages(self) -> Iterator[tuple[str, Callable[[], bool | None]]]:
-    """Yields the title and function of each stage."""
+  def run_stage(self, title: str) -> bool | None:
+    """Runs the stage of a title, as its function does."""
+    (stage,) = (stage for stage in self._stages() if stage.title == title)
+    return stage.run()
+
+  def _stages(self) -> Iterator[_Stage]:
+    """Yields the stages in order."""
     for name in self._config.sets:
-      yield f'Build {name}', lambda name=name: self._build(name)
-    yield 'Write voices', self._write_voices
-    yield 'Pre-train the audio encoder', self._pretrain_audio
-    yield 'Pre-train on still images', self._pretrain_video
+      yield _Stage(f'Build {name}', lambda name=name: self._build(name))
+    yield _Stage('Write voices', self._write_voices)
+    yield _Stage('Pre-train on still images', self._pretrain_video, 'pre-train')
+    yield _Stage(
+      'Pre-train the audio encoder', self._pretrain_audio, 'pre-train'
+    )
     for seed in self._config.seeds:
       for network in self._networks:
-        yield (
+        yield _Stage(
           f'Train {_NAMES[network]}, seed {seed}',
           lambda network=network, seed=seed: self._train(network, seed),
+          'train',
         )
-    yield 'Locate sound sources', self._write_boxes
+    yield _Stage('Locate sound sources', self._write_boxes)
     for name, fields in self._evaluations():
-      yield (
+      yield _Stage(
         f'Evaluate {name}',
         lambda name=name, fields=fields: self._evaluate(name, fields),
       )
-    yield 'Write the report', self._report
+    yield _Stage('Write the report', self._report)
 
   def _build(self, name):
     builder = make_builder(
@@ -121,6 +159,14 @@ class Study:
     # A data set has its name only when it is complete.
     if not pathlib.Path(builder.data_dir).exists():
       build(builder, None, processes=os.cpu_count(), partial=False)
+    sheet = self._workdir / 'sheets' / f'{name}.png'
+    if not sheet.exists():
+      dataset = open_dataset(self._data_dir, name)
+      picture = contact_sheet(
+        dataset, 'train', rows=4, columns=6, seed=self._config.seed
+      )
+      write_image(sheet, picture)
+    _LOG.info('frames with the gaze of simulated viewers: %s', sheet)
 
   def _write_voices(self):
     write_voices(

@@ -25,6 +25,7 @@ def config():
   """configs/demo.py with tiny sets and networks."""
   config = demo.get_config()
   config.seeds = (0,)
+  config.processes = 1
   config.frame_size = (64, 64)
   config.voices = 2
   for name, counts in (

@@ -1,0 +1,63 @@
+"""Parts of a program in processes of their own."""
+
+import os
+import pathlib
+import signal
+import threading
+import time
+
+import pytest
+
+from dave_jax.training.preemption import Preemption
+from dave_jax.worker_processes import run_at_once
+
+pytestmark = pytest.mark.slow
+
+
+def _meet(path):
+  """Waits for the other process, so that it fails if there is only one."""
+  path = pathlib.Path(path)
+  path.touch()
+  deadline = time.monotonic() + 60
+  while len(list(path.parent.iterdir())) < 2:
+    if time.monotonic() > deadline:
+      raise TimeoutError('expected two processes at once')
+    time.sleep(0.05)
+
+
+def _fail(path):
+  raise ValueError(f'{path}: wrong')
+
+
+def _work_until_asked(path):
+  with Preemption() as preemption:
+    pathlib.Path(path).touch()
+    while not preemption.requested(0):
+      time.sleep(0.05)
+  return False
+
+
+def test_processes_run_at_once(tmp_path):
+  paths = [str(tmp_path / name) for name in 'ab']
+  assert run_at_once(_meet, paths, processes=2)
+
+
+def test_errors_are_raised():
+  with pytest.raises(ValueError, match='here: wrong'):
+    run_at_once(_fail, ['here'], processes=2)
+
+
+def test_a_request_to_stop_reaches_them(tmp_path):
+  """The third does not begin."""
+  paths = [str(tmp_path / name) for name in 'abc']
+
+  def ask():
+    while len(list(tmp_path.iterdir())) < 2:
+      time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+  asking = threading.Thread(target=ask)
+  asking.start()
+  assert not run_at_once(_work_until_asked, paths, processes=2)
+  asking.join()
+  assert {path.name for path in tmp_path.iterdir()} == {'a', 'b'}
