@@ -81,8 +81,8 @@ def test_both_stages_train_one_after_the_other(data_dir, tmp_path):
   seen = _weights(first)
   kernel = seen['video_encoder']['block3']['project']['kernel']
   start = imagenet['block3']['project']['kernel']
-  # Two steps of Adam, at a tenth of a rate of 1e-3 at most.
-  assert 0 < np.abs(kernel - start).max() < 2.1e-4
+  # Two steps of Adam, at three tenths of a rate of 1e-3 at most.
+  assert 0 < np.abs(kernel - start).max() < 6.3e-4
 
   sound = small.get_config('sound')
   sound.update_from_flattened_dict(
