@@ -95,3 +95,10 @@ def serving(protocol):
     fs.clear_instance_cache()
     buckets.filesystem(f'{protocol}://').mkdir('runs')
     yield environment
+
+
+@pytest.fixture(scope='module', params=['gs', 's3'])
+def protocol(request):
+  """The protocol of a server that runs."""
+  with serving(request.param):
+    yield request.param

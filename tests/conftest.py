@@ -17,6 +17,7 @@ import dave_jax
 from dave_jax.models.dave import DAVE
 from dave_jax.weights import model_folder as store
 from tests.browsing import browser, open_page  # noqa: F401, fixtures.
+from tests.bucket_servers import protocol  # noqa: F401, a fixture.
 from tests.media import clips
 from tests.runs import ROOT
 

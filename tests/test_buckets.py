@@ -10,13 +10,6 @@ import pytest
 
 import dave_jax
 from dave_jax import buckets
-from tests.bucket_servers import serving
-
-
-@pytest.fixture(scope='module', params=['gs', 's3'])
-def protocol(request):
-  with serving(request.param):
-    yield request.param
 
 
 @pytest.fixture

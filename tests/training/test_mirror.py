@@ -11,13 +11,6 @@ from dave_jax import buckets
 from dave_jax.training import bucket_lock, mirror
 from dave_jax.training.bucket_lock import lock_bucket
 from dave_jax.training.mirror import mirrored
-from tests.bucket_servers import serving
-
-
-@pytest.fixture(scope='module', params=['gs', 's3'])
-def protocol(request):
-  with serving(request.param):
-    yield request.param
 
 
 @pytest.fixture
