@@ -10,6 +10,7 @@ from absl import logging as absl_logging
 
 from dave_jax.compile_cache import enable_compilation_cache
 from dave_jax.garbage import collect_garbage_rarely
+from dave_jax.interrupts import interrupts_blocked
 from dave_jax.training.preemption import Preemption
 
 _SECONDS_BETWEEN_LOOKS = 0.5  # At whether to stop.
@@ -29,7 +30,8 @@ def run_at_once(
 
   Returns:
     Whether all calls have finished; False if one was asked to stop. A request
-    to stop, by SIGTERM or Control-C, is passed on to all of them.
+    to stop, by SIGTERM or Control-C, is passed on to all of them; a second
+    Control-C ends them at once.
 
   Raises:
     Exception: The first that a call raises; those that run then finish, and
@@ -46,22 +48,30 @@ def run_at_once(
       while running or (left and not stops):
         # A call that a pool has queued can no longer be cancelled.
         while left and len(running) < processes and not stops:
-          running.add(pool.submit(_call, function, left.pop(0)))
+          with interrupts_blocked():  # Processes start on submission.
+            running.add(pool.submit(_call, function, left.pop(0)))
         done, running = concurrent.futures.wait(
           running,
           timeout=_SECONDS_BETWEEN_LOOKS,
           return_when=concurrent.futures.FIRST_COMPLETED,
         )
         if preemption.requested(0) and not stops:
-          for process in multiprocessing.active_children():
-            process.terminate()  # SIGTERM, on which training saves and stops.
+          _terminate()  # On the first SIGTERM training saves and stops.
         stops |= preemption.requested(0)
         stops |= False in [call.result() for call in done]
     except BrokenProcessPool:
       if not (stops or preemption.requested(0)):
         raise
       stops = True  # The signal ended it before it had begun to train.
+    except KeyboardInterrupt:  # The second one.
+      _terminate()
+      raise
   return not stops
+
+
+def _terminate():
+  for process in multiprocessing.active_children():
+    process.terminate()
 
 
 def _start() -> None:

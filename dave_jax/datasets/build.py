@@ -11,7 +11,6 @@ import json
 import multiprocessing
 import pathlib
 import shutil
-import signal
 from collections.abc import Sequence
 
 import av
@@ -24,6 +23,7 @@ from dave_jax.datasets.records import Storage, read_clip
 from dave_jax.datasets.shards import assemble, write_shard
 from dave_jax.datasets.source import Source, SourceClip, SyntheticSource
 from dave_jax.files import remove_partial_files, write_json
+from dave_jax.interrupts import interrupts_blocked
 
 # Still images in one unit, which is built by one process and kept if the build
 # is interrupted.
@@ -243,14 +243,13 @@ def _build_units(units, config, staging, processes):
       processes,
       # Forking a process with threads, as TFDS starts them, may hang.
       mp_context=multiprocessing.get_context('spawn'),
-      initializer=signal.signal,
-      initargs=(signal.SIGINT, signal.SIG_IGN),
     )
     with pool:
-      futures = {
-        pool.submit(make, key, unit): key for key, unit in todo.items()
-      }
       try:
+        with interrupts_blocked():  # Processes start when work is submitted.
+          futures = {
+            pool.submit(make, key, unit): key for key, unit in todo.items()
+          }
         for future in concurrent.futures.as_completed(futures):
           _check(future)
           progress.update(clips[futures[future]])

@@ -1,0 +1,21 @@
+"""Control-C in programs that start worker processes."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def interrupts_blocked() -> Iterator[None]:
+  """Blocks SIGINT; processes that are started meanwhile never receive it.
+
+  A terminal sends Control-C to all processes in the foreground. A worker that
+  it reaches while Python starts would print a traceback, so only the program
+  that started it receives the signal and ends its workers itself. A Control-C
+  within the block takes effect at its end.
+  """
+  before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+  try:
+    yield
+  finally:
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
