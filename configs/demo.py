@@ -24,8 +24,8 @@ def get_config() -> ConfigDict:
   config.task = 'study'
   config.seed = 0  # Of the voices.
   config.seeds = (0,)  # Each trains all networks, in another order of examples.
-  # Networks trained at once on a CPU, in processes that share its cores: one
-  # alone leaves cores idle.
+  # Networks trained or evaluated at once on a CPU, each with its share of the
+  # cores: one alone leaves cores idle.
   config.processes = 2
   # The deepest features are 4 x 5, the coarsest that can tell objects apart.
   config.frame_size = (128, 160)

@@ -146,6 +146,7 @@ class Study:
       yield _Stage(
         f'Evaluate {name}',
         lambda name=name, fields=fields: self._evaluate(name, fields),
+        'evaluate',
       )
     yield _Stage('Write the report', self._report)
 

@@ -3,6 +3,8 @@
 import concurrent.futures
 import logging
 import multiprocessing
+import os
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
 
@@ -13,6 +15,7 @@ from dave_jax.garbage import collect_garbage_rarely
 from dave_jax.interrupts import interrupts_blocked
 from dave_jax.training.preemption import Preemption
 
+_LOG = logging.getLogger('dave_jax.worker_processes')
 _SECONDS_BETWEEN_LOOKS = 0.5  # At whether to stop.
 
 
@@ -21,7 +24,9 @@ def run_at_once(
 ) -> bool:
   """Calls a function with each title, in processes that are started for it.
 
-  They share the machine's cores. What they log begins with the title.
+  Each has its share of the machine's cores: parts of a training step that use
+  one core leave none idle, and processes that all use all cores wait for each
+  other. What they log begins with the title.
 
   Args:
     function: Can be pickled; returns False if it was asked to stop.
@@ -37,10 +42,13 @@ def run_at_once(
     Exception: The first that a call raises; those that run then finish, and
       the others do not begin.
   """
+  processes = min(processes, len(titles))
+  context = multiprocessing.get_context('spawn')
+  shares = context.SimpleQueue()
+  for cores in _shares(processes):
+    shares.put(cores)
   pool = concurrent.futures.ProcessPoolExecutor(
-    min(processes, len(titles)),
-    mp_context=multiprocessing.get_context('spawn'),
-    initializer=_start,
+    processes, mp_context=context, initializer=_start, initargs=(shares,)
   )
   left, running, stops = list(titles), set(), False
   with Preemption() as preemption, pool:
@@ -74,8 +82,22 @@ def _terminate():
     process.terminate()
 
 
-def _start() -> None:
-  """Prepares a process."""
+def _shares(processes: int) -> list[set[int]]:
+  """Divides the cores that this process may use; all are used."""
+  if not hasattr(os, 'sched_getaffinity'):  # macOS.
+    return [set()] * processes
+  cores = sorted(os.sched_getaffinity(0))
+  return [
+    set(cores[i::processes]) or {cores[i % len(cores)]}
+    for i in range(processes)
+  ]
+
+
+def _start(shares) -> None:
+  """Prepares a process, which takes one of the shares of the cores."""
+  if cores := shares.get():
+    os.sched_setaffinity(0, cores)
+  os.environ['TQDM_DISABLE'] = '1'  # Bars would overwrite each other.
   collect_garbage_rarely()
   enable_compilation_cache()
   absl_logging.set_verbosity(absl_logging.WARNING)
@@ -88,4 +110,8 @@ def _start() -> None:
 def _call(function, title):
   for handler in logging.getLogger('dave_jax').handlers:
     handler.setFormatter(logging.Formatter(f'{title}: %(message)s'))
-  return function(title)
+  begin = time.monotonic()
+  result = function(title)
+  if result is not False:
+    _LOG.info('finished after %.0f s', time.monotonic() - begin)
+  return result

@@ -1,5 +1,6 @@
 """Parts of a program in processes of their own."""
 
+import json
 import os
 import pathlib
 import signal
@@ -61,3 +62,20 @@ def test_a_request_to_stop_reaches_them(tmp_path):
   assert not run_at_once(_work_until_asked, paths, processes=2)
   asking.join()
   assert {path.name for path in tmp_path.iterdir()} == {'a', 'b'}
+
+
+def _cores(path):
+  _meet(path)
+  pathlib.Path(path).write_text(json.dumps(sorted(os.sched_getaffinity(0))))
+
+
+@pytest.mark.skipif(
+  not hasattr(os, 'sched_getaffinity') or len(os.sched_getaffinity(0)) < 2,
+  reason='needs two cores that processes can be tied to',
+)
+def test_processes_share_the_cores(tmp_path):
+  paths = [str(tmp_path / name) for name in 'ab']
+  assert run_at_once(_cores, paths, processes=2)
+  a, b = (set(json.loads(pathlib.Path(path).read_text())) for path in paths)
+  assert a | b == os.sched_getaffinity(0)
+  assert not a & b
