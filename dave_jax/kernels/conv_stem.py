@@ -1,11 +1,18 @@
-"""3D convolution of a stem as 2D convolutions of sums of frames, for CPUs.
+"""3D convolution of a stem as 2D convolutions, for CPUs.
 
 XLA's CPU backend computes 2D convolutions of few channels at nearly the rate of
-its matrix products and gathers the inputs under the taps by itself. Winograd's
-algorithm in time reduces the 3D convolution to them and halves the work: four
-output frames are sums of seven 2D convolutions, each of sums of eleven frames.
-Two windows of 16x256x320x3 take 0.33 s of two cores, where gathering as in
-`dave_jax.kernels.conv_cpu` takes 0.43 s.
+its matrix products and gathers the inputs under the taps by itself. The 3D
+convolution is reduced to them in one of two ways:
+
+- Winograd's algorithm in time halves the work: four output frames are sums of
+  seven 2D convolutions, each of sums of eleven frames. Two windows of
+  16x256x320x3 with 64 output channels take 0.33 s of two cores, where gathering
+  as in `dave_jax.kernels.conv_cpu` takes 0.43 s.
+- With few output channels, narrow matrix products take longer than the work
+  that is saved. Then one 2D convolution computes two output frames, as its
+  channels, from eight frames. Eight windows of 16x128x160x3 with 8 output
+  channels take 0.165 s of one core; Winograd's algorithm takes 0.37 s and
+  gathering 0.27 s.
 """
 
 import functools
@@ -18,9 +25,15 @@ from jax import lax
 from dave_jax.kernels import winograd
 from dave_jax.kernels.tiling import even_size
 
+# Output channels up to which frames are computed in pairs. In ms, for four
+# windows of 16x128x160x3, Winograd against pairs: 4: 182, 41; 16: 182, 128;
+# 32: 203, 257.
+_FEW_CHANNELS = 16
+_PAIR = 2
 # Memory of the results of the 2D convolutions of an iteration. 8 to 32 MiB are
-# equally fast.
+# equally fast with Winograd's algorithm, and 1/4 MiB is the fastest for pairs.
 _PIECE_BYTES = 16 << 20
+_PAIR_PIECE_BYTES = 1 << 18
 # Output frames of a Winograd tile; taps of a part of the kernel, and parts. One
 # filter of all seven taps loses a decimal digit, two of four lose half of that.
 # Tiles of two frames lose less, but take 1.4 times as long, and the gradients
@@ -65,13 +78,20 @@ def forward(
   """
   b, n = x.shape[0], kernel.shape[4]
   _, s_h, s_w = strides
-  _, k_h, k_w = kernel.shape[:3]
+  k_t, k_h, k_w = kernel.shape[:3]
   frames, rows, columns = out
-  a, _, _ = winograd.matrices(_TILE, _TAPS)
-  kernels = _transform_kernel(kernel.astype(jnp.float32))
-  tiles = -(-frames // _TILE)
-  most = max(1, _PIECE_BYTES // (4 * len(kernels) * b * columns * n))
-  piece = even_size(rows, most)
+  kernel = kernel.astype(jnp.float32)
+  if n <= _FEW_CHANNELS:
+    tile, frames_in, piece_bytes = _PAIR, _PAIR + k_t - 1, _PAIR_PIECE_BYTES
+    kernels = [_pair_kernel(kernel)]
+    inputs, outputs = _frames_as_channels, _channels_as_frames
+  else:
+    tile, frames_in, piece_bytes = _TILE, _FRAMES, _PIECE_BYTES
+    kernels = _transform_kernel(kernel)
+    inputs, outputs = _transform_frames, _untransform_frames
+  tiles = -(-frames // tile)
+  row_bytes = 4 * len(kernels) * b * columns * kernels[0].shape[-1]
+  piece = even_size(rows, max(1, piece_bytes // row_bytes))
   pieces = -(-rows // piece)
   # XLA chooses a faster variant of the convolution if it has padding, even
   # negative: 326 ms for the stem of two windows, 373 ms if it pads the width
@@ -80,36 +100,35 @@ def forward(
     x,
     padding,
     (
-      (tiles - 1) * _TILE + _FRAMES,
+      (tiles - 1) * tile + frames_in,
       (pieces * piece - 1) * s_h + k_h,
       (columns - 1) * s_w + k_w + 1,
     ),
   )
-  size = (b, _FRAMES, (piece - 1) * s_h + k_h, *x.shape[3:])
+  size = (b, frames_in, (piece - 1) * s_h + k_h, *x.shape[3:])
 
   def step(i, y):
-    frame, row = i // pieces * _TILE, i % pieces * piece
+    frame, row = i // pieces * tile, i % pieces * piece
     part = lax.dynamic_slice(x, (0, frame, row * s_h, 0, 0), size)
-    points = [
+    convolved = [
       lax.conv_general_dilated(
-        point,
+        x,
         kernel,
         (s_h, s_w),
         ((0, 0), (0, -1)),
         dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
       )
-      for point, kernel in zip(
-        _transform_frames(part.astype(jnp.float32)), kernels, strict=True
+      for x, kernel in zip(
+        inputs(part.astype(jnp.float32)), kernels, strict=True
       )
     ]
-    for j, weights in enumerate(a):
-      outputs = _weighted_sum(weights, points).astype(y.dtype)
+    for j, output in enumerate(outputs(convolved)):
       y = lax.dynamic_update_slice(
-        y, outputs[:, None], (0, frame + j, row, 0, 0)
+        y, output.astype(y.dtype)[:, None], (0, frame + j, row, 0, 0)
       )
     return y
 
-  y = jnp.zeros((b, tiles * _TILE, pieces * piece, columns, n), x.dtype)
+  y = jnp.zeros((b, tiles * tile, pieces * piece, columns, n), x.dtype)
   y = lax.fori_loop(0, tiles * pieces, step, y)
   return y[:, :frames, :rows]
 
@@ -123,6 +142,26 @@ def _pad_to(x, padding, sizes):
   unpadded = (0, 0, 0)
   zero = jnp.zeros((), x.dtype)
   return lax.pad(x, zero, [unpadded, *config, unpadded])
+
+
+def _pair_kernel(kernel):
+  """Returns the kernel that maps eight frames to two, [k_h, k_w, 8 c, 2 n]."""
+  shifted = [
+    jnp.pad(kernel, ((j, _PAIR - 1 - j), *((0, 0),) * 4)) for j in range(_PAIR)
+  ]
+  kernel = jnp.concatenate(shifted, axis=-1).transpose(1, 2, 0, 3, 4)
+  return kernel.reshape(*kernel.shape[:2], -1, kernel.shape[-1])
+
+
+def _frames_as_channels(x):
+  """Returns the only input of `_pair_kernel`, [b, h, w, 8 c]."""
+  b, frames, h, w, c = x.shape
+  x = x.transpose(0, 2, 3, 1, 4).reshape(b, h, w, frames * c)
+  return [lax.optimization_barrier(x)]
+
+
+def _channels_as_frames(convolved):
+  return jnp.split(convolved[0], _PAIR, axis=-1)
 
 
 def _transform_kernel(kernel):
@@ -155,6 +194,11 @@ def _transform_frames(x):
     )
     for row in b
   ]
+
+
+def _untransform_frames(points):
+  a, _, _ = winograd.matrices(_TILE, _TAPS)
+  return [_weighted_sum(weights, points) for weights in a]
 
 
 def _weighted_sum(weights, arrays):

@@ -22,6 +22,7 @@ def test_value_and_gradients_agree_with_lax(case, monkeypatch):
   # Small pieces, so that even these arrays are split into several.
   monkeypatch.setattr(tiling, 'PIECE_BYTES', 1 << 16)
   monkeypatch.setattr(conv_stem, '_PIECE_BYTES', 1 << 14)
+  monkeypatch.setattr(conv_stem, '_PAIR_PIECE_BYTES', 1 << 12)
   *_, strides, padding = CASES[case]
   arrays = draw_arrays(*CASES[case])
   ours = value_and_gradients(conv3d, strides, padding)(*arrays)
@@ -75,6 +76,7 @@ def _float64(case, seed=0):
     ('winograd, larger tiles in time', 3),
     ('winograd, one tap in time', 3),
     ('stem', 4),
+    ('stem, pairs of frames', 1.5),
   ],
 )
 def test_under_differentiation_rounds_about_as_plain_sums(case, most):
