@@ -30,7 +30,7 @@ from dave_jax.report.sound_gain import (
 )
 from dave_jax.report.write import write_report, write_tables
 from dave_jax.train import train
-from dave_jax.worker_processes import run_at_once
+from dave_jax.worker_processes import Call, run_at_once
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,6 +52,19 @@ _DIFFERENCES = (
   ('layers with unrelated sound', 'Trained on shuffled sound', 'Video only'),
 )
 _BASELINES = ('human_infinite', 'mean_eye_position')
+_PRETRAIN_VIDEO = 'Pre-train on still images'
+_PRETRAIN_AUDIO = 'Pre-train the audio encoder'
+# Stages that networks of each modality start from.
+_PRETRAINING = {
+  'audio_visual': (_PRETRAIN_VIDEO, _PRETRAIN_AUDIO),
+  'video': (_PRETRAIN_VIDEO,),
+  'audio': (_PRETRAIN_AUDIO,),
+}
+
+
+def _training(network: str, seed: int) -> str:
+  """Returns the title of the stage that trains a network."""
+  return f'Train {_NAMES[network]}, seed {seed}'
 
 
 class _Stage(NamedTuple):
@@ -60,12 +73,13 @@ class _Stage(NamedTuple):
   Attributes:
     title: What it does.
     run: Does it; returns False if it was asked to stop.
-    group: Consecutive stages of a group may run at once; '' is none.
+    needs: Titles of the stages that it waits for, so that it may run at once
+      with others; None if it runs alone, after all before it.
   """
 
   title: str
   run: Callable[[], bool | None]
-  group: str = ''
+  needs: tuple[str, ...] | None = None
 
 
 class Study:
@@ -104,20 +118,26 @@ class Study:
       ValueError, OSError, NonFiniteError: See `train`.
     """
     stages = list(self._stages())
+    numbers = {stage.title: i for i, stage in enumerate(stages, 1)}
+
+    def announce(title):
+      _LOG.info('[%d/%d] %s', numbers[title], len(stages), title)
+
     # On an accelerator one process takes all memory.
     processes = self._config.processes if jax.default_backend() == 'cpu' else 1
-    numbered = enumerate(stages, 1)
-    for group, members in itertools.groupby(numbered, lambda s: s[1].group):
-      at_once = []
-      for number, stage in members:
-        _LOG.info('[%d/%d] %s', number, len(stages), stage.title)
-        if group and processes > 1:
-          at_once.append(stage.title)
-        # Only training can be interrupted; it then returns False.
-        elif stage.run() is False:
+    for at_once, group in itertools.groupby(
+      stages, lambda stage: processes > 1 and stage.needs is not None
+    ):
+      if at_once:
+        calls = [Call(stage.title, stage.needs) for stage in group]
+        if not run_at_once(self.run_stage, calls, processes, announce):
           return False
-      if at_once and not run_at_once(self.run_stage, at_once, processes):
-        return False
+        continue
+      for stage in group:
+        announce(stage.title)
+        # Only training can be interrupted; it then returns False.
+        if stage.run() is False:
+          return False
     return True
 
   def run_stage(self, title: str) -> bool | None:
@@ -130,23 +150,22 @@ class Study:
     for name in self._config.sets:
       yield _Stage(f'Build {name}', lambda name=name: self._build(name))
     yield _Stage('Write voices', self._write_voices)
-    yield _Stage('Pre-train on still images', self._pretrain_video, 'pre-train')
-    yield _Stage(
-      'Pre-train the audio encoder', self._pretrain_audio, 'pre-train'
-    )
+    yield _Stage('Locate sound sources', self._write_boxes)
+    yield _Stage(_PRETRAIN_VIDEO, self._pretrain_video, ())
+    yield _Stage(_PRETRAIN_AUDIO, self._pretrain_audio, ())
     for seed in self._config.seeds:
       for network in self._networks:
+        modality = self._config.networks[network].model.modality
         yield _Stage(
-          f'Train {_NAMES[network]}, seed {seed}',
+          _training(network, seed),
           lambda network=network, seed=seed: self._train(network, seed),
-          'train',
+          _PRETRAINING[modality],
         )
-    yield _Stage('Locate sound sources', self._write_boxes)
-    for name, fields in self._evaluations():
+    for name, needs, fields in self._evaluations():
       yield _Stage(
         f'Evaluate {name}',
         lambda name=name, fields=fields: self._evaluate(name, fields),
-        'evaluate',
+        needs,
       )
     yield _Stage('Write the report', self._report)
 
@@ -204,9 +223,9 @@ class Study:
     boxes.write_boxes(self._boxes, boxes.dataset_boxes(dataset))
 
   def _evaluations(self):
-    """Yields the name of each evaluation, and what it scores."""
+    """Yields the name of each evaluation, its needs, and what it scores."""
     for baseline in _BASELINES:
-      yield BASELINES[baseline], {'baseline': baseline}
+      yield BASELINES[baseline], (), {'baseline': baseline}
     for seed in self._config.seeds:
       for network in self._networks:
         # Each gets the sound that it was trained with.
@@ -214,9 +233,11 @@ class Study:
           'checkpoint': str(self._run_folder(network, seed) / 'best'),
           'sound': self._config.networks[network].data.sound,
         }
-        yield self._with_seed(_NAMES[network], seed), fields
+        needs = (_training(network, seed),)
+        yield self._with_seed(_NAMES[network], seed), needs, fields
         if network == 'audio_visual':
-          yield self._with_seed(_SWAPPED, seed), fields | {'sound': 'other'}
+          swapped = fields | {'sound': 'other'}
+          yield self._with_seed(_SWAPPED, seed), needs, swapped
 
   def _with_seed(self, name, seed):
     return name if len(self._config.seeds) == 1 else f'{name}, seed {seed}'

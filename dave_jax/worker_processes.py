@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from typing import NamedTuple
 
 from absl import logging as absl_logging
 
@@ -19,8 +20,23 @@ _LOG = logging.getLogger('dave_jax.worker_processes')
 _SECONDS_BETWEEN_LOOKS = 0.5  # At whether to stop.
 
 
+class Call(NamedTuple):
+  """A call of `run_at_once`.
+
+  Attributes:
+    title: The argument.
+    needs: Titles of calls, earlier in the list, that must have finished.
+  """
+
+  title: str
+  needs: tuple[str, ...] = ()
+
+
 def run_at_once(
-  function: Callable[[str], bool | None], titles: Sequence[str], processes: int
+  function: Callable[[str], bool | None],
+  calls: Sequence[Call],
+  processes: int,
+  begins: Callable[[str], None],
 ) -> bool:
   """Calls a function with each title, in processes that are started for it.
 
@@ -30,8 +46,9 @@ def run_at_once(
 
   Args:
     function: Can be pickled; returns False if it was asked to stop.
-    titles: Its arguments.
-    processes: Number of calls at a time, which begin in the order of titles.
+    calls: They begin in this order, but for those that wait for others.
+    processes: Number of calls at a time.
+    begins: Is told the title of each call that begins.
 
   Returns:
     Whether all calls have finished; False if one was asked to stop. A request
@@ -42,7 +59,7 @@ def run_at_once(
     Exception: The first that a call raises; those that run then finish, and
       the others do not begin.
   """
-  processes = min(processes, len(titles))
+  processes = min(processes, len(calls))
   context = multiprocessing.get_context('spawn')
   shares = context.SimpleQueue()
   for cores in _shares(processes):
@@ -50,15 +67,19 @@ def run_at_once(
   pool = concurrent.futures.ProcessPoolExecutor(
     processes, mp_context=context, initializer=_start, initargs=(shares,)
   )
-  left, running, stops = list(titles), set(), False
+  left, running, finished, stops = list(calls), {}, set(), False
   with Preemption() as preemption, pool:
     try:
       while running or (left and not stops):
+        ready = [call for call in left if finished.issuperset(call.needs)]
         # A call that a pool has queued can no longer be cancelled.
-        while left and len(running) < processes and not stops:
+        for call in ready[: 0 if stops else processes - len(running)]:
+          left.remove(call)
+          begins(call.title)
           with interrupts_blocked():  # Processes start on submission.
-            running.add(pool.submit(_call, function, left.pop(0)))
-        done, running = concurrent.futures.wait(
+            future = pool.submit(_call, function, call.title)
+          running[future] = call.title
+        done, _ = concurrent.futures.wait(
           running,
           timeout=_SECONDS_BETWEEN_LOOKS,
           return_when=concurrent.futures.FIRST_COMPLETED,
@@ -66,7 +87,9 @@ def run_at_once(
         if preemption.requested(0) and not stops:
           _terminate()  # On the first SIGTERM training saves and stops.
         stops |= preemption.requested(0)
-        stops |= False in [call.result() for call in done]
+        for future in done:
+          stops |= future.result() is False
+          finished.add(running.pop(future))
     except BrokenProcessPool:
       if not (stops or preemption.requested(0)):
         raise

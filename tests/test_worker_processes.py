@@ -10,9 +10,13 @@ import time
 import pytest
 
 from dave_jax.training.preemption import Preemption
-from dave_jax.worker_processes import run_at_once
+from dave_jax.worker_processes import Call, run_at_once
 
 pytestmark = pytest.mark.slow
+
+
+def _run(function, titles):
+  return run_at_once(function, [Call(t) for t in titles], 2, lambda title: None)
 
 
 def _meet(path):
@@ -40,12 +44,12 @@ def _work_until_asked(path):
 
 def test_processes_run_at_once(tmp_path):
   paths = [str(tmp_path / name) for name in 'ab']
-  assert run_at_once(_meet, paths, processes=2)
+  assert _run(_meet, paths)
 
 
 def test_errors_are_raised():
   with pytest.raises(ValueError, match='here: wrong'):
-    run_at_once(_fail, ['here'], processes=2)
+    _run(_fail, ['here'])
 
 
 def test_a_request_to_stop_reaches_them(tmp_path):
@@ -59,7 +63,7 @@ def test_a_request_to_stop_reaches_them(tmp_path):
 
   asking = threading.Thread(target=ask)
   asking.start()
-  assert not run_at_once(_work_until_asked, paths, processes=2)
+  assert not _run(_work_until_asked, paths)
   asking.join()
   assert {path.name for path in tmp_path.iterdir()} == {'a', 'b'}
 
@@ -75,7 +79,27 @@ def _cores(path):
 )
 def test_processes_share_the_cores(tmp_path):
   paths = [str(tmp_path / name) for name in 'ab']
-  assert run_at_once(_cores, paths, processes=2)
+  assert _run(_cores, paths)
   a, b = (set(json.loads(pathlib.Path(path).read_text())) for path in paths)
   assert a | b == os.sched_getaffinity(0)
   assert not a & b
+
+
+def _touch(path):
+  time.sleep(0.3)
+  pathlib.Path(path).touch()
+
+
+def test_calls_wait_for_those_that_they_need(tmp_path):
+  """The second waits for the first; the third does not, and begins before."""
+  first, second, third = (str(tmp_path / name) for name in 'abc')
+  begun = []
+
+  def begins(title):
+    begun.append(title)
+    assert title != second or pathlib.Path(first).exists()
+
+  calls = [Call(first), Call(second, (first,)), Call(third)]
+  assert run_at_once(_touch, calls, 2, begins)
+  assert begun == [first, third, second]
+  assert len(list(tmp_path.iterdir())) == 3
