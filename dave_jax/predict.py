@@ -82,6 +82,12 @@ def main(argv: list[str] | None = None) -> int:
     model = load(args.checkpoint, dtype=args.dtype)
   except (ValueError, OSError) as error:
     return _fail(error)
+  if (sound := model.origin.get('sound', 'own')) != 'own':
+    print(
+      f"predict: the network was trained with data.sound='{sound}', so it has "
+      'not learned what the sound of a video says about where people look',
+      file=sys.stderr,
+    )
   try:
     failures = predict_videos(
       model,

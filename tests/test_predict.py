@@ -16,6 +16,7 @@ from dave_jax import predict
 from dave_jax.media.image_file import read_image
 from dave_jax.prediction.saliency_model import SaliencyModel
 from dave_jax.prediction.video_list import assign_folders
+from dave_jax.weights import model_folder as store
 from tests.media import clips
 
 _NUMBERS = ('frames.csv', 'frames.md')
@@ -187,6 +188,14 @@ def test_a_folder_of_frames_and_a_wav(checkpoint, tmp_path, capsys):
   manifest = _manifest(tmp_path / 'out' / 'ball_25')
   times = [row['time'] for row in manifest['frames']]
   assert times == pytest.approx(np.arange(20) / 25)
+
+
+def test_a_network_that_learnt_no_sound_says_so(model, clip, tmp_path, capsys):
+  deaf = tmp_path / 'deaf'
+  origin = {'made': 'at random', 'sound': 'none'}
+  store.save(deaf, model.module, model.variables, origin=origin)
+  assert _run(deaf, tmp_path / 'maps', clip, '--stride=20') == 0
+  assert "trained with data.sound='none'" in capsys.readouterr().err
 
 
 def test_silent_video_is_reported(checkpoint, tmp_path, capsys):
