@@ -22,6 +22,7 @@ from ml_collections import ConfigDict
 from dave_jax import command_line
 from dave_jax.buckets import is_bucket
 from dave_jax.garbage import collect_garbage_rarely
+from dave_jax.logs import log_to_stderr
 
 _LOG = logging.getLogger('dave_jax.main')
 
@@ -93,7 +94,8 @@ def main(argv: list[str]) -> int:
     print(f'main: {error}', file=sys.stderr)
     return _FAILED
   try:
-    _log_to_stderr(jax.process_index() == 0)
+    is_primary = jax.process_index() == 0
+    log_to_stderr(logging.INFO if is_primary else logging.WARNING)
     if _MODE.value == 'evaluate':
       finished = _evaluate(config, workdir)
     elif config.task == 'study':
@@ -112,15 +114,6 @@ def main(argv: list[str]) -> int:
     print(f'main: {error}', file=sys.stderr)
     return _FAILED
   return 0 if finished else _STOPPED_STATUS.value
-
-
-def _log_to_stderr(is_primary: bool) -> None:
-  """Prints the package's log; of other processes, warnings only."""
-  logger = logging.getLogger('dave_jax')
-  logger.setLevel(logging.INFO if is_primary else logging.WARNING)
-  logger.propagate = False
-  if not logger.handlers:
-    logger.addHandler(logging.StreamHandler())
 
 
 def _train(config: ConfigDict, workdir: str) -> bool:

@@ -14,6 +14,7 @@ from absl import logging as absl_logging
 from dave_jax.compile_cache import enable_compilation_cache
 from dave_jax.garbage import collect_garbage_rarely
 from dave_jax.interrupts import interrupts_blocked
+from dave_jax.logs import log_to_stderr
 from dave_jax.training.preemption import Preemption
 
 _LOG = logging.getLogger('dave_jax.worker_processes')
@@ -124,15 +125,10 @@ def _start(shares) -> None:
   collect_garbage_rarely()
   enable_compilation_cache()
   absl_logging.set_verbosity(absl_logging.WARNING)
-  logger = logging.getLogger('dave_jax')
-  logger.setLevel(logging.INFO)
-  logger.propagate = False
-  logger.addHandler(logging.StreamHandler())
 
 
 def _call(function, title):
-  for handler in logging.getLogger('dave_jax').handlers:
-    handler.setFormatter(logging.Formatter(f'{title}: %(message)s'))
+  log_to_stderr(prefix=f'{title}: ')
   begin = time.monotonic()
   result = function(title)
   if result is not False:

@@ -1,7 +1,6 @@
 """The command that trains and evaluates: its command line and messages."""
 
 import json
-import logging
 import re
 import shutil
 import socket
@@ -195,19 +194,6 @@ def test_evaluate_scores_a_run_in_a_bucket(checkpoint, model, tmp_path, capsys):
   assert found['run']['maps']['name'] == other['run']['maps']['name'] == 'one'
   assert found['run']['maps']['fingerprint'] == model.fingerprint
   assert found['overall'] == other['overall']
-
-
-def test_the_log_is_printed_once_however_often_main_runs(capsys):
-  logger = logging.getLogger('dave_jax')
-  before = logger.handlers[:], logger.level, logger.propagate
-  logger.handlers = []
-  try:
-    for _ in range(2):
-      main._log_to_stderr(is_primary=True)
-    logger.info('hello')
-    assert capsys.readouterr().err == 'hello\n'
-  finally:
-    logger.handlers, logger.level, logger.propagate = before
 
 
 def _missing(config: ConfigDict, workdir) -> str:
