@@ -82,8 +82,8 @@ def _pretrain_video():
   config.data.audio_visual = ''
   config.data.validation = 'sounding_images:val'
   config.train.batch_size = 16
-  # Enough to find objects: its NSS on stills is 3.9 then.
-  config.train.steps = 150
+  # After 150 steps, the networks that start from it end 0.1 NSS lower.
+  config.train.steps = 300
   config.evaluation.every = 150
   return config
 

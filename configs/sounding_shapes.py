@@ -16,7 +16,6 @@ def get_config() -> ConfigDict:
   """Returns the config."""
   config = demo.get_config()
   config.seeds = (0, 1, 2)
-  config.pretrain_video.train.steps = 300
   networks = config.networks
   for network in (networks.audio_visual, networks.video):
     # After 600 steps, as in the demonstration, a network still looks much the
