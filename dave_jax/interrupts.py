@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def interrupts_blocked() -> Iterator[None]:
-  """Blocks SIGINT; processes that are started meanwhile never receive it.
+  """Makes processes that are started within never receive SIGINT.
 
   A terminal sends Control-C to all processes in the foreground. A worker that
   it reaches while Python starts would print a traceback, so only the program
-  that started it receives the signal and ends its workers itself. A Control-C
-  within the block takes effect at its end.
+  that started it receives the signal and ends its workers itself. Processes
+  inherit the signals that this thread blocks; other threads still take them.
   """
   before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
   try:
