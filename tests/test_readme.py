@@ -61,8 +61,7 @@ def folder(tmp_path_factory):
   (folder / 'my_clips' / 'fixations.csv').write_text(
     ''.join(['name,time,viewer,x,y\n', *rows])
   )
-  model = DAVE(depth=10, width=8)  # The published one takes longer.
-  state_dict, _ = dave_to_torch(model, random_variables(model), {})
+  state_dict, _ = dave_to_torch(DAVE(), random_variables(DAVE()), {})
   tensors = {k: torch.from_numpy(np.array(v)) for k, v in state_dict.items()}
   torch.save({'state_dict': tensors}, folder / 'model.pth.tar')
   return folder
