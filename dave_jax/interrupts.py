@@ -3,6 +3,7 @@
 import contextlib
 import signal
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 
 
 @contextlib.contextmanager
@@ -14,6 +15,7 @@ def interrupts_blocked() -> Iterator[None]:
   that started it receives the signal and ends its workers itself. Processes
   inherit the signals that this thread blocks; other threads still take them.
   """
+  resource_tracker.ensure_running()  # Starting it would unblock SIGINT.
   before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
   try:
     yield
