@@ -82,7 +82,7 @@ def _pretrain_video():
   config.data.audio_visual = ''
   config.data.validation = 'sounding_images:val'
   config.train.batch_size = 16
-  # After 150 steps, the networks that start from it end 0.1 NSS lower.
+  # After 150 steps, networks that start from it ended 0.1 NSS lower (one run).
   config.train.steps = 300
   config.evaluation.every = 150
   return config

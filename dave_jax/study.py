@@ -48,6 +48,11 @@ _DIFFERENCES = (
   ('network with sound', 'Audio-visual', 'Video only'),
   ('sound, net of its layers', 'Audio-visual', 'Trained deaf'),
   ('the right sound', 'Audio-visual', _SWAPPED),
+  (
+    'the right sound in training',
+    'Audio-visual',
+    'Trained on shuffled sound',
+  ),
   ('layers without sound', 'Trained deaf', 'Video only'),
   ('layers with unrelated sound', 'Trained on shuffled sound', 'Video only'),
 )
