@@ -107,30 +107,72 @@ def forward(
   )
   size = (b, frames_in, (piece - 1) * s_h + k_h, *x.shape[3:])
 
-  def step(i, y):
+  def convolve(i):
+    """Returns the inputs of the 2D convolutions of piece i, and the results."""
     frame, row = i // pieces * tile, i % pieces * piece
     part = lax.dynamic_slice(x, (0, frame, row * s_h, 0, 0), size)
-    convolved = [
+    arrays = inputs(part.astype(jnp.float32))
+    return arrays, [
       lax.conv_general_dilated(
-        x,
+        array,
         kernel,
         (s_h, s_w),
         ((0, 0), (0, -1)),
         dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
       )
-      for x, kernel in zip(
-        inputs(part.astype(jnp.float32)), kernels, strict=True
-      )
+      for array, kernel in zip(arrays, kernels, strict=True)
     ]
-    for j, output in enumerate(outputs(convolved)):
-      y = lax.dynamic_update_slice(
-        y, output.astype(y.dtype)[:, None], (0, frame + j, row, 0, 0)
-      )
-    return y
 
+  count = tiles * pieces
+  at_once = _pieces_at_once(count, len(kernels))
+
+  def step(i, carry):
+    y, _ = carry
+    numbers = [at_once * i + k for k in range(at_once)]
+    computed = [convolve(number) for number in numbers]
+    for number, (_, convolved) in zip(numbers, computed, strict=True):
+      frame, row = number // pieces * tile, number % pieces * piece
+      for j, output in enumerate(outputs(convolved)):
+        y = lax.dynamic_update_slice(
+          y, output.astype(y.dtype)[:, None], (0, frame + j, row, 0, 0)
+        )
+    return y, computed if at_once > 1 else ()
+
+  held = ()
+  if at_once > 1:
+    held = jax.tree.map(
+      lambda like: jnp.zeros(like.shape, like.dtype),
+      [jax.eval_shape(convolve, 0)] * at_once,
+    )
   y = jnp.zeros((b, tiles * tile, pieces * piece, columns, n), x.dtype)
-  y = lax.fori_loop(0, tiles * pieces, step, y)
+  y, held = lax.fori_loop(0, count // at_once, step, (y, held))
+  y = _keep(y, jax.tree.leaves(held))
   return y[:, :frames, :rows]
+
+
+def _pieces_at_once(count, convolutions):
+  """Returns how many of `count` pieces an iteration computes.
+
+  One core computes each 2D convolution of three channels. XLA's CPU runtime
+  hands operations to other cores if more than eight of them are ready, which
+  those of two pieces are, and share no memory, see `_keep`: the stem of two
+  windows then takes 0.37 s of two cores instead of 0.55 s.
+  """
+  return 2 if convolutions > 1 and count % 2 == 0 else 1
+
+
+def _keep(y, arrays):
+  """Returns y; the program keeps the arrays until then.
+
+  XLA gives the result of an operation the memory of arrays that are no longer
+  needed, and so makes it wait for the operations that read those. It does not
+  for what a loop carries to its end, unless nothing reads that.
+  """
+  if not arrays:
+    return y
+  corners = sum(array[(0,) * array.ndim] for array in arrays)
+  # 0, which the compiler does not know.
+  return y.at[(0,) * y.ndim].add(jnp.minimum(abs(corners), 0).astype(y.dtype))
 
 
 def _pad_to(x, padding, sizes):

@@ -13,6 +13,11 @@ from dave_jax.kernels import winograd
 # cache each, 64 channels of 8x64x80 took 39, 30 and 19 ms with 18, 9 and
 # 4.5 MiB.
 PIECE_BYTES = 4 << 20
+# The same of many channels, but for tiles of 2x2. One core computes products of
+# fewer than 80 rows: the gradient of the input of 4x32x40x128 takes 28 ms with
+# 8 MiB and 52 ms with 4 MiB, and a convolution of 2x16x20x256, gathered, 17 and
+# 20 ms.
+_MANY_CHANNELS, _LARGE_PIECE_BYTES = 128, 8 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,7 +217,8 @@ def choose_tiling(
     each *= (m + r - 1) / m if m else k
   steps = [m or 1 for m in tiles]
   # Outputs of a piece. The batch is not split: it may be sharded over devices.
-  count = PIECE_BYTES / (each * b)
+  large = min(c, n) >= _MANY_CHANNELS and (gradient or not tiles[1])
+  count = (_LARGE_PIECE_BYTES if large else PIECE_BYTES) / (each * b)
   w = out[2]
   if kernel[0] == 7 and tiles[0]:
     # Splitting frames gathers six neighbours again, splitting columns five.
@@ -249,8 +255,9 @@ def _tiles(b, out, kernel, channels, strides, precise, gradient):
 
   - 3x3x3: 8x64x80x64: 106, 22; 4x32x40x128: 40, 12; 8x16x16x64: 4.6, 1.4;
     8x32x40x8: 1.9, 0.6.
-  - 3x3x3, precise, tiles of 2x2x2 against 2x2x4: 8x64x80x64: 80, 57;
-    4x32x40x128: 24, 29.
+  - 3x3x3, precise, tiles of 2x2x2 against 2x2x4: 8x64x80x64: 80, 57.
+    Gathered in time, tiles of 2x2 against 2x2x2: 4x32x40x128: 32, 45, since one
+    core computes products of so few channels.
   - 3x3x3, gradients, tiles in two axes against three: of the input, 8x64x80x64:
     66, 45; 4x32x40x128: 26, 29; of the kernel: 97, 60; 36, 40.
   - 1x3x3: 32x40x256: 9, 5; 16x20x256: 1.8, 2.6; 8x8x512: 8, 51. With few tiles
@@ -262,7 +269,10 @@ def _tiles(b, out, kernel, channels, strides, precise, gradient):
     if channels >= 8 and min(out[1:]) >= 8 and count >= channels / 4:
       many_frames = kernel[0] == 3 and out[0] % 8 == 0
       if precise:
-        return (2 if kernel[0] == 3 else 0, 2, 4 if many_frames else 2), 1
+        if many_frames:
+          return (2, 2, 4), 1
+        in_time = kernel[0] == 3 and channels < _MANY_CHANNELS
+        return (2 if in_time else 0, 2, 2), 1
       if gradient and many_frames:
         return (4, 4, 4), 1
       return (0, 4, 4), 1
