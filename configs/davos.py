@@ -175,8 +175,8 @@ def get_config(variant: str = '') -> ConfigDict:
   # 'steps': one batch of each in turn.
   train.schedule = 'epochs'
   # 'cond': one program that chooses the route on the device. 'static': one
-  # program for each route. 'auto': static on CPUs, where the larger branch of a
-  # cond is slower, and cond elsewhere.
+  # program for each route, compiled at its first step, which takes as long.
+  # 'auto': static on CPUs, where compiling takes longest, and cond elsewhere.
   train.routing = 'auto'
   # Gradient accumulation: parts that a batch is computed in, to save memory.
   train.accumulate = 1

@@ -59,6 +59,7 @@ def get_config() -> ConfigDict:
   options = test.options = options_section()
   options.stride = 16
   options.size = '128x160'  # The size of the frames.
+  # As in validation, whose compiled program serves again.
   options.batch_size = 8
   options.scoring.splits = 10
   # Intervals of differences between networks, see dave_jax/report/bootstrap.py.
@@ -82,8 +83,9 @@ def _pretrain_video():
   config.data.audio_visual = ''
   config.data.validation = 'sounding_images:val'
   config.train.batch_size = 16
-  config.train.steps = 150
-  config.evaluation.every = config.train.steps
+  # After 150 steps, networks that start from it ended 0.1 NSS lower (one run).
+  config.train.steps = 300
+  config.evaluation.every = 150
   return config
 
 
@@ -103,16 +105,17 @@ def _network(variant):
   data.validation = 'sounding_shapes:val'
   data.test = ''
   config.train.batch_size = 8
-  # With NSS in the loss, 300 steps reach what 500 do without.
-  config.loss.cc = 0.5
-  config.loss.nss = 1.0
+  # The divergence alone is the loss. With NSS in it, networks learn sooner what
+  # objects look like, but not to listen: after 400 steps the audio-visual one
+  # had an NSS of 4.54, 4.53 with the sound of another clip, and the video-only
+  # one 4.63.
   # From sound alone there is little to learn.
-  config.train.steps = 100 if variant == 'audio' else 400
+  config.train.steps = 100 if variant == 'audio' else 600
   # In alternate epochs a small network forgets in one what it learns in the
   # other, first of all what objects look like.
   config.train.schedule = 'steps'
   config.optimizer.learning_rate = 4e-3
-  config.evaluation.batch_size = 16
+  config.evaluation.batch_size = 8
   # Once, at the end: scoring takes as long as 50 steps.
   config.evaluation.every = config.train.steps
   config.evaluation.scoring.scores = 'NSS,CC'

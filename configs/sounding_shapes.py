@@ -16,12 +16,16 @@ def get_config() -> ConfigDict:
   """Returns the config."""
   config = demo.get_config()
   config.seeds = (0, 1, 2)
+  config.test.options.stride = 8
   networks = config.networks
-  for network in (networks.audio_visual, networks.video):
-    # After 600 steps, as in the demonstration, a network still looks much the
-    # same with the sound of another clip.
-    network.train.steps = 1000
-    network.evaluation.every = 1000
+  # After 600 steps, as in the demonstration, a network still looks much the
+  # same with the sound of another clip.
+  for network, steps in (
+    (networks.audio_visual, 1000),
+    (networks.video, 1000),
+    (networks.audio, 200),
+  ):
+    network.train.steps = network.evaluation.every = steps
   # Each is validated and scored with the sound that it is trained with: deaf
   # with silence, shuffled with the sound of other clips.
   for name, sound in (('deaf', 'none'), ('shuffled', 'other')):

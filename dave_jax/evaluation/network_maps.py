@@ -83,12 +83,15 @@ class NetworkMaps:
   def _predict(self, windows, *, visual_only):
     """Yields maps; the device computes a batch while the last one is used."""
     in_flight = None
+    # As the trainer places them, see `training.sharding.compile_prediction`.
+    (device, *_) = jax.devices()
+    variables = jax.device_put(self._model.variables, device)
     batches = in_background(_batched(windows, self._batch_size), ahead=2)
     for count, batch in batches:
       maps = _predict(
         self._model.module,
-        self._model.variables,
-        batch,
+        variables,
+        jax.device_put(batch, device),
         visual_only=visual_only,
       )
       if in_flight is not None:

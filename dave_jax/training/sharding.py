@@ -8,7 +8,13 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import (
+  AxisType,
+  Mesh,
+  NamedSharding,
+  PartitionSpec,
+  SingleDeviceSharding,
+)
 
 from dave_jax.kernels import conv_cpu
 from dave_jax.training.task import TrainState
@@ -224,9 +230,16 @@ def compile_step(
 def compile_prediction(predict: Callable, mesh: Mesh) -> Callable:
   """Returns a function of variables and a batch, compiled at its first call.
 
-  Each device keeps the results of its own examples.
+  Each device keeps the results of its own examples. For one device the program
+  is the same as without a mesh, so that `dave_jax.evaluate` with batches of the
+  same size finds it in the compilation cache.
   """
-  return jax.jit(predict, out_shardings=by_example(mesh))
+  if mesh.size > 1:
+    return jax.jit(predict, out_shardings=by_example(mesh))
+  (device,) = mesh.devices.flat
+  compiled = jax.jit(predict)
+  single = SingleDeviceSharding(device)
+  return lambda *args: compiled(*jax.device_put(args, single))
 
 
 def _place(leaf, sharding):
