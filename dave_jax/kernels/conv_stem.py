@@ -32,7 +32,7 @@ _FEW_CHANNELS = 16
 _PAIR = 2
 # Memory of the results of the 2D convolutions of an iteration. 8 to 32 MiB are
 # equally fast with Winograd's algorithm, and 1/4 MiB is the fastest for pairs.
-_PIECE_BYTES = 16 << 20
+_PIECE_BYTES = 8 << 20
 _PAIR_PIECE_BYTES = 1 << 18
 # Output frames of a Winograd tile; taps of a part of the kernel, and parts. One
 # filter of all seven taps loses a decimal digit, two of four lose half of that.
