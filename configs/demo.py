@@ -83,7 +83,8 @@ def _pretrain_video():
   config.data.audio_visual = ''
   config.data.validation = 'sounding_images:val'
   config.train.batch_size = 16
-  # After 150 steps, networks that start from it ended 0.1 NSS lower (one run).
+  # Audio-visual networks that start from it ended at an NSS of 4.62 and 4.48;
+  # those that start from 150 steps at 4.51 (one run each).
   config.train.steps = 300
   config.evaluation.every = 150
   return config

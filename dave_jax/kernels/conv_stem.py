@@ -170,9 +170,9 @@ def _keep(y, arrays):
   """
   if not arrays:
     return y
-  corners = sum(array[(0,) * array.ndim] for array in arrays)
+  corners = sum(abs(array[(0,) * array.ndim]) for array in arrays)
   # 0, which the compiler does not know.
-  return y.at[(0,) * y.ndim].add(jnp.minimum(abs(corners), 0).astype(y.dtype))
+  return y.at[(0,) * y.ndim].add(jnp.minimum(corners, 0).astype(y.dtype))
 
 
 def _pad_to(x, padding, sizes):

@@ -23,6 +23,12 @@ CASES = {
     (1, 1, 1),
     SAME,
   ),
+  'winograd, many channels': (
+    (1, 4, 16, 20, 128),
+    (3, 3, 3, 128, 128),
+    (1, 1, 1),
+    SAME,
+  ),
   'winograd, one tap in time': (
     (1, 2, 24, 24, 16),
     (1, 3, 3, 16, 16),

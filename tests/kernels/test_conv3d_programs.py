@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import pytest
 from jax import lax
 
+from dave_jax.kernels import conv_cpu
 from dave_jax.kernels.conv3d import Conv3D, conv3d
 from tests.kernels.convolutions import (
   CASES,
@@ -131,3 +132,21 @@ def test_sharded_batch_stays_sharded():
         np.testing.assert_allclose(a, b, atol=1e-4 * scale, rtol=0)
   """)
   subprocess.run([sys.executable, '-c', script], check=True, timeout=300)
+
+
+def test_convolutions_of_a_stem_share_no_memory():
+  """Counts what the loop of the compiled program carries.
+
+  Fourteen convolutions, seven sums of frames for each of two pieces, run at
+  once only if their inputs and results are among it.
+  """
+  *_, strides, padding = CASES['stem']
+  x, kernel, *_ = draw_arrays(*CASES['stem'])
+  program = (
+    jax.jit(conv_cpu.forward, static_argnums=(2, 3))
+    .lower(x, kernel, strides, padding)
+    .compile()
+    .as_text()
+  )
+  (carried,) = re.findall(r' = (.*) while\(', program)
+  assert carried.count('f32[') >= 2 * 14
