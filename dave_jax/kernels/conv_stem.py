@@ -107,9 +107,13 @@ def forward(
   )
   size = (b, frames_in, (piece - 1) * s_h + k_h, *x.shape[3:])
 
+  def place(i):
+    """Returns the first frame and row of piece i."""
+    return i // pieces * tile, i % pieces * piece
+
   def convolve(i):
     """Returns the inputs of the 2D convolutions of piece i, and the results."""
-    frame, row = i // pieces * tile, i % pieces * piece
+    frame, row = place(i)
     part = lax.dynamic_slice(x, (0, frame, row * s_h, 0, 0), size)
     arrays = inputs(part.astype(jnp.float32))
     return arrays, [
@@ -131,7 +135,7 @@ def forward(
     numbers = [at_once * i + k for k in range(at_once)]
     computed = [convolve(number) for number in numbers]
     for number, (_, convolved) in zip(numbers, computed, strict=True):
-      frame, row = number // pieces * tile, number % pieces * piece
+      frame, row = place(number)
       for j, output in enumerate(outputs(convolved)):
         y = lax.dynamic_update_slice(
           y, output.astype(y.dtype)[:, None], (0, frame + j, row, 0, 0)
@@ -156,7 +160,7 @@ def _pieces_at_once(count, convolutions):
   One core computes each 2D convolution of three channels. XLA's CPU runtime
   hands operations to other cores if more than eight of them are ready, which
   those of two pieces are, and share no memory, see `_keep`: the stem of two
-  windows then takes 0.37 s of two cores instead of 0.55 s.
+  windows then takes 0.36 s of two cores instead of 0.55 s.
   """
   return 2 if convolutions > 1 and count % 2 == 0 else 1
 

@@ -93,7 +93,7 @@ class CompiledSteps:
 
   'cond' compiles one program that selects the route with `lax.cond` on the
   device. 'static' compiles one program for each route, selected on the host.
-  Both compute the same, in the same time (benchmarks/network.py).
+  Both compute the same, in about the same time (benchmarks/network.py).
 
   Attributes:
     routing: 'cond' or 'static', the one in use.
