@@ -17,7 +17,7 @@ def svg_of(figure: Figure, name: str) -> str:
   """Returns a figure as SVG whose text and black lines have the page's colour.
 
   Args:
-    figure: The figure; it is drawn, which lays it out.
+    figure: The figure.
     name: A name for its identifiers, different for each figure of a page.
   """
   text = io.StringIO()
@@ -40,7 +40,8 @@ def svg_of(figure: Figure, name: str) -> str:
 def numbers_of(figure: Figure) -> list[dict]:
   """Returns the numbers of each axes that has lines, bars or histograms.
 
-  Call it after `svg_of`, which lays the figure out.
+  Args:
+    figure: The figure, which has been laid out.
 
   Returns:
     For each axes: box, its left, top, right and bottom edge as shares of the

@@ -58,13 +58,12 @@ def page_figure(
     name: Its name, different for each figure of a report.
     title, caption: Plain text.
   """
-  # Matplotlib escapes the texts that it writes as SVG.
-  svg = Markup(svg_of(figure, name))
+  figure.draw_without_rendering()  # Lays it out.
   numbers = numbers_of(figure)
+  # Matplotlib escapes the texts that it writes as SVG.
+  svg = Markup(svg_of(figure, name)) if numbers else None
   width = round(_PIXELS_PER_INCH * figure.get_figwidth())
-  return PageFigure(
-    title, caption, width, f'{name}.png', svg if numbers else None, numbers
-  )
+  return PageFigure(title, caption, width, f'{name}.png', svg, numbers)
 
 
 def write_report_page(

@@ -103,6 +103,7 @@ def save(
       text.set_text(content)
       text.set_fontfamily(family)
     figure.savefig(stem.with_suffix('.png'))
+    figure.set_layout_engine('none')  # Keeps the layout.
     figure.savefig(stem.with_suffix('.pdf'), metadata={'CreationDate': None})
   return list(replaced)
 
