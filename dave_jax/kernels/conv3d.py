@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
-from dave_jax.kernels import conv_cpu, conv_gpu
+from dave_jax.kernels import buffers, conv_cpu, conv_gpu
 
 Padding = Sequence[tuple[int, int]]
 
@@ -102,7 +102,7 @@ def _conv3d_backward(strides, padding, residuals, dy):
   x, kernel = residuals
 
   def input_gradient(conv):
-    return lambda dy, kernel: jax.linear_transpose(
+    return lambda dy, kernel, _: jax.linear_transpose(
       lambda x: conv(x, kernel), x
     )(dy)[0]
 
@@ -111,15 +111,6 @@ def _conv3d_backward(strides, padding, residuals, dy):
       lambda kernel: conv(x, kernel), kernel
     )(dy)[0]
 
-  # Two separate calls, so that XLA can remove a gradient that is not used.
-  dx = lax.platform_dependent(
-    dy,
-    kernel,
-    cpu=lambda dy, kernel: conv_cpu.input_gradient(
-      dy, kernel, x.shape, strides, padding
-    ),
-    **_by_platform(input_gradient, kernel.shape, strides, padding),
-  )
   dkernel = lax.platform_dependent(
     x,
     dy,
@@ -127,6 +118,19 @@ def _conv3d_backward(strides, padding, residuals, dy):
       x, dy, kernel.shape, strides, padding
     ),
     **_by_platform(kernel_gradient, kernel.shape, strides, padding),
+  )
+  # A separate call, so that XLA can remove it if it is not used.
+  dx = lax.platform_dependent(
+    dy,
+    kernel,
+    dkernel,
+    cpu=lambda dy, kernel, dkernel: buffers.keep(
+      conv_cpu.input_gradient(dy, kernel, x.shape, strides, padding),
+      # Or else XLA computes all kernels' gradients at the end, and keeps what
+      # they are computed from until then.
+      [dkernel],
+    ),
+    **_by_platform(input_gradient, kernel.shape, strides, padding),
   )
   return dx, dkernel
 

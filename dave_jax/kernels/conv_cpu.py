@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from dave_jax.kernels import conv_stem
+from dave_jax.kernels import buffers, conv_stem
 from dave_jax.kernels.tiling import choose_tiling, pad
 
 # Compiler options for a training step on a CPU. The default schedule runs
@@ -89,7 +89,8 @@ def forward(
     piece = tiling.untile(total.reshape(points, *shape, n)).astype(x.dtype)
     return lax.dynamic_update_slice(y, piece, tiling.start(i))
 
-  y = _loop(tiling, step, jnp.zeros((x.shape[0], *tiling.size, n), x.dtype))
+  y = buffers.to_overwrite((x.shape[0], *tiling.size, n), x)
+  y = _loop(tiling, step, y)
   return y[:, : out[0], : out[1], : out[2]]
 
 

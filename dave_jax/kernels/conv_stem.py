@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from dave_jax.kernels import winograd
+from dave_jax.kernels import buffers, winograd
 from dave_jax.kernels.tiling import even_size
 
 # Output channels up to which frames are computed in pairs. In ms, for four
@@ -93,6 +93,7 @@ def forward(
   row_bytes = 4 * len(kernels) * b * columns * kernels[0].shape[-1]
   piece = even_size(rows, max(1, piece_bytes // row_bytes))
   pieces = -(-rows // piece)
+  y = buffers.to_overwrite((b, tiles * tile, pieces * piece, columns, n), x)
   # XLA chooses a faster variant of the convolution if it has padding, even
   # negative: 326 ms for the stem of two windows, 373 ms if it pads the width
   # itself and 394 ms without padding. So there is one column too many.
@@ -148,9 +149,8 @@ def forward(
       lambda like: jnp.zeros(like.shape, like.dtype),
       [jax.eval_shape(convolve, 0)] * at_once,
     )
-  y = jnp.zeros((b, tiles * tile, pieces * piece, columns, n), x.dtype)
   y, held = lax.fori_loop(0, count // at_once, step, (y, held))
-  y = _keep(y, jax.tree.leaves(held))
+  y = buffers.keep(y, jax.tree.leaves(held))
   return y[:, :frames, :rows]
 
 
@@ -159,24 +159,10 @@ def _pieces_at_once(count, convolutions):
 
   One core computes each 2D convolution of three channels. XLA's CPU runtime
   hands operations to other cores if more than eight of them are ready, which
-  those of two pieces are, and share no memory, see `_keep`: the stem of two
-  windows then takes 0.36 s of two cores instead of 0.55 s.
+  those of two pieces are, and share no memory, see `buffers.keep`: the stem of
+  two windows then takes 0.36 s of two cores instead of 0.55 s.
   """
   return 2 if convolutions > 1 and count % 2 == 0 else 1
-
-
-def _keep(y, arrays):
-  """Returns y; the program keeps the arrays until then.
-
-  XLA gives the result of an operation the memory of arrays that are no longer
-  needed, and so makes it wait for the operations that read those. It does not
-  for what a loop carries to its end, unless nothing reads that.
-  """
-  if not arrays:
-    return y
-  corners = sum(abs(array[(0,) * array.ndim]) for array in arrays)
-  # 0, which the compiler does not know.
-  return y.at[(0,) * y.ndim].add(jnp.minimum(corners, 0).astype(y.dtype))
 
 
 def _pad_to(x, padding, sizes):

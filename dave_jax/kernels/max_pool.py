@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from dave_jax.kernels import buffers
+
 
 def max_pool3d(x: jax.Array, *, lax_kernels: bool = False) -> jax.Array:
   """Max pooling over windows of 3x3x3 with stride 2 and padding 1.
@@ -110,7 +112,7 @@ def _maxima_and_positions(x):
     )
 
   shape = (b, t // 2, h // 2, w // 2, c)
-  first = jnp.zeros(shape, x.dtype), jnp.zeros(shape, jnp.int8)
+  first = buffers.to_overwrite(shape, x), jnp.zeros(shape, jnp.int8)
   return lax.fori_loop(0, t // 2, frame, first)
 
 
@@ -169,5 +171,5 @@ def _scatter(positions, dy):
       dx = lax.dynamic_update_slice_in_dim(dx, frame, 2 * i + odd_t, axis=1)
     return dx
 
-  first = jnp.zeros((b, 2 * t, 2 * h, 2 * w, c), dy.dtype)
+  first = buffers.to_overwrite((b, 2 * t, 2 * h, 2 * w, c), dy)
   return lax.fori_loop(0, t, pair, first)
