@@ -65,7 +65,10 @@ class BatchNorm(nn.Module):
     return jnp.where(self.scale < 0, -1.0, 1.0)
 
   def relu_of_pooled(
-    self, maxima: jax.Array, x: jax.Array, *, train: bool
+    self,
+    maxima: jax.Array,
+    mean: jax.Array | None = None,
+    square: jax.Array | None = None,
   ) -> jax.Array:
     """Returns `max_pool(relu(batch_norm(x)))`, given the max pooling of x.
 
@@ -74,17 +77,18 @@ class BatchNorm(nn.Module):
     gigabyte in the training of a full-size stem.
 
     Args:
-      maxima: Max pooling of x.
-      x: [b, t, h, w, features], already multiplied by `signs`, which makes all
-        scales positive.
-      train: As in `__call__`.
+      maxima: Max pooling of x, which has already been multiplied by `signs`,
+        which makes all scales positive.
+      mean, square: In training, the mean of each channel of x and the mean of
+        its squares; the running ones are updated. None in inference, which uses
+        the running ones.
     """
     signs = self.signs()
-    if train:
-      mean, var = _moments(x)
-      self._update(signs * mean, var)
-    else:
+    if mean is None:
       mean, var = signs * self.mean.value, self.var.value
+    else:
+      var = _variance(mean, square)
+      self._update(signs * mean, var)
     gain = signs * self.scale * lax.rsqrt(var + EPSILON)
     return _apply(maxima, mean, gain, self.bias, None, True).astype(self.dtype)
 
@@ -98,7 +102,11 @@ def _moments(x):
   axes = tuple(range(x.ndim - 1))
   x = x.astype(jnp.float32)
   mean = x.mean(axes)
-  return mean, jnp.maximum((x * x).mean(axes) - mean * mean, 0)
+  return mean, _variance(mean, (x * x).mean(axes))
+
+
+def _variance(mean, square):
+  return jnp.maximum(square - mean * mean, 0)
 
 
 def _apply(x, mean, gain, bias, residual, relu):

@@ -33,6 +33,32 @@ def max_pool3d(x: jax.Array, *, lax_kernels: bool = False) -> jax.Array:
   return _max_pool3d(x)
 
 
+def max_pool3d_and_moments(
+  x: jax.Array, *, lax_kernels: bool = False
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """Returns `max_pool3d(x)` and the moments of x that batch norm needs.
+
+  On CPUs one loop computes the gradient of all three, so that it takes as much
+  memory as x once, not twice.
+
+  Args:
+    x, lax_kernels: As in `max_pool3d`.
+
+  Returns:
+    The maxima; and of each channel, float32 [c], the mean and the mean of the
+    squares.
+  """
+  if lax_kernels or any(n % 2 for n in x.shape[1:4]):
+    return _reduce_window(x), *_moments(x)
+  return _max_pool3d_and_moments(x)
+
+
+def _moments(x):
+  axes = tuple(range(x.ndim - 1))
+  x = x.astype(jnp.float32)
+  return x.mean(axes), (x * x).mean(axes)
+
+
 def _reduce_window(x):
   return lax.reduce_window(
     x,
@@ -77,6 +103,45 @@ def _backward(residuals, dy):
 
 
 _max_pool3d.defvjp(_forward, _backward)
+
+
+@jax.custom_vjp
+def _max_pool3d_and_moments(x):
+  return _max_pool3d(x), *_moments(x)
+
+
+def _forward_with_moments(x):
+  y, residuals = _forward(x)
+  return (y, *_moments(x)), residuals
+
+
+def _backward_with_moments(residuals, cotangents):
+  x, positions = residuals
+  dy, dmean, dsquare = cotangents
+  n = x.size // x.shape[-1]
+
+  def of_moments(x):
+    dx = (dmean + 2 * dsquare * x.astype(jnp.float32)) / n
+    return dx.astype(x.dtype)
+
+  return (
+    lax.platform_dependent(
+      x,
+      positions,
+      dy,
+      cpu=lambda x, positions, dy: _scatter(
+        positions,
+        dy,
+        lambda i: of_moments(lax.dynamic_slice_in_dim(x, i, 1, axis=1)),
+      ),
+      default=lambda x, positions, dy: (
+        jax.vjp(_reduce_window, x)[1](dy)[0] + of_moments(x)
+      ),
+    ),
+  )
+
+
+_max_pool3d_and_moments.defvjp(_forward_with_moments, _backward_with_moments)
 
 
 def _maxima_and_positions(x):
@@ -137,10 +202,14 @@ def _under_taps(x, axis, padding):
   return [lax.slice_in_dim(x, i, i + n - 1, 2, axis) for i in range(3)]
 
 
-def _scatter(positions, dy):
+def _scatter(positions, dy, added=None):
   """Adds each output's gradient at the input position of its maximum.
 
   An even frame, row or column lies in one window, an odd one in two.
+
+  Args:
+    positions, dy: Of the maxima, [b, t, h, w, c].
+    added: Returns what else is added to an input frame, [b, 1, 2 h, 2 w, c].
   """
   b, t, h, w, c = dy.shape
   config = ((0, 0, 0), (0, 1, 0), (0, 1, 0), (0, 1, 0), (0, 0, 0))
@@ -167,8 +236,11 @@ def _scatter(positions, dy):
         total += jnp.where(
           in_window(positions, *start) == tap, in_window(dy, *start), 0
         )
+      number = 2 * i + odd_t
       frame = total.reshape(b, 1, 2 * h, 2 * w, c)
-      dx = lax.dynamic_update_slice_in_dim(dx, frame, 2 * i + odd_t, axis=1)
+      if added is not None:
+        frame += added(number)
+      dx = lax.dynamic_update_slice_in_dim(dx, frame, number, axis=1)
     return dx
 
   first = buffers.to_overwrite((b, 2 * t, 2 * h, 2 * w, c), dy)

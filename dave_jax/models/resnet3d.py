@@ -9,7 +9,7 @@ from flax import linen as nn
 from dave_jax.checks import check_choice
 from dave_jax.kernels.batch_norm import BatchNorm
 from dave_jax.kernels.conv3d import Conv3D, conv3d
-from dave_jax.kernels.max_pool import max_pool3d
+from dave_jax.kernels.max_pool import max_pool3d, max_pool3d_and_moments
 from dave_jax.models.constant_clip import convolve_constant_clip
 from dave_jax.models.initialisation import drawn_on_host
 
@@ -133,8 +133,10 @@ class Stem(nn.Module):
         padding=((3, 3), (3, 3), (3, 3)),
         lax_kernels=self.lax_kernels,
       )
-    maxima = max_pool3d(x, lax_kernels=self.lax_kernels)
-    return bn.relu_of_pooled(maxima, x, train=train)
+    if train:
+      pooled = max_pool3d_and_moments(x, lax_kernels=self.lax_kernels)
+      return bn.relu_of_pooled(*pooled)
+    return bn.relu_of_pooled(max_pool3d(x, lax_kernels=self.lax_kernels))
 
 
 class Block(nn.Module):

@@ -7,7 +7,7 @@ import pytest
 from flax import linen as nn
 
 from dave_jax.kernels.batch_norm import BatchNorm
-from dave_jax.kernels.max_pool import max_pool3d
+from dave_jax.kernels.max_pool import max_pool3d, max_pool3d_and_moments
 
 pytestmark = pytest.mark.usefixtures('quick_to_compile')
 SHAPE = (2, 4, 6, 8, 5)
@@ -82,11 +82,10 @@ def test_relu_of_pooled_is_the_pooled_relu(train):
   def ours(variables, x):
     module = BatchNorm(SHAPE[-1])
     x = x * module.apply(variables, method='signs')
+    pooled = max_pool3d_and_moments(x) if train else (max_pool3d(x),)
     return module.apply(
       variables,
-      max_pool3d(x),
-      x,
-      train=train,
+      *pooled,
       method='relu_of_pooled',
       mutable=['batch_stats'],
     )

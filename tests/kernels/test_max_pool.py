@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from dave_jax.kernels.max_pool import max_pool3d
+from dave_jax.kernels.max_pool import max_pool3d, max_pool3d_and_moments
 
 pytestmark = pytest.mark.usefixtures('quick_to_compile')
 
@@ -39,6 +39,26 @@ def test_value_and_gradient_agree_with_lax(shape):
   np.testing.assert_array_equal(back(dy)[0], expected_back(dy)[0])
 
 
+@pytest.mark.parametrize('shape', [(2, 4, 8, 12, 5), (1, 5, 6, 4, 3)])
+def test_moments_and_their_gradient_agree_with_plain_sums(shape):
+  """In float32, whose sums of products may be ordered in another way."""
+
+  def plain(x):
+    axes = 0, 1, 2, 3
+    return _lax(x), x.mean(axes), (x * x).mean(axes)
+
+  x = _distinct(shape) / np.prod(shape)
+  found, back = jax.vjp(jax.jit(max_pool3d_and_moments), x)
+  expected, expected_back = jax.vjp(plain, x)
+  cotangents = tuple(map(_distinct, (part.shape for part in expected)))
+  for ours, theirs in zip(
+    (*found, *back(cotangents)),
+    (*expected, *expected_back(cotangents)),
+    strict=True,
+  ):
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
 def test_one_of_several_maxima_gets_the_gradient():
   x = jnp.zeros((1, 4, 4, 6, 2))
   dy = _distinct((1, 2, 2, 3, 2))
@@ -59,10 +79,13 @@ def test_bfloat16():
 
 
 @pytest.mark.parametrize('platform', ['cuda', 'tpu'])
-def test_accelerators_use_lax(platform):
+@pytest.mark.parametrize(
+  'pool', [max_pool3d, lambda x: max_pool3d_and_moments(x)[0]]
+)
+def test_accelerators_use_lax(platform, pool):
   shape = jax.ShapeDtypeStruct((1, 4, 8, 8, 4), jnp.float32)
   text = (
-    jax.jit(jax.grad(lambda x: (max_pool3d(x) ** 2).sum()))
+    jax.jit(jax.grad(lambda x: (pool(x) ** 2).sum()))
     .trace(shape)
     .lower(lowering_platforms=(platform,))
     .as_text()
