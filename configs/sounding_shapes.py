@@ -17,6 +17,9 @@ def get_config() -> ConfigDict:
   config = demo.get_config()
   config.seeds = (0, 1, 2)
   config.test.options.stride = 8
+  config.test.options.mean_eye_position_stride = 5
+  pretraining = config.pretrain_video
+  pretraining.train.steps, pretraining.evaluation.every = 300, 150
   networks = config.networks
   # After 600 steps, as in the demonstration, a network still looks much the
   # same with the sound of another clip.

@@ -13,4 +13,4 @@ def collect_garbage_rarely() -> None:
   the first map of `predict`. Only cyclic garbage waits longer; arrays and
   frames are freed at once as ever.
   """
-  gc.set_threshold(_ALLOCATIONS)
+  gc.set_threshold(_ALLOCATIONS, 100)
