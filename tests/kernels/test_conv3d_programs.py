@@ -12,6 +12,7 @@ from jax import lax
 
 from dave_jax.kernels import conv_cpu
 from dave_jax.kernels.conv3d import Conv3D, conv3d
+from dave_jax.models.dave import DAVE
 from tests.kernels.convolutions import (
   CASES,
   assert_close,
@@ -150,3 +151,35 @@ def test_convolutions_of_a_stem_share_no_memory():
   )
   (carried,) = re.findall(r' = (.*) while\(', program)
   assert carried.count('f32[') >= 2 * 14
+
+
+@pytest.mark.slow
+def test_temporary_memory_of_a_training_step():
+  """Arrays live no longer than they are needed, in the largest part of a step.
+
+  21.6 MiB are measured, 27.1 MiB where kernels' gradients are left for the end,
+  where loops share an array of zeros, and where the gradients of max pooling
+  and of batch norm's moments are two arrays. Each has the size of the stem's
+  output, 5 MiB, or is about as much in all layers.
+  """
+  model = DAVE(modality='video', depth=10, width=16, frame_size=(128, 160))
+
+  def loss(params, statistics, video):
+    maps, statistics = model.apply(
+      {'params': params, 'batch_stats': statistics},
+      video,
+      train=True,
+      mutable=['batch_stats'],
+    )
+    return (maps * maps).sum(), statistics
+
+  variables = model.abstract_variables()
+  gradient = jax.jit(
+    jax.grad(loss, has_aux=True), compiler_options=conv_cpu.COMPILER_OPTIONS
+  )
+  program = gradient.lower(
+    variables['params'],
+    variables['batch_stats'],
+    jax.ShapeDtypeStruct((1, 16, 128, 160, 3), jnp.float32),
+  ).compile()
+  assert program.memory_analysis().temp_size_in_bytes < 24 * 2**20
