@@ -32,7 +32,20 @@ def keep(y: jax.Array, arrays: Sequence[jax.Array]) -> jax.Array:
   """
   if not arrays:
     return y
+  corner = (slice(None), *(0,) * (y.ndim - 1))
+  return y.at[corner].add(_zero(*arrays).astype(y.dtype))
+
+
+def after(y: jax.Array, array: jax.Array) -> jax.Array:
+  """Returns y; what is computed from it waits for the array.
+
+  XLA adds the zero where it reads y, so y should go into an operation on each
+  element.
+  """
+  return y + _zero(array).astype(y.dtype)
+
+
+def _zero(*arrays):
+  """Returns 0, which the compiler does not know."""
   corners = sum(abs(array[(0,) * array.ndim]) for array in arrays)
-  # 0, which the compiler does not know.
-  zero = jnp.minimum(corners, 0).astype(y.dtype)
-  return y.at[(slice(None), *(0,) * (y.ndim - 1))].add(zero)
+  return jnp.minimum(corners, 0)

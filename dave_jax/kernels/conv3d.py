@@ -124,11 +124,11 @@ def _conv3d_backward(strides, padding, residuals, dy):
     dy,
     kernel,
     dkernel,
-    cpu=lambda dy, kernel, dkernel: buffers.keep(
+    cpu=lambda dy, kernel, dkernel: buffers.after(
       conv_cpu.input_gradient(dy, kernel, x.shape, strides, padding),
       # Or else XLA computes all kernels' gradients at the end, and keeps what
       # they are computed from until then.
-      [dkernel],
+      dkernel,
     ),
     **_by_platform(input_gradient, kernel.shape, strides, padding),
   )

@@ -22,7 +22,7 @@ from dave_jax.kernels.tiling import choose_tiling, pad
 
 # Compiler options for a training step on a CPU. The default schedule runs
 # independent operations concurrently and keeps the inputs of the kernels'
-# gradients alive: forward and backward pass of two windows of 256x320 take
+# gradients alive: forward and backward pass of two windows of 256x320 took
 # 1310 MiB by default and 796 MiB with this option.
 COMPILER_OPTIONS = {
   'xla_cpu_scheduler_type': 'CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED'
