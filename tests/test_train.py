@@ -179,7 +179,7 @@ def test_windows_and_images_are_overfitted(real, tmp_path):
       'model.lax_kernels': False,
       'model.decoder_batch_norm': True,
       'train.batch_size': 4,
-      'train.steps': 150,
+      'train.steps': 250,
       'optimizer.learning_rate': 5e-3,
       'optimizer.warmup': 0.05,
     }
