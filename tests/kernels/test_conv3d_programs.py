@@ -159,8 +159,7 @@ def test_temporary_memory_of_a_training_step():
 
   21.6 MiB are measured, 27.1 MiB where kernels' gradients are left for the end,
   where loops share an array of zeros, and where the gradients of max pooling
-  and of batch norm's moments are two arrays. Each has the size of the stem's
-  output, 5 MiB, or is about as much in all layers.
+  and of batch norm's moments are two arrays. The stem's output has 5 MiB.
   """
   model = DAVE(modality='video', depth=10, width=16, frame_size=(128, 160))
 
