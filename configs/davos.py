@@ -153,6 +153,9 @@ def get_config(variant: str = '') -> ConfigDict:
   loss.epsilon = 1e-3
 
   optimizer = config.optimizer = ConfigDict()
+  # 'adam'; or 'muon' for kernels and Adam for the rest, by which the small
+  # networks of configs/demo.py learn in half the steps.
+  optimizer.name = 'adam'
   optimizer.learning_rate = 1e-3
   # The paper says "from 1e-3" without a schedule.
   optimizer.schedule = 'cosine'  # Or 'constant', 'linear'.
@@ -162,6 +165,10 @@ def get_config(variant: str = '') -> ConfigDict:
   optimizer.b1 = 0.9
   optimizer.b2 = 0.999
   optimizer.epsilon = 1e-8
+  optimizer.momentum = 0.9  # Of Muon.
+  # Of Muon, the root mean square of updates before the learning rate; this is
+  # about that of Adam's.
+  optimizer.update_rms = 0.2
   optimizer.weight_decay = 0.0
   # Factor of the learning rate of the video encoder; 0 freezes its weights.
   optimizer.video_encoder_rate = 1.0

@@ -1,4 +1,4 @@
-"""Adam with groups of modules; a step may update a subset of the groups."""
+"""Optimizers with groups of modules; a step may update a subset of them."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from dave_jax.checks import check_choice
+from dave_jax.training.muon import scale_by_muon
+
+OPTIMIZERS = ('adam', 'muon')
 SCHEDULES = ('constant', 'cosine', 'linear')
 
 
@@ -91,9 +95,10 @@ class Optimizer:
     return params, opt_state, metrics
 
 
-def adam(
+def make_optimizer(
   groups: Mapping[str, tuple[str, ...]],
   *,
+  name: str,
   learning_rate: float,
   schedule: str,
   warmup: float,
@@ -101,38 +106,60 @@ def adam(
   b1: float,
   b2: float,
   epsilon: float,
+  momentum: float,
+  update_rms: float,
   weight_decay: float,
   clip_norm: float,
   rates: Mapping[str, float],
 ) -> Optimizer:
-  """Returns Adam (Kingma and Ba, arXiv 1412.6980).
+  """Returns Adam (Kingma and Ba, arXiv 1412.6980) or Muon.
 
   Args:
     groups, clip_norm, rates: See `Optimizer`.
+    name: 'adam'; or 'muon' for the kernels of several outputs, see
+      `dave_jax.training.muon`, and Adam for all other parameters.
     learning_rate: Peak value.
     schedule: 'constant', or 'cosine' or 'linear' decay to 0 at the last step.
     warmup: Fraction of the steps, 0 or more and below 1, over which the
       learning rate increases linearly from 0.
     steps: Number of steps of the whole run.
-    b1, b2: Decay rates of the moments.
-    epsilon: Added to the root of the second moment.
+    b1, b2: Decay rates of Adam's moments.
+    epsilon: Added to the root of Adam's second moment.
+    momentum, update_rms: Of Muon, before the learning rate; see
+      `scale_by_muon`.
     weight_decay: Decoupled weight decay (Loshchilov and Hutter, arXiv
       1711.05101), multiplied by the learning rate; applied to kernels, not to
       biases and scales.
 
   Raises:
-    ValueError: The schedule is unknown or `warmup` out of range.
+    ValueError: The name or the schedule is unknown, or `warmup` or `momentum`
+      out of range.
   """
-  if not 0 <= warmup < 1:
-    raise ValueError(
-      f'expected optimizer.warmup of 0 or more and below 1, got {warmup}'
-    )
+  check_choice('optimizer.name', name, OPTIMIZERS)
+  for field, value in (('warmup', warmup), ('momentum', momentum)):
+    if not 0 <= value < 1:
+      raise ValueError(
+        f'expected optimizer.{field} of 0 or more and below 1, got {value}'
+      )
   transform = optax.scale_by_adam(b1=b1, b2=b2, eps=epsilon)
+  if name == 'muon':
+    transform = optax.partition(
+      {'muon': scale_by_muon(momentum, update_rms), 'adam': transform},
+      _transform_names,
+    )
   if weight_decay:
     decay = optax.add_decayed_weights(weight_decay, mask=_kernels)
     transform = optax.chain(transform, decay)
   rate = _schedule(schedule, learning_rate, round(warmup * steps), steps)
   return Optimizer(groups, rate, transform, clip_norm, rates)
+
+
+def _transform_names(params):
+  """Returns the transformation of each parameter."""
+  return jax.tree.map(
+    lambda leaf: 'muon' if leaf.ndim > 1 and leaf.shape[-1] > 1 else 'adam',
+    params,
+  )
 
 
 def _schedule(name, peak, warmup_steps, steps) -> optax.Schedule:

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from dave_jax.data.batches import batch_shapes
 from dave_jax.models.dave import DAVE
 from dave_jax.training.losses import Objective
-from dave_jax.training.optimizer import adam
+from dave_jax.training.optimizer import make_optimizer
 from dave_jax.training.routing import CompiledSteps, RoutedData
 from dave_jax.training.saliency_data import ROUTE_OF_STREAM, SaliencyData
 from dave_jax.training.sharding import (
@@ -74,7 +74,7 @@ class SaliencyTask:
     self.steps_per_epoch = max(1, self.steps // max(1, train.epochs))
     optimizer = config.optimizer.to_dict()
     rates = {'video_encoder': optimizer.pop('video_encoder_rate')}
-    self._optimizer = adam(
+    self._optimizer = make_optimizer(
       groups(self.model, [name for name, rate in rates.items() if not rate]),
       steps=self.steps,
       rates=rates,

@@ -21,7 +21,7 @@ from dave_jax.data.labelled_audio import (
 from dave_jax.media import clock
 from dave_jax.models.dave import DAVE
 from dave_jax.models.sound_classifier import SoundClassifier
-from dave_jax.training.optimizer import adam
+from dave_jax.training.optimizer import make_optimizer
 from dave_jax.training.routing import RoutedData, Stream
 from dave_jax.training.sharding import (
   abstract_state,
@@ -75,7 +75,7 @@ class SoundClassificationTask:
     self.steps = config.train.steps or (
       self.steps_per_epoch * config.train.epochs
     )
-    self._optimizer = adam(
+    self._optimizer = make_optimizer(
       {'all': ('audio_encoder', 'classifier')},
       steps=self.steps,
       rates={},
