@@ -29,7 +29,7 @@ from dave_jax.report.sound_gain import (
   seeds_table,
 )
 from dave_jax.report.write import write_report, write_tables
-from dave_jax.train import train
+from dave_jax.train import compile_steps, train
 from dave_jax.worker_processes import Call, run_at_once
 
 _LOG = logging.getLogger(__name__)
@@ -128,14 +128,12 @@ class Study:
     def announce(title):
       _LOG.info('[%d/%d] %s', numbers[title], len(stages), title)
 
-    # On an accelerator one process takes all memory.
-    processes = self._config.processes if jax.default_backend() == 'cpu' else 1
     for at_once, group in itertools.groupby(
-      stages, lambda stage: processes > 1 and stage.needs is not None
+      stages, lambda stage: self._processes > 1 and stage.needs is not None
     ):
       if at_once:
         calls = [Call(stage.title, stage.needs) for stage in group]
-        if not run_at_once(self.run_stage, calls, processes, announce):
+        if not run_at_once(self.run_stage, calls, self._processes, announce):
           return False
         continue
       for stage in group:
@@ -144,6 +142,11 @@ class Study:
         if stage.run() is False:
           return False
     return True
+
+  @property
+  def _processes(self) -> int:
+    # On an accelerator one process takes all memory.
+    return self._config.processes if jax.default_backend() == 'cpu' else 1
 
   def run_stage(self, title: str) -> bool | None:
     """Runs the stage of a title, as its function does."""
@@ -158,6 +161,11 @@ class Study:
     yield _Stage('Locate sound sources', self._write_boxes)
     yield _Stage(_PRETRAIN_VIDEO, self._pretrain_video, ())
     yield _Stage(_PRETRAIN_AUDIO, self._pretrain_audio, ())
+    if self._processes > 1:
+      # In the time that a core would be idle beside the pre-training.
+      yield _Stage(
+        f'Compile {_NAMES[self._networks[0]]}', self._compile_first, ()
+      )
     for seed in self._config.seeds:
       for network in self._networks:
         modality = self._config.networks[network].model.modality
@@ -207,6 +215,16 @@ class Study:
     config = self._config.pretrain_video.copy_and_resolve_references()
     config.data.data_dir = str(self._data_dir)
     return train(config, self._workdir / 'pretrain_video')
+
+  def _compile_first(self):
+    network = self._networks[0]
+    trained = self._run_folder(network, self._config.seeds[0])
+    if trained.exists() or not jax.config.jax_compilation_cache_dir:
+      return
+    config = self._config.networks[network].copy_and_resolve_references()
+    config.data.data_dir = str(self._data_dir)
+    config.start.audio_encoder = ''  # Not trained yet.
+    compile_steps(config)
 
   def _train(self, network, seed):
     config = self._config.networks[network].copy_and_resolve_references()

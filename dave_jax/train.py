@@ -158,6 +158,17 @@ def train(
     return ends
 
 
+def compile_steps(config: ConfigDict) -> None:
+  """Compiles the training steps of a config into the compilation cache.
+
+  Raises:
+    ValueError, OSError: A setting is wrong, or data is missing.
+  """
+  task = make_task(config, sharding.make_mesh(config.mesh.data))
+  for program in task.lower().values():
+    program.compile()
+
+
 def make_task(config: ConfigDict, mesh: Mesh) -> Task:
   """Returns the task that a config names.
 

@@ -7,7 +7,7 @@ import pytest
 from dave_jax.models.dave import DAVE
 from dave_jax.training import steps
 from dave_jax.training.losses import Objective
-from dave_jax.training.optimizer import adam
+from dave_jax.training.optimizer import make_optimizer
 from tests.training.conftest import SIZE, make_state
 from tests.training.test_optimizer import SETTINGS
 
@@ -20,7 +20,7 @@ def _branches(frozen):
     lax_kernels=True,
     frame_size=SIZE,
   )
-  optimizer = adam(
+  optimizer = make_optimizer(
     steps.groups(model, frozen),
     **SETTINGS | {'learning_rate': 1e-2, 'rates': {'video_encoder': 0.1}},
   )

@@ -4,12 +4,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dave_jax.training.optimizer import adam
+from dave_jax.training.optimizer import make_optimizer
 
 PARAMS = {'a': {'kernel': jnp.ones((2, 2)), 'bias': jnp.ones(2)}}
 
 
 SETTINGS = {
+  'name': 'adam',
   'learning_rate': 0.1,
   'schedule': 'constant',
   'warmup': 0.0,
@@ -17,6 +18,8 @@ SETTINGS = {
   'b1': 0.9,
   'b2': 0.999,
   'epsilon': 1e-8,
+  'momentum': 0.9,
+  'update_rms': 0.2,
   'weight_decay': 0.0,
   'clip_norm': 0.0,
   'rates': {},
@@ -25,7 +28,7 @@ SETTINGS = {
 
 def make_adam(**fields):
   """Returns Adam for PARAMS with a constant learning rate of 0.1."""
-  return adam({'all': ('a',)}, **SETTINGS | fields)
+  return make_optimizer({'all': ('a',)}, **SETTINGS | fields)
 
 
 def _step(optimizer, gradient, step=0):
@@ -77,7 +80,7 @@ def test_the_rate_of_a_module_scales_its_updates_alone():
   """Adam's first update is the learning rate, 0.1, against the gradient."""
   tree = {'kernel': jnp.ones((2, 2))}
   params = {'video_encoder': tree, 'head': tree}
-  optimizer = adam(
+  optimizer = make_optimizer(
     {'all': ('video_encoder', 'head')},
     **SETTINGS | {'rates': {'video_encoder': 0.25}},
   )
@@ -95,6 +98,8 @@ def test_the_rate_of_a_module_scales_its_updates_alone():
     ('schedule', 'steps', r"schedule in .*, got 'steps'"),
     ('warmup', 1.0, 'below 1, got 1.0'),
     ('warmup', -0.1, 'below 1, got -0.1'),
+    ('momentum', 1.0, 'momentum of .* below 1, got 1.0'),
+    ('name', 'sgd', "optimizer.name: expected one of adam, muon, got 'sgd'"),
   ],
 )
 def test_wrong_settings_are_refused(field, value, message):
