@@ -98,11 +98,15 @@ class BatchNorm(nn.Module):
         running.value = _MOMENTUM * running.value + (1 - _MOMENTUM) * new
 
 
-def _moments(x):
+def moments(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+  """Returns the mean of each channel and of its squares, float32 [c].
+
+  Args:
+    x: [..., c].
+  """
   axes = tuple(range(x.ndim - 1))
   x = x.astype(jnp.float32)
-  mean = x.mean(axes)
-  return mean, _variance(mean, (x * x).mean(axes))
+  return x.mean(axes), (x * x).mean(axes)
 
 
 def _variance(mean, square):
@@ -122,7 +126,8 @@ def _normalise_batch(x, scale, bias, residual, relu):
 
 
 def _forward(x, scale, bias, residual, relu):
-  mean, var = _moments(x)
+  mean, square = moments(x)
+  var = _variance(mean, square)
   gain = scale * lax.rsqrt(var + EPSILON)
   y = _apply(x, mean, gain, bias, residual, relu).astype(x.dtype)
   # Automatic differentiation would also store normalised x. Storing y is free:

@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 
 from dave_jax.kernels import buffers
+from dave_jax.kernels.batch_norm import moments
 
 
 def max_pool3d(x: jax.Array, *, lax_kernels: bool = False) -> jax.Array:
@@ -49,14 +50,8 @@ def max_pool3d_and_moments(
     squares.
   """
   if lax_kernels or any(n % 2 for n in x.shape[1:4]):
-    return _reduce_window(x), *_moments(x)
+    return _reduce_window(x), *moments(x)
   return _max_pool3d_and_moments(x)
-
-
-def _moments(x):
-  axes = tuple(range(x.ndim - 1))
-  x = x.astype(jnp.float32)
-  return x.mean(axes), (x * x).mean(axes)
 
 
 def _reduce_window(x):
@@ -107,12 +102,12 @@ _max_pool3d.defvjp(_forward, _backward)
 
 @jax.custom_vjp
 def _max_pool3d_and_moments(x):
-  return _max_pool3d(x), *_moments(x)
+  return _max_pool3d(x), *moments(x)
 
 
 def _forward_with_moments(x):
   y, residuals = _forward(x)
-  return (y, *_moments(x)), residuals
+  return (y, *moments(x)), residuals
 
 
 def _backward_with_moments(residuals, cotangents):

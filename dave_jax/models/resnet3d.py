@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from dave_jax.checks import check_choice
-from dave_jax.kernels.batch_norm import BatchNorm
+from dave_jax.kernels.batch_norm import BatchNorm, moments
 from dave_jax.kernels.conv3d import Conv3D, conv3d
 from dave_jax.kernels.max_pool import max_pool3d, max_pool3d_and_moments
 from dave_jax.models.constant_clip import convolve_constant_clip
@@ -20,6 +20,10 @@ BLOCKS = {
   50: (3, 4, 6, 3),
 }
 WINDOW_FRAMES = 16
+# The shortest clip of copies of an image whose convolution has all frames, and
+# their pooling all frames, of a window of copies: the first three and the last
+# three differ, and those between are the same.
+_CONSTANT_FRAMES = 10
 
 
 class ResNet3D(nn.Module):
@@ -121,9 +125,10 @@ class Stem(nn.Module):
     bn = BatchNorm(self.features, self.dtype, name='bn')
     x = x.astype(self.dtype)
     kernel = (kernel * bn.signs()).astype(self.dtype)
-    if x.shape[1] == 1:
+    constant = x.shape[1] == 1
+    if constant:
       x = convolve_constant_clip(
-        x, kernel, frames=WINDOW_FRAMES, lax_kernels=self.lax_kernels
+        x, kernel, frames=_CONSTANT_FRAMES, lax_kernels=self.lax_kernels
       )
     else:
       x = conv3d(
@@ -134,9 +139,27 @@ class Stem(nn.Module):
         lax_kernels=self.lax_kernels,
       )
     if train:
-      pooled = max_pool3d_and_moments(x, lax_kernels=self.lax_kernels)
-      return bn.relu_of_pooled(*pooled)
-    return bn.relu_of_pooled(max_pool3d(x, lax_kernels=self.lax_kernels))
+      maxima, *means = max_pool3d_and_moments(x, lax_kernels=self.lax_kernels)
+      if constant:
+        means = [
+          (
+            _CONSTANT_FRAMES * mean
+            + (WINDOW_FRAMES - _CONSTANT_FRAMES) * middle
+          )
+          / WINDOW_FRAMES
+          for mean, middle in zip(
+            means, moments(x[:, _CONSTANT_FRAMES // 2]), strict=True
+          )
+        ]
+    else:
+      maxima, means = max_pool3d(x, lax_kernels=self.lax_kernels), ()
+    x = bn.relu_of_pooled(maxima, *means)
+    if constant:
+      b, t, *rest = x.shape
+      copies = WINDOW_FRAMES // 2 - t + 1
+      middle = jnp.broadcast_to(x[:, 2:3], (b, copies, *rest))
+      x = jnp.concatenate([x[:, :2], middle, x[:, 3:]], axis=1)
+    return x
 
 
 class Block(nn.Module):
