@@ -2,7 +2,9 @@
 
 import gc
 
-_ALLOCATIONS = 100_000  # Python's default is 700.
+# Allocations before a collection, and collections of one generation before one
+# of the next. Python's defaults are 700 and 10.
+_ALLOCATIONS, _COLLECTIONS = 100_000, 100
 
 
 def collect_garbage_rarely() -> None:
@@ -13,4 +15,4 @@ def collect_garbage_rarely() -> None:
   the first map of `predict`. Only cyclic garbage waits longer; arrays and
   frames are freed at once as ever.
   """
-  gc.set_threshold(_ALLOCATIONS, 100)
+  gc.set_threshold(_ALLOCATIONS, _COLLECTIONS)

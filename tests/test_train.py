@@ -179,7 +179,8 @@ def test_windows_and_images_are_overfitted(real, tmp_path):
       'model.lax_kernels': False,
       'model.decoder_batch_norm': True,
       'train.batch_size': 4,
-      'train.steps': 250,
+      'train.steps': 120,
+      'optimizer.name': 'muon',
       'optimizer.learning_rate': 5e-3,
       'optimizer.warmup': 0.05,
     }
