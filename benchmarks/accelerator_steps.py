@@ -12,7 +12,7 @@ from dave_jax.models.dave import DAVE
 from dave_jax.models.inputs import predict_batch
 from dave_jax.training import steps
 from dave_jax.training.losses import Objective
-from dave_jax.training.optimizer import adam
+from dave_jax.training.optimizer import make_optimizer
 from dave_jax.training.steps import ROUTES, VISUAL
 from dave_jax.training.task import TrainState
 
@@ -168,8 +168,9 @@ def _now(losses):
 
 def routed_steps(model: DAVE, *, learning_rate: float) -> steps.RoutedSteps:
   """Returns the training steps of a network with Adam."""
-  optimizer = adam(
+  optimizer = make_optimizer(
     steps.groups(model),
+    name='adam',
     learning_rate=learning_rate,
     schedule='constant',
     warmup=0.0,
@@ -177,6 +178,8 @@ def routed_steps(model: DAVE, *, learning_rate: float) -> steps.RoutedSteps:
     b1=0.9,
     b2=0.999,
     epsilon=1e-8,
+    momentum=0.0,
+    update_rms=0.0,
     weight_decay=0.0,
     clip_norm=1.0,
     rates={},

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from dave_jax.train import train
+from dave_jax.train import compile_steps, train
 from dave_jax.training.metrics import NonFiniteError
 from dave_jax.weights import model_folder as store
 from tests.data import sets
@@ -190,6 +190,32 @@ def test_windows_and_images_are_overfitted(real, tmp_path):
   for stream in ('audio_visual', 'images'):
     first, *_, a, b, c, d = (r['kl'] for r in rows if r['stream'] == stream)
     assert np.mean([a, b, c, d]) < first / 10
+
+
+@pytest.mark.slow
+def test_training_loads_the_steps_that_were_compiled_ahead(
+  real, tmp_path, caplog
+):
+  config = real()
+  config.train.steps = 2
+  config.optimizer.learning_rate = 1.23456e-3  # No other test's program.
+  caplog.set_level('DEBUG', logger='jax._src.compiler')
+
+  def loaded():
+    """Whether each step was loaded from the cache, not compiled."""
+    messages = [record.getMessage().lower() for record in caplog.records]
+    caplog.clear()
+    return [
+      'cache hit' in message
+      for message in messages
+      if 'persistent compilation cache' in message
+      and "'jit_sharded_step'" in message
+    ]
+
+  compile_steps(config)
+  assert loaded() == [False, False]
+  train(config, tmp_path)
+  assert loaded() == [True, True]
 
 
 def test_validation_writes_scores_pictures_and_the_best_weights(real, tmp_path):
