@@ -115,7 +115,7 @@ def _network(variant):
   # sooner what objects look like, but not to listen.
   config.loss.cc = 1.0
   # From sound alone there is little to learn.
-  config.train.steps = 100 if variant == 'audio' else 300
+  config.train.steps = 100 if variant == 'audio' else 400
   # In alternate epochs a small network forgets in one what it learns in the
   # other, first of all what objects look like.
   config.train.schedule = 'steps'
