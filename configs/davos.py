@@ -153,8 +153,8 @@ def get_config(variant: str = '') -> ConfigDict:
   loss.epsilon = 1e-3
 
   optimizer = config.optimizer = ConfigDict()
-  # 'adam'; or 'muon' for kernels and Adam for the rest, by which the small
-  # networks of configs/demo.py learn in half the steps.
+  # 'adam', as in the paper; or 'muon' for kernels and Adam for the rest, by
+  # which the small networks of configs/demo.py learn in fewer steps.
   optimizer.name = 'adam'
   optimizer.learning_rate = 1e-3
   # The paper says "from 1e-3" without a schedule.
