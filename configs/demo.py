@@ -92,7 +92,7 @@ def _pretrain_video():
   # compared with the learning rate, so that it soon has peaks.
   config.start.head_scale = 0.03
   config.start.head_bias = 0.2
-  config.evaluation.every = 300
+  config.evaluation.every = config.train.steps
   return config
 
 
@@ -121,7 +121,7 @@ def _network(variant):
   # In alternate epochs a small network forgets in one what it learns in the
   # other, first of all what objects look like.
   config.train.schedule = 'steps'
-  # Adam needs about twice as many steps.
+  # Adam needs about twice as many steps, see docs/speed.md.
   config.optimizer.name = 'muon'
   config.optimizer.learning_rate = 4e-3
   config.optimizer.momentum = 0.8
