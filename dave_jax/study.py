@@ -161,18 +161,20 @@ class Study:
     yield _Stage('Locate sound sources', self._write_boxes)
     yield _Stage(_PRETRAIN_VIDEO, self._pretrain_video, ())
     yield _Stage(_PRETRAIN_AUDIO, self._pretrain_audio, ())
+    first = self._networks[0]
+    compiled = f'Compile {_NAMES[first]}'
     if self._processes > 1:
       # In the time that a core would be idle beside the pre-training.
-      yield _Stage(
-        f'Compile {_NAMES[self._networks[0]]}', self._compile_first, ()
-      )
+      yield _Stage(compiled, self._compile_first, ())
     for seed in self._config.seeds:
       for network in self._networks:
-        modality = self._config.networks[network].model.modality
+        needs = _PRETRAINING[self._config.networks[network].model.modality]
+        if network == first and self._processes > 1:
+          needs += (compiled,)
         yield _Stage(
           _training(network, seed),
           lambda network=network, seed=seed: self._train(network, seed),
-          _PRETRAINING[modality],
+          needs,
         )
     for name, needs, fields in self._evaluations():
       yield _Stage(

@@ -139,6 +139,7 @@ _IN_CONFIGS = (
   'mean_eye_position_stride',
   'frames',
   'overwrite',
+  'repeats',
   'batch_size',
   'sound_shift',
 )
