@@ -88,8 +88,8 @@ def _pretrain_video():
   config.data.audio_visual = ''
   config.data.validation = 'sounding_images:val'
   # Still images take a third of the time of windows, and what is learned from
-  # them lasts: after 150 steps of Adam, audio-visual networks ended at an NSS of
-  # 4.1. From random weights, the parameters that Adam updates (scales, biases
+  # them lasts: after half as many steps, audio-visual networks ended at an NSS
+  # of 4.1. From random weights the parameters that Adam updates (scales, biases
   # and the last layer) learn best at eight times the rate of the networks
   # below; that of kernels, the product of both values, is twice theirs.
   config.train.steps = 300

@@ -22,6 +22,7 @@ from dave_jax.arguments import (
   add_fields,
   make_parser,
 )
+from dave_jax.blas import use_one_blas_thread
 from dave_jax.evaluation.options import BASELINES, SOUNDS, Options
 from dave_jax.garbage import collect_garbage_rarely
 from dave_jax.scoring.settings import ScoreSettings
@@ -34,6 +35,8 @@ def main(argv: list[str] | None = None) -> int:
   # Data sets take half a second to import, which --help does not need.
   from dave_jax.evaluation.run import evaluate
   from dave_jax.evaluation.summary import print_metrics
+
+  use_one_blas_thread()  # Of the NumPy that these have imported.
 
   try:
     scoring = {key: args.pop(key) for key in ScoreSettings.__annotations__}

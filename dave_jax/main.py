@@ -20,6 +20,7 @@ from absl import logging as absl_logging
 from ml_collections import ConfigDict
 
 from dave_jax import command_line
+from dave_jax.blas import use_one_blas_thread
 from dave_jax.buckets import is_bucket
 from dave_jax.garbage import collect_garbage_rarely
 from dave_jax.logs import log_to_stderr
@@ -76,6 +77,7 @@ def main(argv: list[str]) -> int:
 
   # Orbax and JAX log every operation at level INFO.
   absl_logging.set_verbosity(absl_logging.WARNING)
+  use_one_blas_thread()
   enable_compilation_cache()
   config = command_line.config()
   workdir = _WORKDIR.value or f'runs/{command_line.config_name()}'

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from absl import logging as absl_logging
 
+from dave_jax.blas import use_one_blas_thread
 from dave_jax.compile_cache import enable_compilation_cache
 from dave_jax.garbage import collect_garbage_rarely
 from dave_jax.interrupts import interrupts_blocked
@@ -123,6 +124,7 @@ def _start(shares) -> None:
     os.sched_setaffinity(0, cores)
   os.environ['TQDM_DISABLE'] = '1'  # Bars would overwrite each other.
   collect_garbage_rarely()
+  use_one_blas_thread()
   enable_compilation_cache()
   absl_logging.set_verbosity(absl_logging.WARNING)
 
