@@ -7,9 +7,9 @@ sound in turn) and sounding_images (still images of them), both with SIMULATED
 gaze; trains an audio-visual, a video-only and an audio-only network; evaluates
 them, half of the viewers against the others, and the mean eye position; and
 writes a report with tables and figures to runs/demo/report. Run the same
-command to resume. On two shared cores it took 13 minutes; the NSS of the
-audio-visual network was 4.71, with the sound of another clip 4.23, that of the
-video-only network 4.29.
+command to resume. On two shared cores it took 10 minutes; the NSS of the
+audio-visual network was 4.61, with the sound of another clip 4.15, that of the
+video-only network 4.32.
 
 The recipe is that of configs/davos.py, with the differences explained here.
 """
@@ -123,8 +123,7 @@ def _network(variant):
   # less is lost with the sound of another clip. With NSS in the loss, networks
   # learn sooner what objects look like, but not to listen.
   config.loss.cc = 1.0
-  # From sound alone there is little to learn.
-  config.train.steps = 100 if variant == 'audio' else 400
+  config.train.steps = 400
   # In alternate epochs a small network forgets in one what it learns in the
   # other, first of all what objects look like.
   config.train.schedule = 'steps'
@@ -133,6 +132,12 @@ def _network(variant):
   config.optimizer.learning_rate = 4e-3
   config.optimizer.momentum = 0.8
   config.optimizer.update_rms = 0.3
+  if variant == 'audio':
+    # From sound alone there is little to learn. With the values above, the NSS
+    # is .89 and not 1.00.
+    config.train.steps = 100
+    config.loss.cc = 2.0
+    config.optimizer.update_rms = 0.6
   config.evaluation.batch_size = 8
   # Once, at the end: scoring takes as long as 50 steps.
   config.evaluation.stride = 32
