@@ -9,6 +9,7 @@ import pytest
 _PROGRAM = """
 import json
 import numpy
+import threadpoolctl
 from dave_jax.blas import use_one_blas_thread
 
 def threads():
